@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// One list of settings for every Swift target of the package.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "carom",
+    products: [
+        .library(name: "Carom", targets: ["Carom"]),
+        .library(name: "CaromDNS", targets: ["CaromDNS"]),
+        .library(name: "CaromPostgres", targets: ["CaromPostgres"]),
+        .library(name: "CaromTesting", targets: ["CaromTesting"]),
+        .library(name: "Reactor", targets: ["Reactor"]),
+        .executable(name: "carom", targets: ["CaromCommand"]),
+    ],
+    traits: [
+        .trait(name: "Metrics", description: "An observer that feeds swift-metrics."),
+        .trait(name: "ServiceLifecycle", description: "Pool conforms to ServiceLifecycle's Service."),
+        .default(enabledTraits: ["Metrics", "ServiceLifecycle"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+    ],
+    targets: [
+        // Ground floor: no sockets, no threads, no PostgreSQL below this line and above the next.
+        .target(
+            name: "Carom",
+            dependencies: [
+                collections, logging,
+                .product(
+                    name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])),
+            ],
+            swiftSettings: settings),
+        .target(name: "CaromTesting", dependencies: ["Carom"], swiftSettings: settings),
+        .target(name: "PostgresProtocol", swiftSettings: settings),
+
+        // Wings: the only code that touches the system, one C library each.
+        .target(name: "CLinux"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+        .target(name: "Reactor", dependencies: ["CLinux", collections], swiftSettings: settings),
+        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(
+            name: "CaromDNS", dependencies: ["Carom", "CAres", "CLinux", logging], swiftSettings: settings),
+
+        // First floor: connectors and the pooler, where everything meets.
+        .target(
+            name: "CaromPostgres",
+            dependencies: ["Carom", "PostgresProtocol", "Reactor", "TLS", logging],
+            swiftSettings: settings),
+        .target(
+            name: "Pooler",
+            dependencies: [
+                "Carom", "CaromDNS", "CaromPostgres", "PostgresProtocol", "Reactor", "TLS", "CLinux",
+                collections, logging,
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "CaromCommand",
+            dependencies: [
+                "Pooler", "Reactor", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+
+        .testTarget(name: "CaromTests", dependencies: ["Carom", "CaromTesting"], swiftSettings: settings),
+        .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
+        .testTarget(
+            name: "PostgresProtocolTests", dependencies: ["PostgresProtocol", "TLS"], swiftSettings: settings),
+        .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),
+        .testTarget(
+            name: "CaromPostgresTests", dependencies: ["Carom", "CaromPostgres", "Reactor"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PoolerTests", dependencies: ["Pooler", "PostgresProtocol"], swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct CaromCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "carom")
+}
