@@ -86,7 +86,7 @@ let package = Package(
         .testTarget(
             name: "PostgresProtocolTests", dependencies: ["PostgresProtocol", "TLS"], swiftSettings: settings),
         .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
         .testTarget(
             name: "CaromPostgresTests", dependencies: ["Carom", "CaromPostgres", "Reactor"],
             swiftSettings: settings),
