@@ -5,8 +5,9 @@
 ///
 /// The compiler cannot see that a pooled connection is used by its claim's holder only, and that the pool's lock
 /// orders one holder's last use before the next one's first. This box is the one place that says so.
-// Unchecked: see above; every hand-over goes through a lock or a task's start.
 public final class Confined<Value>: @unchecked Sendable {
+    // Unchecked: see above; every hand-over goes through a lock or a task's start.
+
     /// The state; only its present owner may look.
     public var value: Value
 

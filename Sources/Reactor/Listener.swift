@@ -9,8 +9,9 @@ import Glibc
 ///
 /// Running out of descriptors does not end it: it rests for a moment and goes on, since the queue of the kernel
 /// keeps the callers.
-// Unchecked: used on its reactor's thread; `close()` may be called from there only as well.
 public final class Listener: @unchecked Sendable {
+    // Unchecked: used on its reactor's thread; `close()` may be called from there only as well.
+
     /// A connection that was accepted and belongs to nobody yet.
     public struct Accepted: Sendable {
         /// Non-blocking, close-on-exec.

@@ -14,8 +14,9 @@ import Synchronization
 ///
 /// The loop never polls: it sleeps in `epoll_wait` until a descriptor, the earliest timer or another thread
 /// has something for it.
-// Unchecked: `ready`, `timers`, `table` and `events` belong to the loop's thread; the rest is immutable or atomic.
 public final class Reactor: @unchecked Sendable {
+    // Unchecked: `ready`, `timers`, `table` and `events` belong to the loop's thread; the rest is immutable or atomic.
+
     /// A small number that tells reactors apart, from 0 in the order of their making in a group.
     public let index: Int
     private let name: String

@@ -30,8 +30,9 @@ public enum WriteOutcome: Equatable, Sendable {
 ///
 /// A stream is used on its reactor's thread. It may be handed to another reactor with ``move(to:waker:)``, by
 /// whoever owns it, provided its waker was taken away on the old thread before.
-// Unchecked: one owner at a time; ownership passes through a hand-over that synchronises (a pool's lock, a task's start).
 public final class Stream: @unchecked Sendable {
+    // Unchecked: one owner at a time; ownership passes through a hand-over that synchronises (a pool's lock, a task's start).
+
     private var descriptor: Int32
     private var registration: Registration
     private var key: UInt64

@@ -8,8 +8,9 @@
 /// task nor an allocation per source (Machinarium's wait flags work likewise).
 ///
 /// A waker belongs to one reactor's thread. From elsewhere use ``Reactor/wake(_:)``.
-// Unchecked: every member is used on the reactor's thread only; it travels as a reference in `wake(_:)`.
 public final class Waker: @unchecked Sendable {
+    // Unchecked: every member is used on the reactor's thread only; it travels as a reference in `wake(_:)`.
+
     private var continuation: UnsafeContinuation<Void, Never>?
     private var signalled = false
 
