@@ -16,20 +16,20 @@ package struct StartupOptions: Equatable, Sendable {
         var words = Self.words(text)[...]
         while let word = words.popFirst() {
             if word == "-c" {
-                if let setting = words.popFirst() { add(setting, word) } else { rejected.append(word) }
+                if let setting = words.popFirst() { add(setting) } else { rejected.append(word) }
             } else if word.hasPrefix("--") {
-                add(String(word.dropFirst(2)), word)
+                add(String(word.dropFirst(2)))
             } else if word.hasPrefix("-c") {
-                add(String(word.dropFirst(2)), word)
+                add(String(word.dropFirst(2)))
             } else {
                 rejected.append(word)
             }
         }
     }
 
-    private mutating func add(_ setting: String, _ word: String) {
+    private mutating func add(_ setting: String) {
         guard let sign = setting.utf8.firstIndex(of: UInt8(ascii: "=")), sign != setting.startIndex else {
-            rejected.append(word == setting ? word : setting)
+            rejected.append(setting)
             return
         }
         let name = String(setting[..<sign].map { $0 == "-" ? "_" : $0 })
