@@ -101,9 +101,10 @@ public final class PostgresConnector: Connector {
 
     /// Looks, without a system call, whether the server hung up or spoke while the connection lay idle.
     public func isUsable(_ connection: PostgresConnection, idleFor: Duration) -> Bool {
-        if connection.stream.isClosed || connection.stream.isHungUp { return false }
-        // An idle connection may only have been sent what needs no answer; anything else shows in a peek.
-        return connection.stream.isQuiet() || connection.stream.isReadable == false
+        let stream = connection.stream
+        if stream.isClosed || stream.isHungUp { return false }
+        // Readable may be left over from a read that just filled its buffer: only then it takes a peek to know.
+        return !stream.isReadable || stream.isQuiet()
     }
 
     /// `role`: `primary` or `standby`, as the server reports it (PostgreSQL 14 and later).

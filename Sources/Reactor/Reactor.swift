@@ -33,7 +33,7 @@ public final class Reactor: @unchecked Sendable {
 
     private static let batch = 256
     /// Jobs run between two looks at the sockets, so that chatty tasks cannot starve them.
-    private static let jobsPerTurn = 1024
+    private static let jobsPerTurn = 64
 
     /// Makes the loop's descriptors; nothing runs before ``start()``.
     ///
@@ -175,6 +175,21 @@ public final class Reactor: @unchecked Sendable {
     public func disarm(_ timer: ReactorTimer) {
         assert(isCurrent, "timers belong to the reactor's thread")
         timers.disarm(timer)
+    }
+
+    /// Waits for `nanoseconds` on the reactor's thread. `false` when the task was cancelled before.
+    public func sleep(for nanoseconds: UInt64) async -> Bool {
+        let waker = Waker()
+        let timer = makeTimer(waker)
+        let deadline = Self.now + nanoseconds
+        arm(timer, at: deadline)
+        defer { disarm(timer) }
+        await withTaskCancellationHandler {
+            while !Task.isCancelled, Self.now < deadline { await waker.wait() }
+        } onCancel: {
+            wake(waker)
+        }
+        return !Task.isCancelled
     }
 
     /// Wakes a waker of this reactor from any thread.

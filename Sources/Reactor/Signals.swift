@@ -42,14 +42,22 @@ public final class Signals {
         close(descriptor)
     }
 
-    /// Waits for the next signal and says its number.
-    public func next() async -> Int32 {
-        while true {
-            var info = signalfd_siginfo()
-            if read(descriptor, &info, MemoryLayout<signalfd_siginfo>.size) > 0 {
-                return Int32(info.ssi_signo)
+    /// Waits for the next signal and says its number; `nil` when the deadline (in ``Reactor/now`` nanoseconds) passed or the
+    /// task was cancelled before one came.
+    public func next(until deadline: UInt64 = .max) async -> Int32? {
+        let timer = reactor.makeTimer(waker)
+        if deadline != .max { reactor.arm(timer, at: deadline) }
+        defer { reactor.disarm(timer) }
+        let (reactor, waker) = (reactor, waker)
+        return await withTaskCancellationHandler {
+            while !Task.isCancelled, deadline == .max || !timer.isDue(at: Reactor.now) {
+                var info = signalfd_siginfo()
+                if read(descriptor, &info, MemoryLayout<signalfd_siginfo>.size) > 0 { return Int32(info.ssi_signo) }
+                await waker.wait()
             }
-            await waker.wait()
+            return nil
+        } onCancel: {
+            reactor.wake(waker)
         }
     }
 
