@@ -30,15 +30,9 @@ extension TLSSession {
         SSL_get_servername(pointer, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
     }
 
-    /// Whether the peer ended its TCP stream, which after `.closed` means: without the closing alert.
-    package var isTruncated: Bool {
-        SocketBIO.isAtEnd(SSL_get_rbio(pointer))
-    }
-
     /// Whether the peer presented a certificate and it passed all checks asked for.
     package var hasVerifiedPeer: Bool {
-        guard let certificate = SSL_get0_peer_certificate(pointer) else { return false }
-        _ = certificate
+        guard SSL_get0_peer_certificate(pointer) != nil else { return false }
         return SSL_get_verify_mode(pointer) & SSL_VERIFY_PEER != 0
             && SSL_get_verify_result(pointer) == X509_V_OK
     }

@@ -43,6 +43,9 @@ package final class TLSSession: @unchecked Sendable {
     /// The name we dialled (clients only); what `verify_full` checks and what sessions are resumed by.
     package let host: String?
 
+    /// Whether the peer left without the closing alert: its stream ended or was reset.
+    package private(set) var isTruncated = false
+
     let pointer: OpaquePointer
     private let ticketName: String?
     private var isDead = false
@@ -194,13 +197,16 @@ package final class TLSSession: @unchecked Sendable {
         switch SSL_get_error(pointer, result) {
         case SSL_ERROR_WANT_READ: return .wantRead
         case SSL_ERROR_WANT_WRITE: return .wantWrite
-        case SSL_ERROR_ZERO_RETURN: return .closed
+        case SSL_ERROR_ZERO_RETURN:
+            isTruncated = SocketBIO.isAtEnd(SSL_get_rbio(pointer))
+            return .closed
         case SSL_ERROR_SYSCALL:
             let stack = drainErrors()
             if stack.isEmpty, isEstablished,
                 systemError == ECONNRESET || systemError == EPIPE || systemError == 0
             {
                 isDead = true
+                isTruncated = true
                 return .closed
             }
             if stack.isEmpty, SocketBIO.isAtEnd(SSL_get_rbio(pointer)) { return .closed }

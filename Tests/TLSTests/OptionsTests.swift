@@ -26,10 +26,11 @@ import Testing
         #expect(error?.message.contains("verify_full") == true)
     }
 
-    @Test(arguments: [
-        ("tlsv1.2,tlsv1.3", TLSVersions.secure), ("tlsv1.3", .tls13), ("TLSv1.2 tlsv1.3", .secure),
-        ("secure", .secure), ("all", .all), ("tlsv1:tlsv1.2", [.tls10, .tls12]),
-    ])
+    @Test(
+        arguments: [
+            ("tlsv1.2,tlsv1.3", TLSVersions.secure), ("tlsv1.3", .tls13), ("TLSv1.2 tlsv1.3", .secure),
+            ("secure", .secure), ("all", .all), ("tlsv1:tlsv1.2", TLSVersions([.tls10, .tls12])),
+        ] as [(String, TLSVersions)])
     func versionListsAreRead(list: String, versions: TLSVersions) throws {
         #expect(try TLSVersions(parsing: list) == versions)
     }
