@@ -37,7 +37,7 @@ extension PostgresConnector {
             state.value.needsReset = false
             state.value.isTainted = false
             state.value.owner = 0
-            state.value.parameters.resetToSessionDefaults(connection.initialParameters)
+            state.value.parameters = connection.initialParameters
         }
         guard state.value.isClean else {
             throw PostgresError(.connection, "the session could not be made clean")
