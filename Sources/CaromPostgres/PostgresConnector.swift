@@ -154,8 +154,8 @@ public final class PostgresConnector: Connector {
 extension SocketAddress {
     init(_ address: BackendAddress) {
         switch address {
-        case .ip(let host, let port): self.init(.ip(host, port: port))
-        case .unix(let path): self.init(.unix(path: path))
+        case .ip(let host, let port): self.init(SocketAddress.Kind.ip(host, port: port))
+        case .unix(let path): self.init(SocketAddress.Kind.unix(path: path))
         }
     }
 }
