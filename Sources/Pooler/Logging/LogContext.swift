@@ -1,6 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+package import CaromPostgres
+
 /// How bad it is; the words are those of `%l`.
 package enum LogLevel: String, CaseIterable, Hashable, Sendable {
     /// The pooler cannot go on.
@@ -53,6 +55,9 @@ package struct LogContext: Hashable, Sendable {
     package init(_ phase: LogPhase) {
         self.phase = phase
     }
+
+    /// About the pooler as a whole.
+    package static let system = LogContext(.system)
 
     /// The same about another phase.
     package func during(_ phase: LogPhase) -> LogContext {

@@ -25,7 +25,9 @@ extension [UInt8] {
                 // C1 controls are two bytes long; U+0085 is a line break to some readers, U+009B begins an escape sequence.
                 let isC1 = byte == 0xC2 && index + 1 < bytes.count && bytes[index + 1] < 0xA0
                 // No escape is longer than six bytes, and room for the mark is kept.
-                guard count + 6 + 3 <= end || bytes.count - index <= end - count && !needsEscape(bytes[index...], style)
+                guard
+                    count + 6 + 3 <= end
+                        || bytes.count - index <= end - count && !needsEscape(bytes[index...], style)
                 else {
                     append(contentsOf: "…".utf8)
                     return

@@ -1,6 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgres
+
 /// Everything a log line can show, before a format puts it into bytes.
 struct LogLine {
     var time: LogTime
@@ -74,12 +76,14 @@ extension LogFormat {
         bytes.append(decimal: Int64(line.processID))
         bytes += #","tid":"#.utf8
         bytes.append(decimal: Int64(truncatingIfNeeded: line.threadID))
-        bytes += #","level":"\#(line.level.rawValue)","context":"\#(context.phase.rawValue)","message":""#.utf8
+        bytes +=
+            #","level":"\#(line.level.rawValue)","context":"\#(context.phase.rawValue)","message":""#.utf8
         bytes.append(line.message, escaping: .json, limit: LogLine.longestMessage)
         bytes.append(UInt8(ascii: "\""))
         let client = [
             ("id", context.clientID?.description), ("ip", context.clientHost),
-            ("port", context.clientPort.map { "\($0)" }), ("user", context.user), ("database", context.database),
+            ("port", context.clientPort.map { "\($0)" }), ("user", context.user),
+            ("database", context.database),
             ("external_id", context.externalID), ("server_host", context.serverHost),
         ]
         appendObject("client", client, to: &bytes)

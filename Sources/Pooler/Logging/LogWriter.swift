@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Glibc
 import Synchronization
 
@@ -62,9 +63,10 @@ package final class LogWriter: Sendable {
         guard let file else { return }
         let new = try Self.open(file.path)
         defer { close(new) }
-        while dup3(new, file.descriptor, O_CLOEXEC) < 0 {
+        while carom_replace_descriptor(new, file.descriptor) < 0 {
             guard errno == EINTR || errno == EBUSY else {
-                throw Failure(description: "log_file \(quoted(file.path)): \(String(cString: strerror(errno)))")
+                throw Failure(
+                    description: "log_file \(quoted(file.path)): \(String(cString: strerror(errno)))")
             }
         }
     }

@@ -1,7 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import Glibc
+package import Logging
 import Synchronization
 
 /// The pooler's log: says what happened if the settings want to know. What is switched off costs one load of a flag;
@@ -18,6 +20,13 @@ package final class PoolerLog: Sendable {
         case session = 2
         case query = 4
         case stats = 8
+    }
+
+    /// A log to where the settings say.
+    ///
+    /// - Throws: when the log file cannot be opened.
+    package convenience init(_ settings: Settings) throws(LogWriter.Failure) {
+        self.init(settings, writer: try LogWriter(settings))
     }
 
     package init(_ settings: Settings, writer: LogWriter) {
@@ -37,32 +46,36 @@ package final class PoolerLog: Sendable {
     package var isLoggingQueries: Bool { wants(.query) }
 
     /// The pooler cannot go on.
-    package func fatal(_ message: @autoclosure () -> String, in context: LogContext) {
+    package func fatal(_ message: @autoclosure () -> String, in context: LogContext = .system) {
         emit(.fatal, message(), context)
     }
 
     /// Something did not work.
-    package func error(_ message: @autoclosure () -> String, in context: LogContext) {
+    package func error(_ message: @autoclosure () -> String, in context: LogContext = .system) {
         emit(.error, message(), context)
     }
 
     /// What happened; always shown.
-    package func info(_ message: @autoclosure () -> String, in context: LogContext) {
+    package func info(_ message: @autoclosure () -> String, in context: LogContext = .system) {
         emit(.info, message(), context)
     }
 
     /// Shown with `log_debug`, of everything or of the route concerned.
-    package func debug(_ message: @autoclosure () -> String, in context: LogContext, ofRoute: Bool = false) {
+    package func debug(
+        _ message: @autoclosure () -> String, in context: LogContext = .system, ofRoute: Bool = false
+    ) {
         if ofRoute || wants(.debug) { emit(.debug, message(), context) }
     }
 
     /// Clients and servers coming and going: shown with `log_session`.
-    package func session(_ message: @autoclosure () -> String, in context: LogContext) {
+    package func session(_ message: @autoclosure () -> String, in context: LogContext = .system) {
         if wants(.session) { emit(.info, message(), context) }
     }
 
     /// What clients send: shown with `log_query`, of everything or of the route concerned.
-    package func query(_ message: @autoclosure () -> String, in context: LogContext, ofRoute: Bool = false) {
+    package func query(
+        _ message: @autoclosure () -> String, in context: LogContext = .system, ofRoute: Bool = false
+    ) {
         if ofRoute || wants(.query) { emit(.info, message(), context) }
     }
 
@@ -74,11 +87,24 @@ package final class PoolerLog: Sendable {
     /// The effective configuration, a line for each of its lines: shown with `log_config`.
     package func configuration(_ settings: Settings) {
         guard settings.logConfig else { return }
-        for line in settings.description.split(separator: "\n") { emit(.info, String(line), LogContext(.config)) }
+        for line in settings.description.split(separator: "\n") {
+            emit(.info, String(line), LogContext(.config))
+        }
     }
 
-    /// Opens the log file anew; see ``LogWriter/reopen()``.
-    package func reopen() throws(LogWriter.Failure) { try writer.reopen() }
+    /// Opens the log file anew, after it was moved away (SIGUSR1). When that fails, the old file says so and goes on.
+    package func reopen() {
+        do {
+            try writer.reopen()
+        } catch {
+            self.error("\(error); lines go on into the old file")
+        }
+    }
+
+    /// A logger for a library of ours: what it says comes out here. Its label stands in front of each message.
+    package func libraryLogger(label: String, phase: LogPhase = .pool) -> Logger {
+        Logger(label: label) { PoolerLogHandler(self, label: $0, phase: phase) }
+    }
 
     /// Lines lost since the start; see ``LogWriter/lostLines``.
     package var lostLines: Int { writer.lostLines }
@@ -95,7 +121,7 @@ package final class PoolerLog: Sendable {
     private func emit(_ level: LogLevel, _ message: String, _ context: LogContext) {
         let line = LogLine(
             time: .now(), processID: processID,
-            threadID: format.showsThread ? UInt64(truncatingIfNeeded: gettid()) : 0, level: level,
+            threadID: format.showsThread ? UInt64(truncatingIfNeeded: carom_thread_id()) : 0, level: level,
             context: context, message: message)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256 + message.utf8.count)

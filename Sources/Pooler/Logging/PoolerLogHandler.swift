@@ -6,17 +6,19 @@ package import Logging
 /// Brings what our libraries say through swift-log into the pooler's log: one file, one format.
 ///
 /// `trace` and `debug` are shown with `log_debug`; `notice` is `info`, `warning` is `error`, `critical` is `fatal`.
-/// Metadata stands behind the message as `key=value`, sorted by key.
+/// The label stands before the message, metadata behind it as `key=value`, sorted by key.
 package struct PoolerLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
     private let log: PoolerLog
+    private let label: String
     private let phase: LogPhase
     private var ownLevel: Logger.Level?
 
     /// - Parameter phase: what `%c` shows.
-    package init(_ log: PoolerLog, phase: LogPhase = .pool) {
+    package init(_ log: PoolerLog, label: String, phase: LogPhase) {
         self.log = log
+        self.label = label
         self.phase = phase
     }
 
@@ -48,6 +50,6 @@ package struct PoolerLogHandler: LogHandler {
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
         if let given = event.metadata { all.merge(given) { $1 } }
         let pairs = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }
-        return event.message.description + pairs.joined()
+        return "\(label): \(event.message)" + pairs.joined()
     }
 }

@@ -4,7 +4,7 @@
 /// The name of one client or server connection: a random UUID (version 4, RFC 9562) behind a letter for its side.
 ///
 /// It is in every log line about the connection and in our errors to the client, so it is public. Nothing secret may
-/// be made from it; cancel keys are drawn on their own, see ``CancelKey``.
+/// be made from it; cancel keys are drawn on their own.
 package struct ConnectionID: Hashable, Sendable {
     package enum Side: Hashable, Sendable {
         case client
