@@ -37,7 +37,7 @@ extension PostgresConnector {
             state.value.needsReset = false
             state.value.isTainted = false
             state.value.owner = 0
-            state.value.parameters.resetToSessionDefaults(connection.initialParameters)
+            state.value.parameters = connection.initialParameters
         }
         guard state.value.isClean else {
             throw PostgresError(.connection, "the session could not be made clean")
@@ -52,11 +52,11 @@ extension PostgresConnector {
         var bytes: [UInt8] = []
         do {
             if state.value.flow.awaitsClientData {
-                CopyFail(message: "the client has gone").encode(into: &bytes)
+                CopyFail(reason: "the client has gone").encode(into: &bytes)
                 try state.value.flow.sent(.copyFail)
             }
             if state.value.flow.hasUnsyncedMessages || state.value.flow.isSkippingToSync {
-                Sync.encode(into: &bytes)
+                FrontendTag.sync.encodeEmpty(into: &bytes)
                 try state.value.flow.sent(.sync)
             }
         } catch {

@@ -79,7 +79,7 @@ extension ConnectionState {
             if hiddenReplies == 0, SessionEffect.isLasting(commandTag: body) { isTainted = true }
         case .parameterStatus:
             let status = try ParameterStatus(body: body)
-            parameters.report(status.name, status.value)
+            parameters.set(status.name, to: status.value)
             if hiddenReplies == 0 { result.parametersChanged = true }
         case .errorResponse:
             result.sawError = true

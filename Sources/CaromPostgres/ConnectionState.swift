@@ -8,7 +8,7 @@ package struct ConnectionState {
     /// What the server still owes, and whether it is in a transaction.
     package var flow = QueryFlow()
     /// The session's parameters as the server has them now.
-    package var parameters = ServerParameters()
+    package var parameters = SessionParameters(.pooled)
     /// Bytes that were read and not yet understood: an incomplete message. Empty while the connection is idle.
     package var input: [UInt8] = []
     /// Where the stream from the server stands.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import PostgresProtocol
+import Reactor
 
 extension Conversation {
     /// Runs a simple query whose rows nobody wants, and waits for ReadyForQuery.
@@ -10,7 +11,7 @@ extension Conversation {
     package func execute(_ sql: String, in connection: PostgresConnection) async throws(PostgresError) {
         let state = connection.state
         var bytes: [UInt8] = []
-        Query(sql: sql).encode(into: &bytes)
+        Query(sql).encode(into: &bytes)
         do throws(FlowError) {
             try state.value.flow.sent(.query)
         } catch {

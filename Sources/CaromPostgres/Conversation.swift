@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-package import PostgresProtocol
+import PostgresProtocol
 package import Reactor
 
 /// One whole message from a server.

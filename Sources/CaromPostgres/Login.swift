@@ -100,25 +100,24 @@ struct Login {
     }
 
     private func scram(_ mechanisms: [String]) async throws(PostgresError) {
-        guard mechanisms.contains("SCRAM-SHA-256") else {
-            throw PostgresError(
-                .authentication, "the server offers \(mechanisms.joined(separator: ", ")); supported is SCRAM-SHA-256")
-        }
-        var client = SCRAMClient(password: try password(), using: cryptography)
-        var bytes: [UInt8] = []
-        SASLInitialResponse(mechanism: "SCRAM-SHA-256", data: client.firstMessage()).encode(into: &bytes)
-        try await conversation.send(bytes)
         do {
+            var client = SCRAMClient(
+                credential: .password(Array(try password().utf8)),
+                binding: try SCRAMClient.binding(offered: mechanisms, channelData: nil),
+                nonce: SCRAM.nonce(using: cryptography))
+            var bytes: [UInt8] = []
+            SASLInitialResponse(mechanism: client.mechanism.rawValue, data: client.first).encode(into: &bytes)
+            try await conversation.send(bytes)
             guard case .saslContinue(let challenge) = try await request() else {
                 throw PostgresError(.protocolViolation, "the server broke off the SCRAM exchange")
             }
             bytes = []
-            SASLResponse.encode(try client.respond(to: challenge), into: &bytes)
+            SASLResponse.encode(try client.respond(to: challenge, using: cryptography), into: &bytes)
             try await conversation.send(bytes)
             guard case .saslFinal(let proof) = try await request() else {
                 throw PostgresError(.protocolViolation, "the server did not prove that it knows the password")
             }
-            try client.finish(proof)
+            try client.finish(proof, using: cryptography)
         } catch let error as PostgresError {
             throw error
         } catch {
@@ -136,7 +135,7 @@ struct Login {
                 switch BackendTag(rawValue: message.tag) {
                 case .parameterStatus:
                     let status = try ParameterStatus(body: body)
-                    state.value.parameters.report(status.name, status.value)
+                    state.value.parameters.set(status.name, to: status.value)
                 case .backendKeyData: key = try BackendKeyData(body: body)
                 case .readyForQuery:
                     state.value.flow = QueryFlow(transactionStatus: try ReadyForQuery(body: body).status)

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import PostgresProtocol
+import PostgresProtocol
 import TLS
 
 /// Authentication's cryptography, done by OpenSSL.

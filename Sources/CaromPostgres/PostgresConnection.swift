@@ -18,7 +18,7 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     /// What a CancelRequest must carry.
     package let key: BackendKeyData
     /// The server's parameters right after the login: what `DISCARD ALL` goes back to.
-    package let initialParameters: ServerParameters
+    package let initialParameters: SessionParameters
 
     init(
         id: ConnectionID, backend: Backend, stream: Stream, state: Confined<ConnectionState>,

@@ -82,9 +82,9 @@ public final class PostgresConnector: Connector {
     /// Decides without waiting whether the connection can go straight to its next user.
     public func returned(_ connection: PostgresConnection) -> ReturnVerdict {
         let state = connection.state.value
-        if connection.stream.isClosed { return .discard("the connection was closed") }
-        if let failure = state.failure { return .discard(failure.message) }
-        if connection.stream.isHungUp { return .discard("the server has closed the connection") }
+        if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
+        if let failure = state.failure { return .discardSuspectingBackend(reason: failure.message) }
+        if connection.stream.isHungUp { return .discardSuspectingBackend(reason: "the server has closed the connection") }
         if state.needsReset || configuration.recycling.discards { return .recycle }
         return state.isClean ? .clean : .recycle
     }
@@ -133,6 +133,9 @@ public final class PostgresConnector: Connector {
         }
     }
 
+    /// The reactor of that index, so that nothing has to change threads.
+    public func executor(affinity: Int?) -> (any TaskExecutor)? { affinity.map { _ in reactor(for: affinity) } }
+
     /// Runs `body` on the connection's thread with a conversation that ends after `limit`.
     package func exclusively<R: Sendable>(
         _ connection: PostgresConnection, within limit: Duration,
@@ -151,8 +154,8 @@ public final class PostgresConnector: Connector {
 extension SocketAddress {
     init(_ address: BackendAddress) {
         switch address {
-        case .ip(let host, let port): self.init(.ip(host, port: port))
-        case .unix(let path): self.init(.unix(path: path))
+        case .ip(let host, let port): self.init(SocketAddress.Kind.ip(host, port: port))
+        case .unix(let path): self.init(SocketAddress.Kind.unix(path: path))
         }
     }
 }

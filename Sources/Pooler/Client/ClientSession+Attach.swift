@@ -65,18 +65,25 @@ extension ClientSession {
     /// Costs no round trip: the statements go ahead of the client's own first bytes, in the same write, and their replies
     /// are taken out of the answer (Odyssey's deploy).
     private func deploy(on state: Confined<ConnectionState>) {
-        let isReset = state.value.isTainted || (state.value.owner != 0 && worker.discardsAlways(route))
+        let isReset = state.value.isTainted || (state.value.owner != 0 && route?.discardsAlways == true)
         if isReset {
             prepend("DISCARD ALL", state)
             state.value.isTainted = false
-            if let server { state.value.parameters.resetToSessionDefaults(server.initialParameters) }
+            if let server { state.value.parameters = server.initialParameters }
         }
-        if let statement = parameters.assignments(from: state.value.parameters) { prepend(statement, state) }
+        if parameters.appendQuery(toDeployOn: state.value.parameters, into: &prefix) > 0 {
+            expectHiddenReply(state)
+            state.value.parameters = parameters.deployed(on: state.value.parameters)
+        }
         state.value.owner = owner
     }
 
     private func prepend(_ sql: String, _ state: Confined<ConnectionState>) {
         Query(sql: sql).encode(into: &prefix)
+        expectHiddenReply(state)
+    }
+
+    private func expectHiddenReply(_ state: Confined<ConnectionState>) {
         state.value.hiddenReplies += 1
         do throws(FlowError) {
             try state.value.flow.sent(.query)
@@ -106,13 +113,13 @@ extension ClientSession {
     private func refusal(_ error: PoolError, _ route: Route) -> SessionEnd {
         if let fields = route.forwardedError(error) { return .refused(fields) }
         switch error.code {
-        case .exhausted, .timedOut, .queueFull:
+        case .exhausted, .timedOut, .queueFull, .overloaded:
             return .fatal(
                 .tooManyConnections, "too many active clients for route \(route.name): \(error.message)",
                 hint: "raise pool_size or pool_timeout, or let transactions end sooner")
         case .stopped, .cancelled:
             return .fatal(.adminShutdown, "the pooler is shutting down")
-        case .noBackends, .noBackendsOnline, .failed:
+        default:
             return .fatal(
                 .connectionFailure, "failed to connect to a server for route \(route.name): \(error.message)")
         }

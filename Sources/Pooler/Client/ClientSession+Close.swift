@@ -15,7 +15,7 @@ extension ClientSession {
             }
             detach()
         }
-        if let key = cancelKey { worker.cancels.remove(key) }
+        if let cancelKey { worker.cancels.remove(cancelKey) }
         if let fields = farewell(end) {
             log(.info, "\(fields.severity?.rawValue.lowercased() ?? "error"): \(fields.message ?? "")")
             var bytes: [UInt8] = []
@@ -24,7 +24,7 @@ extension ClientSession {
         }
         await lingering()
         worker.reactor.disarm(timer)
-        route?.leave()
+        leave()
         stream.close()
     }
 

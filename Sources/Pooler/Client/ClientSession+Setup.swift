@@ -6,23 +6,33 @@ import CaromPostgres
 import PostgresProtocol
 
 extension ClientSession {
-    /// Stage 3, route: finds the pool for the client, and its place in it.
-    func enter(_ startup: StartupMessage) throws(SessionEnd) -> Route {
+    /// Stage 3, route: finds the rule for the client.
+    func findRule(_ startup: StartupMessage) throws(SessionEnd) -> RouteSettings {
         if startup.replication != .none {
             throw .fatal(.featureNotSupported, "replication connections are not supported")
         }
-        guard let route = worker.router.route(database: startup.database, user: startup.user) else {
+        guard let rule = worker.router.rule(database: startup.database, user: startup.user) else {
             throw .fatal(
                 .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
                 hint: "add a database and user block to the configuration, or a default one")
         }
-        self.route = route
-        guard route.admit() else {
-            self.route = nil
+        return rule
+    }
+
+    /// Gives the authenticated client its place in the pool of its rule.
+    func enter(_ rule: RouteSettings, _ startup: StartupMessage) throws(SessionEnd) -> Route {
+        let route: Route
+        do throws(PolicyError) {
+            route = try worker.router.open(rule, database: startup.database, user: startup.user)
+        } catch {
+            throw .fatal(.systemError, "\(error)")
+        }
+        guard route.admission.enter() else {
             throw .fatal(
                 .tooManyConnections,
-                "too many clients for route \(route.name): client_max is \(route.settings.clientMax ?? 0)")
+                "too many clients for route \(route.name): client_max is \(rule.clientMax ?? 0)")
         }
+        self.route = route
         counters = route.counters[worker.reactor.index]
         return route
     }
@@ -32,24 +42,14 @@ extension ClientSession {
     /// The parameters are those of a server of this route. The first client of a route waits for one to be connected; later
     /// ones do not touch a server.
     func setUp(_ startup: StartupMessage, _ route: Route) async throws(SessionEnd) {
-        var isFirst = false
-        while route.serverParameters == nil {
-            if server == nil, waiting == nil, try attach() == false { try await wait() }
-            isFirst = try attachDelivered() || server != nil
-            if isFirst { break }
-            if stream.isHungUp { throw .clientLeft }
-            if waiting != nil { try await wait() }
-        }
-        if let server {
-            route.learn(server.initialParameters)
-            parameters = server.initialParameters
-        } else if let known = route.serverParameters {
-            parameters = known
-        }
+        while route.serverParameters == nil, server == nil { try await attachForSetup() }
+        let isFirst = server != nil
+        if let server { route.learn(server.initialParameters) }
+        if let known = route.serverParameters { parameters = known }
         try apply(startup, route)
         if isFirst { detachUnused() }
-        let key = CancelKey(version: startup.version)
-        worker.cancels.register(key, for: self)
+        let key = CancelKey(version: startup.version).data
+        worker.cancels.register(key, worker: worker, owner: owner)
         cancelKey = key
 
         var bytes: [UInt8] = []
@@ -57,11 +57,21 @@ extension ClientSession {
         for parameter in parameters.known {
             ParameterStatus(name: parameter.name, value: parameter.value).encode(into: &bytes)
         }
-        key.data.encode(into: &bytes)
+        key.encode(into: &bytes)
         ReadyForQuery(status: .idle).encode(into: &bytes)
         try send(bytes)
         inputIsReady = !input.isEmpty
         logSession("route '\(startup.database).\(startup.user)' to \(route.name)")
+    }
+
+    private func attachForSetup() async throws(SessionEnd) {
+        if waiting == nil {
+            if try attach() { return }
+        } else if try attachDelivered() {
+            return
+        }
+        try await wait()
+        if stream.isHungUp { throw .clientLeft }
     }
 
     /// A server that was claimed only to learn its parameters goes back as it came.

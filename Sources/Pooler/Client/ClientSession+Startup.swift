@@ -15,7 +15,7 @@ extension ClientSession {
             case .startup(let message):
                 return message
             case .cancel(let request):
-                worker.cancels.forward(request)
+                await worker.cancels.forward(request)
                 throw .terminated
             case .sslRequest:
                 if askedForTLS { throw .fatal(.protocolViolation, "a second request for TLS") }

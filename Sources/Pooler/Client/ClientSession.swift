@@ -36,9 +36,9 @@ final class ClientSession {
     /// Counts of this route on this worker.
     var counters: RouteCounters?
     /// The client's session parameters as it believes they are.
-    var parameters = ServerParameters()
+    var parameters = SessionParameters(.pooled)
     /// What the client must show to have its query cancelled.
-    var cancelKey: CancelKey?
+    var cancelKey: BackendKeyData?
 
     /// The server connection that the session holds now.
     var claim: Claim<PostgresConnection>?
@@ -51,7 +51,9 @@ final class ClientSession {
     var preferredSlot: SlotID?
     /// Cancels on their way to the server: until they have arrived the server is not let go.
     var cancelsUnderWay = 0
-    var isStopping = false
+    private var isStopping = false
+    private var isAborting = false
+    private var isAdmitted = false
 
     init(worker: Worker, stream: Stream, owner: UInt64, listener: ListenSettings) {
         self.worker = worker
@@ -81,16 +83,35 @@ final class ClientSession {
         worker.reactor.arm(timer, at: Reactor.now + UInt64(clamping: listener.clientLoginTimeout.nanoseconds))
         let startup = try await receiveStartup()
         self.startup = startup
-        let route = try enter(startup)
-        try await authenticate(startup, route)
+        guard worker.admission.enter() else {
+            throw .fatal(.tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
+        }
+        isAdmitted = true
+        let rule = try findRule(startup)
+        try await authenticate(startup, rule)
+        let route = try enter(rule, startup)
         worker.reactor.disarm(timer)
         try await setUp(startup, route)
     }
 
-    /// Wakes the session to end itself between two transactions.
+    /// Lets the session end itself as soon as it holds no server.
     func stop() {
         isStopping = true
         waker.wake()
+    }
+
+    /// Ends the session whatever it is doing.
+    func abort() {
+        isAborting = true
+        waker.wake()
+    }
+
+    /// Gives the places back that the session took under the limits.
+    func leave() {
+        if isAdmitted { worker.admission.leave() }
+        isAdmitted = false
+        route?.admission.leave()
+        route = nil
     }
 
     // MARK: Waiting
@@ -101,7 +122,7 @@ final class ClientSession {
     func wait() async throws(SessionEnd) {
         await waker.wait()
         if timer.deadline != .max, timer.isDue(at: Reactor.now) { throw .loginTimedOut }
-        if isStopping, server == nil { throw .shutdown }
+        if isAborting || (isStopping && server == nil && waiting == nil) { throw .shutdown }
     }
 
     /// Reads more of what the client sends, waiting for it, and keeps it in `input`.

@@ -42,7 +42,7 @@ extension Pooler {
                 workers[index % workers.count].deliver(Worker.Arrival(accepted: accepted, listener: block))
             }
         } catch {
-            log.error(LogContext(), "\(error); this listener is closed")
+            log.error("\(error); this listener is closed")
             listener.close()
         }
     }

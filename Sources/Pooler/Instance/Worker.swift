@@ -4,6 +4,7 @@
 import CaromPostgres
 import PostgresProtocol
 import Reactor
+import Synchronization
 
 /// One thread's share of the pooler: its clients, and the buffer they all read into.
 final class Worker: Sendable {
@@ -15,6 +16,7 @@ final class Worker: Sendable {
     let cryptography = OpenSSLCryptography()
     let clientRules = FrameRules.client()
     let serverRules = FrameRules.server()
+    private let present = Atomic<Int>(0)
     private let local: Confined<Local>
 
     /// What only the worker's thread touches.
@@ -82,7 +84,7 @@ final class Worker: Sendable {
         do throws(SystemError) {
             stream = try Stream(adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: nil)
         } catch {
-            log.error(LogContext(), "client from \(accepted.peer): \(error)")
+            log.error("client from \(accepted.peer): \(error)")
             return
         }
         stream.apply(router.tcpOptions)
@@ -90,9 +92,11 @@ final class Worker: Sendable {
         local.value.nextOwner += 1
         let session = ClientSession(worker: self, stream: stream, owner: owner, listener: arrival.listener)
         local.value.sessions[owner] = session
+        present.wrappingAdd(1, ordering: .relaxed)
         if local.value.isStopping { session.stop() }
         await session.run()
         local.value.sessions[owner] = nil
+        present.wrappingSubtract(1, ordering: .relaxed)
     }
 
     /// Cancels what a client of this worker has under way, and waits until the server knows.
@@ -105,6 +109,9 @@ final class Worker: Sendable {
             session.endCancel()
         }
     }
+
+    /// Clients that are connected to this worker's listeners or being served; exact on its own thread.
+    var clientCount: Int { present.load(ordering: .relaxed) }
 
     /// Takes no more clients, and ends each of those that are here when it holds no server. From any thread.
     func stop() {

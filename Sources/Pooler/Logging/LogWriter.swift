@@ -45,8 +45,9 @@ package final class LogWriter: Sendable {
         }
         usesSyslog = syslog != nil
         if let syslog {
-            // openlog() keeps the pointer for as long as the process lives, so the name is never freed.
-            openlog(strdup(syslog.ident), 0x01 /* LOG_PID */ | 0x08 /* LOG_NDELAY */, syslog.facility.code)
+            // openlog() keeps the pointer for as long as the process lives, so the name is never freed. The options are
+            // LOG_PID and LOG_NDELAY.
+            openlog(strdup(syslog.ident), 0x01 | 0x08, syslog.facility.code)
         }
     }
 

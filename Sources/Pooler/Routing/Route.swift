@@ -38,6 +38,9 @@ final class Route: Sendable {
     /// `database.user`, for people.
     var name: String { "\(key.database).\(key.user)" }
 
+    /// The session is reset whenever a server changes hands between two clients in transaction pooling.
+    var discardsAlways: Bool { settings.pool == .transaction && settings.poolDiscard }
+
     /// What servers of this route report after a login; `nil` until one has been connected.
     var serverParameters: SessionParameters? { known.withLock { $0 } }
 
@@ -48,7 +51,7 @@ final class Route: Sendable {
     func forwardedError(_ error: PoolError) -> ErrorFields? {
         guard settings.clientForwardError else { return nil }
         for cause in error.causes {
-            guard let error = cause.error as? PostgresError, let state = error.sqlState.flatMap({ SQLState($0) })
+            guard let error = cause.underlying as? PostgresError, let state = error.sqlState.flatMap({ SQLState($0) })
             else { continue }
             return ErrorFields(
                 severity: .fatal, code: state, message: error.message, detail: error.detail, hint: error.hint)

@@ -19,7 +19,10 @@ final class Router: Sendable {
     private let routes = Mutex<[Route.Key: Route]>([:])
     private let opened: AsyncStream<Route>.Continuation
     private let log: PoolerLog
+    private let verifiers: [RoutePattern: SCRAMVerifier]
     let tcpOptions: TCPOptions
+    /// Makes up the salts of users that do not exist, the same for the life of the process.
+    let mockSecret: [UInt8]
 
     /// - Parameter opened: is told every route that is made; its pool needs someone to run it.
     init(
@@ -32,11 +35,23 @@ final class Router: Sendable {
         self.opened = opened
         self.log = log
         table = RouteTable(settings)
+        let cryptography = OpenSSLCryptography()
+        mockSecret = cryptography.randomBytes(32)
+        var verifiers: [RoutePattern: SCRAMVerifier] = [:]
+        for rule in settings.routes where rule.authentication == .scramSHA256 {
+            guard let password = rule.password?.reveal() else { continue }
+            verifiers[rule.pattern] = StoredSecret(password).verifier(
+                salt: cryptography.randomBytes(SCRAM.saltSize), using: cryptography)
+        }
+        self.verifiers = verifiers
         tcpOptions = TCPOptions(settings)
     }
 
     /// The rule for a client; `nil` when there is none (3D000).
     func rule(database: String, user: String) -> RouteSettings? { table.match(database: database, user: user) }
+
+    /// What a client of the rule is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
+    func verifier(for rule: RouteSettings) -> SCRAMVerifier? { verifiers[rule.pattern] }
 
     /// All live routes.
     var all: [Route] { routes.withLock { Array($0.values) } }
@@ -105,5 +120,8 @@ extension Policy {
         maxLifetime = rule.serverLifetime
         shrink = rule.poolTTL.map { .afterIdle($0) } ?? .never
         maxWaiters = 1_000_000
+        // epoll tells when an idle server hangs up, so nothing is gained by asking before each use.
+        validationBypass = nil
+        maxBackoff = .seconds(3)
     }
 }
