@@ -21,6 +21,11 @@ struct FlowQueue: Equatable, Sendable {
     struct Entry: Equatable, Sendable {
         var kind: Kind
         var count: Int
+
+        /// Nothing of one kind is nothing of any.
+        static func == (left: Entry, right: Entry) -> Bool {
+            left.count == right.count && (left.kind == right.kind || left.count == 0)
+        }
     }
 
     /// The oldest entry; its count is 0 when the queue is empty.
