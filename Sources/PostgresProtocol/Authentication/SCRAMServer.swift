@@ -11,6 +11,11 @@ package struct SCRAMServer: Sendable {
         package let message: [UInt8]
         /// The keys: with them the pooler can log in to servers that hold the same verifier.
         package let keys: SCRAMKeys
+
+        package init(message: [UInt8], keys: SCRAMKeys) {
+            self.message = message
+            self.keys = keys
+        }
     }
 
     private struct Offer: Sendable {

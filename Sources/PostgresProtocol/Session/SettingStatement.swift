@@ -43,7 +43,7 @@ package enum SettingStatement {
     /// The escapes are not decoration: in some client encodings (SJIS, BIG5, GBK) the second byte of a character can be a
     /// backslash, and raw bytes of one encoding read in another can swallow the closing quote.
     package static func appendLiteral(_ value: String, into bytes: inout [UInt8]) {
-        let needsEscapes = value.utf8.contains { $0 >= 0x80 || $0 < 0x20 || $0 == UInt8(ascii: "\\") }
+        let needsEscapes = value.utf8.contains { $0 >= 0x7f || $0 < 0x20 || $0 == UInt8(ascii: "\\") }
         bytes.append(contentsOf: needsEscapes ? "E'".utf8 : "'".utf8)
         for scalar in value.unicodeScalars {
             switch scalar.value {
