@@ -1,9 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Conversations with PostgreSQL 15, recorded message by message: what the client sent (several in one write where they stand
-/// together) and everything that came back until the server was silent. Each begins and ends idle and synchronised, or
-/// with one extra ReadyForQuery that the protocol cannot announce.
+/// Conversations with PostgreSQL 15, recorded message by message: what the client sent (several in one write
+/// where they stand together) and everything that came back until the server was silent. Each begins and ends
+/// idle and synchronised, or with one extra ReadyForQuery that the protocol cannot announce.
 let capturedFlows: [FlowScript] = [
     FlowScript(
         "simple",

@@ -4,7 +4,8 @@
 import PostgresProtocol
 import Testing
 
-/// A conversation in one line: `>Q` the client's Query, `<T` the server's RowDescription, `<ZI` its ReadyForQuery (idle).
+/// A conversation in one line: `>Q` the client's Query, `<T` the server's RowDescription, `<ZI` its
+/// ReadyForQuery (idle).
 struct FlowScript: CustomTestStringConvertible, Sendable {
     enum Step: Equatable, Sendable {
         case sent(UInt8)

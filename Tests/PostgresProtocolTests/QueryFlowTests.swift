@@ -13,8 +13,9 @@ import Testing
         #expect(flow.isFree || flow.needsProbe)
     }
 
-    /// The server answers the same stream the same way however late we read it. So with answers delayed at random, no message
-    /// may look like a violation, and the server may never look free while an answer is on its way.
+    /// The server answers the same stream the same way however late we read it. So with answers delayed at
+    /// random, no message may look like a violation, and the server may never look free while an answer is on
+    /// its way.
     @Test(arguments: capturedFlows)
     func lateAnswersNeverMakeABusyServerLookFree(_ script: FlowScript) throws {
         var sends: [FlowScript.Step] = []

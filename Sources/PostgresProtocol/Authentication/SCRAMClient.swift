@@ -3,13 +3,14 @@
 
 /// The client's side of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, as a pure machine.
 ///
-/// `first` → the server's challenge into `respond` → its last word into `finish`, which must succeed before the server is
-/// believed: it proves that the server knows the verifier.
+/// `first` → the server's challenge into `respond` → its last word into `finish`, which must succeed before
+/// the server is believed: it proves that the server knows the verifier.
 package struct SCRAMClient: Sendable {
     /// What the client proves itself with.
     package enum Credential: Equatable, Sendable {
         case password([UInt8])
-        /// Keys learnt from the same user's login with us. They fit only if the server has the same salt and rounds.
+        /// Keys learnt from the same user's login with us. They fit only if the server has the same salt and
+        /// rounds.
         case keys(SCRAMKeys)
     }
 
@@ -39,8 +40,8 @@ package struct SCRAMClient: Sendable {
     private let iterationLimit: Int
     private var state = State.fresh
 
-    /// `nonce` must be fresh for every exchange (`SCRAM.nonce`). PostgreSQL takes the user's name from the start-up packet and
-    /// ignores the one here, so it stays empty unless another server wants it.
+    /// `nonce` must be fresh for every exchange (`SCRAM.nonce`). PostgreSQL takes the user's name from the
+    /// start-up packet and ignores the one here, so it stays empty unless another server wants it.
     package init(
         user: String = "", credential: Credential, binding: Binding = .unsupported, nonce: String,
         iterationLimit: Int = SCRAM.iterationLimit

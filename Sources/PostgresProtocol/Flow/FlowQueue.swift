@@ -3,8 +3,8 @@
 
 /// Requests the server has still to answer, oldest first, neighbours of one kind counted together.
 ///
-/// Two entries live in the value itself, which is all that ordinary traffic needs; deep pipelines go to an array that is
-/// given up again when it is used up.
+/// Two entries live in the value itself, which is all that ordinary traffic needs; deep pipelines go to an
+/// array that is given up again when it is used up.
 struct FlowQueue: Equatable, Sendable {
     /// What was sent, by the way its answer ends.
     enum Kind: UInt8, Sendable {
