@@ -45,7 +45,8 @@ struct ResolveMachine: Sendable {
         guard Set(list) != Set(servers) else { return [] }
         let hadNone = servers.isEmpty
         // The one that proved itself last stays in front.
-        servers = servers.filter(list.contains) + list.filter { !servers.contains($0) }
+        let best = servers.first.flatMap { list.contains($0) ? $0 : nil }
+        servers = (best.map { [$0] } ?? []) + list.filter { $0 != best }
         var actions: [ResolveAction] = [.note(.serversChanged(servers))]
         if hadNone {
             for (subject, entry) in entries {
