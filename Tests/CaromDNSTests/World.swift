@@ -47,7 +47,8 @@ final class World {
     ) throws {
         var configuration = DNSConfiguration(subject, servers: .fixed([server("192.0.2.53")]))
         configure(&configuration)
-        machine = ResolveMachine(try ResolveSettings(configuration, search: search), servers: servers, seed: seed)
+        machine = ResolveMachine(
+            try ResolveSettings(configuration, search: search), servers: servers, seed: seed)
         timeout = configuration.timeout
         self.script = script
         perform(machine.start(now: now))
@@ -80,7 +81,8 @@ final class World {
             case .ask(let id, let question, let server):
                 asks.append(Ask(time: now, question: question.description, server: server))
                 switch script(question, server, now) {
-                case .answer(let writer, let delay): pending.append((now + delay, id, .message(writer.message)))
+                case .answer(let writer, let delay):
+                    pending.append((now + delay, id, .message(writer.message)))
                 case .result(let result, let delay): pending.append((now + delay, id, result))
                 case .silence: pending.append((now + timeout, id, .timedOut))
                 }
