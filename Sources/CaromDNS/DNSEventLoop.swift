@@ -4,7 +4,7 @@
 /// A thread that watches descriptors and runs jobs: what a resolver needs of an event loop.
 ///
 /// `DNSThread` is the one that comes along; a program with event loops of its own can lend one instead. All methods except
-/// `execute` are called on the loop's thread, by the client named in the call.
+/// `execute` are called on the loop's thread, by the client named in the call. The thread should ignore or block SIGPIPE.
 public protocol DNSEventLoop: AnyObject, Sendable {
     /// Runs `job` soon on the loop's thread, after those given before it. May be called from any thread.
     func execute(_ job: @escaping @Sendable () -> Void)

@@ -22,14 +22,15 @@ public final class DNSResolver: Resolver {
 
     /// Checks the configuration and, if that is what it names, reads the system's. Asks nothing before `run`.
     ///
-    /// Several resolvers may share an event loop. Throws `DNSError` for values out of range.
+    /// Several resolvers may share an event loop; without one they share `DNSThread.shared()`. Throws `DNSError` for
+    /// values out of range, or if that thread cannot be started.
     public init(
-        _ configuration: DNSConfiguration, eventLoop: any DNSEventLoop = DNSThread.shared,
+        _ configuration: DNSConfiguration, eventLoop: (any DNSEventLoop)? = nil,
         log: DNSQueryLog? = nil
     ) throws(DNSError) {
         self.configuration = configuration
         plan = try ResolvePlan(configuration)
-        loop = eventLoop
+        if let eventLoop { loop = eventLoop } else { loop = try DNSThread.shared() }
         self.log = log
     }
 

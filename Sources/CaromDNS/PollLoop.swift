@@ -28,16 +28,18 @@ final class PollLoop: @unchecked Sendable {
     private var watches: [Int32: Watch] = [:]
     private var timers: [ObjectIdentifier: Timer] = [:]
 
-    init?() {
+    init() throws(DNSError) {
         wake = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
-        if wake < 0 { return nil }
+        guard wake >= 0 else {
+            throw DNSError(.system, "no descriptor for a DNS thread: \(String(cString: strerror(errno)))")
+        }
     }
 
     deinit {
         close(wake)
     }
 
-    func start() {
+    func start() throws(DNSError) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
@@ -48,12 +50,13 @@ final class PollLoop: @unchecked Sendable {
             &thread, &attributes,
             { raw in
                 nameThread("dns")
+                blockSignals()
                 if let raw { Unmanaged<PollLoop>.fromOpaque(raw).takeRetainedValue().run() }
                 return nil
             }, box.toOpaque())
         if result != 0 {
             box.release()
-            preconditionFailure("the system refused a thread for DNS: \(String(cString: strerror(result)))")
+            throw DNSError(.system, "no thread for DNS: \(String(cString: strerror(result)))")
         }
     }
 
@@ -142,4 +145,11 @@ private func nameThread(_ name: String) {
     guard descriptor >= 0 else { return }
     _ = name.withCString { write(descriptor, $0, strlen($0)) }
     close(descriptor)
+}
+
+/// Signals are for other threads; and c-ares writes to TCP sockets in a way that can raise SIGPIPE.
+private func blockSignals() {
+    var all = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_BLOCK, &all, nil)
 }

@@ -102,13 +102,14 @@ extension ResolveMachine {
             let records = entry.ranks.values.sorted {
                 ($0.priority, $0.target.description, $0.port) < ($1.priority, $1.target.description, $1.port)
             }
+            // Weight 0 is "hardly ever" beside others (RFC 2782); alone it says nothing.
+            let weighted = Set(records.filter { $0.weight > 0 }.map(\.priority))
             return records.flatMap { record in
                 knownAddresses(of: record.target).map {
                     Backend(
                         name: record.target.description, address: .ip($0.description, port: record.port),
                         priority: Int(record.priority),
-                        // Weight 0 is "hardly ever" (RFC 2782), not "never".
-                        weight: max(1, Int(record.weight)))
+                        weight: weighted.contains(record.priority) ? Int(record.weight) : 1)
                 }
             }
         }

@@ -229,7 +229,7 @@ private let srv = "_pg._tcp.example.com SRV"
         zone.records = [
             service("_pg._tcp.example.com", "a.example.com", priority: 10, weight: 3),
             service("_pg._tcp.example.com", "b.example.com", port: 6432, priority: 10, weight: 0),
-            service("_pg._tcp.example.com", "c.example.com", priority: 20, weight: 1),
+            service("_pg._tcp.example.com", "c.example.com", priority: 20, weight: 0),
             address("a.example.com", "192.0.2.1"), address("b.example.com", "192.0.2.2"),
             address("c.example.com", "192.0.2.3"),
         ]
@@ -237,7 +237,7 @@ private let srv = "_pg._tcp.example.com SRV"
         world.run(until: .seconds(1))
         let backends = world.publications[0].set.backends
         #expect(backends.map(\.priority) == [10, 10, 20])
-        #expect(backends.map(\.weight) == [3, 1, 1])
+        #expect(backends.map(\.weight) == [3, 0, 1], "zero counts beside others, and says nothing alone")
         #expect(
             backends.map(\.address.description) == ["192.0.2.1:5432", "192.0.2.2:6432", "192.0.2.3:5432"])
     }

@@ -29,7 +29,7 @@ final class Running: Sendable {
 
     init(
         _ subject: DNSConfiguration.Subject, _ servers: DNSConfiguration.Servers,
-        loop: any DNSEventLoop = DNSThread.shared,
+        loop: (any DNSEventLoop)? = nil,
         configure: (inout DNSConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = DNSConfiguration(subject, servers: servers)

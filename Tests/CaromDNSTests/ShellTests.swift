@@ -101,7 +101,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
 
     @Test func stoppingEndsAllQuestionsAtOnceAndClosesTheSockets() async throws {
         let server = try ScriptedServer { _ in [] }
-        let thread = DNSThread()
+        let thread = try DNSThread()
         let running = try Running(pg, .fixed([server.address]), loop: thread)
         while server.queries.isEmpty { await Task.yield() }
         let start = ContinuousClock.now
@@ -136,7 +136,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
     @Test func manyResolversShareAThreadAndStopOneByOne() async throws {
         let zone = Zone.service(hosts: [1, 2])
         let server = try ScriptedServer { [$0.reply(zone)] }
-        let thread = DNSThread()
+        let thread = try DNSThread()
         let all = try (0..<10).map { _ in try Running(pg, .fixed([server.address]), loop: thread) }
         for running in all { try await running.until("two backends") { $0.backends.count == 2 } }
         await all[0].stop()
