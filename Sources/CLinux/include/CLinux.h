@@ -21,3 +21,9 @@ void carom_name_thread(const char *name);
 
 /// The GNU form of strerror_r(3).
 const char *carom_error_text(int code, char *buffer, size_t size);
+
+/// gettid(2): the number that top and perf show for the calling thread.
+int carom_thread_id(void);
+
+/// dup3(2) with O_CLOEXEC: puts the file behind `source` behind `target` too, in one step.
+int carom_replace_descriptor(int source, int target);
