@@ -66,8 +66,9 @@ extension ClientSession {
     /// Costs no round trip: the statements go ahead of the client's own first bytes, in the same write, and their replies
     /// are taken out of the answer (Odyssey's deploy).
     private func deploy(on state: Confined<ConnectionState>) {
-        let isReset = state.value.isTainted || (state.value.owner != 0 && route?.discardsAlways == true)
-        if isReset {
+        guard let route else { return }
+        let isForeign = state.value.owner != 0
+        if isForeign, route.resetsOnChange || (state.value.isTainted && route.resetsTainted) {
             prepend("DISCARD ALL", state)
             state.value.isTainted = false
             if let server { state.value.parameters = server.initialParameters }

@@ -10,14 +10,13 @@ extension ClientSession {
     func close(_ end: SessionEnd) async {
         abandonClaim()
         if let server {
-            if route?.settings.pool == .session, route?.settings.poolDiscard == true {
-                server.state.value.needsReset = true
-            }
+            if route?.resetsOnLeave == true { server.state.value.needsReset = true }
             detach()
         }
         if let cancelKey { worker.cancels.remove(cancelKey) }
         if let fields = farewell(end) {
-            log(.info, "\(fields.severity?.rawValue.lowercased() ?? "error"): \(fields.message ?? "")")
+            worker.log.error(
+                "\(fields.code?.description ?? "-----") \(fields.message ?? "")", in: context(.cleanup))
             var bytes: [UInt8] = []
             describe(fields).encode(into: &bytes)
             try? send(bytes)

@@ -78,7 +78,7 @@ extension ClientSession {
         let state = server.state
         let wasBusy = !state.value.flow.isSynchronised || state.value.flow.transactionStatus != .idle
         let isInsideMessage = !state.value.walker.isAtBorder
-        log(.error, "server connection lost: \(server.id): \(reason)")
+        worker.log.error("server connection lost: \(reason)", in: context(.server))
         state.value.failure = PostgresError(.connection, reason)
         server.stream.close()
         let outstanding = state.value.flow.outstandingReady

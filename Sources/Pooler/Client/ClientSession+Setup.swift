@@ -62,7 +62,7 @@ extension ClientSession {
         ReadyForQuery(status: .idle).encode(into: &bytes)
         try send(bytes)
         inputIsReady = !input.isEmpty
-        logSession("route '\(startup.database).\(startup.user)' to \(route.name)")
+        worker.log.session("route '\(startup.database).\(startup.user)' to \(route.name)", in: context(.setup))
     }
 
     private func attachForSetup() async throws(SessionEnd) {

@@ -71,7 +71,7 @@ final class ClientSession {
     /// Runs the session to its end. Never throws: whatever happens, the client is told if it can be, and everything
     /// the session held is given back.
     func run() async {
-        logSession("new client connection from \(stream.peer)")
+        worker.log.session("new client connection from \(stream.peer)", in: context(.startup))
         let started = Reactor.now
         do throws(SessionEnd) {
             try await open()
@@ -79,7 +79,8 @@ final class ClientSession {
         } catch {
             await close(error)
         }
-        logSession("client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)")
+        worker.log.session(
+            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)", in: context(.main))
     }
 
     private func open() async throws(SessionEnd) {

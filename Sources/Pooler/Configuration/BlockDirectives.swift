@@ -63,7 +63,7 @@ extension RouteSettings {
             .time("pool_ttl", in: .seconds, orNever: \.poolTTL),
             .flag("pool_cancel", \.poolCancel),
             .flag("pool_rollback", \.poolRollback),
-            .flag("pool_discard", \.poolDiscard),
+            .flag("pool_discard", optional: \.poolDiscard),
             .time("pool_reset_timeout_ms", in: .milliseconds, orNever: \.poolResetTimeout),
             .time("server_lifetime", in: .seconds, orNever: \.serverLifetime),
         ])

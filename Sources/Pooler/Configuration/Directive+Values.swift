@@ -10,6 +10,14 @@ extension Directive {
             write: { $0[keyPath: path] ? "yes" : "no" })
     }
 
+    /// A switch that says nothing unless it is set.
+    static func flag(_ name: String, optional path: Path<Bool?>) -> Self {
+        Directive(
+            name: name, expects: "yes or no",
+            read: { value, scope throws(ValueProblem) in scope[keyPath: path] = try value.flag() },
+            write: { $0[keyPath: path].map { $0 ? "yes" : "no" } })
+    }
+
     /// A whole number.
     static func number(
         _ name: String, _ path: Path<Int>, in range: ClosedRange<Int>

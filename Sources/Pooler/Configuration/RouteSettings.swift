@@ -51,8 +51,9 @@ package struct RouteSettings: Equatable, Sendable {
     package var poolCancel = true
     /// `pool_rollback`: roll back the transaction of a client that vanished; otherwise its server is closed.
     package var poolRollback = true
-    /// `pool_discard`: `DISCARD ALL` when a server changes hands between sessions.
-    package var poolDiscard = true
+    /// `pool_discard`: `DISCARD ALL` when a server changes hands between sessions. `nil`: in session pooling always, in
+    /// transaction pooling only after a client has left something in the session.
+    package var poolDiscard: Bool?
     /// `pool_reset_timeout_ms`: for cancel, rollback and discard together; `nil` for no limit.
     package var poolResetTimeout: Duration? = .seconds(1)
     /// `server_lifetime`, from seconds: a server older than this is closed when idle; `nil` keeps it.

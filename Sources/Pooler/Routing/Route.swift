@@ -38,8 +38,14 @@ final class Route: Sendable {
     /// `database.user`, for people.
     var name: String { "\(key.database).\(key.user)" }
 
-    /// The session is reset whenever a server changes hands between two clients in transaction pooling.
-    var discardsAlways: Bool { settings.pool == .transaction && settings.poolDiscard }
+    /// A server is reset whenever it comes to another client in transaction pooling.
+    var resetsOnChange: Bool { settings.pool == .transaction && settings.poolDiscard == true }
+
+    /// A server is reset when another client left something in its session.
+    var resetsTainted: Bool { settings.poolDiscard != false }
+
+    /// A server is reset when its client leaves.
+    var resetsOnLeave: Bool { settings.pool == .session && settings.poolDiscard != false }
 
     /// What servers of this route report after a login; `nil` until one has been connected.
     var serverParameters: SessionParameters? { known.withLock { $0 } }
