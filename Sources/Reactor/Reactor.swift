@@ -26,6 +26,7 @@ public final class Reactor: @unchecked Sendable {
     private let stopping = Atomic<Bool>(false)
 
     private var ready = Deque<UnownedJob>()
+    private var yielded: [UnsafeContinuation<Void, Never>] = []
     private var timers = TimerQueue()
     private var table = RegistrationTable()
     private let inboxKey: UInt64
@@ -98,6 +99,7 @@ public final class Reactor: @unchecked Sendable {
             runJobs()
             poll()
             expireTimers()
+            resumeYielded()
             if inbox.takeLazyCalls() { readInbox() }
         }
     }
@@ -147,11 +149,18 @@ public final class Reactor: @unchecked Sendable {
 
     /// Milliseconds until the next timer, rounded up; 0 with work at hand, −1 (for ever) with nothing to wait for.
     private func timeout() -> Int32 {
-        if !ready.isEmpty { return 0 }
+        if !ready.isEmpty || !yielded.isEmpty { return 0 }
         guard let earliest = timers.earliest else { return -1 }
         let now = Self.now
         guard earliest > now else { return 0 }
         return Int32(clamping: (earliest - now + 999_999) / 1_000_000)
+    }
+
+    private func resumeYielded() {
+        if yielded.isEmpty { return }
+        let continuations = yielded
+        yielded.removeAll(keepingCapacity: true)
+        for continuation in continuations { continuation.resume() }
     }
 
     private func expireTimers() {
@@ -175,6 +184,11 @@ public final class Reactor: @unchecked Sendable {
     public func disarm(_ timer: ReactorTimer) {
         assert(isCurrent, "timers belong to the reactor's thread")
         timers.disarm(timer)
+    }
+
+    /// Lets everything else of the loop have a turn, sockets included, before the caller goes on.
+    public func nextTurn() async {
+        await withUnsafeContinuation { yielded.append($0) }
     }
 
     /// Waits for `nanoseconds` on the reactor's thread. `false` when the task was cancelled before.

@@ -134,15 +134,13 @@ public final class Stream: @unchecked Sendable {
     public func write(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer)
         throws(SystemError) -> WriteOutcome
     {
-        var parts = (
-            iovec(iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count),
-            iovec(iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
-        )
         let total = first.count + second.count
         while true {
-            var message = msghdr()
-            let count = withUnsafeMutablePointer(to: &parts.0) { pointer in
-                message.msg_iov = pointer
+            let count = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
+                parts[0] = iovec(iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count)
+                parts[1] = iovec(iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
+                var message = msghdr()
+                message.msg_iov = parts.baseAddress
                 message.msg_iovlen = 2
                 return sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
             }

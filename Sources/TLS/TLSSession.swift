@@ -48,8 +48,16 @@ package final class TLSSession: @unchecked Sendable {
 
     let pointer: OpaquePointer
     private let ticketName: String?
-    private var isDead = false
+    /// How the session ended, if it has; every later call says the same.
+    private var end: End?
     private var isEstablished = false
+
+    private enum End {
+        /// The connection is gone: nothing can be written any more either.
+        case closed
+        case failed(TLSError)
+    }
+
     #if DEBUG
         private let isInside = Atomic<Bool>(false)
     #endif
@@ -121,7 +129,11 @@ package final class TLSSession: @unchecked Sendable {
     package func handshake() -> TLSProgress {
         enter()
         defer { leave() }
-        guard !isDead else { return .failed(Self.reuse) }
+        switch end {
+        case .closed: return .failed(Self.endedEarly)
+        case .failed(let error): return .failed(error)
+        case nil: break
+        }
         if isEstablished { return .done }
         ERR_clear_error()
         let result = SSL_do_handshake(pointer)
@@ -143,7 +155,7 @@ package final class TLSSession: @unchecked Sendable {
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSOutcome {
         enter()
         defer { leave() }
-        guard !isDead else { return .failed(Self.reuse) }
+        if let ended { return ended }
         guard buffer.count > 0 else { return .bytes(0) }
         var count = 0
         ERR_clear_error()
@@ -156,7 +168,7 @@ package final class TLSSession: @unchecked Sendable {
     package func write(_ buffer: UnsafeRawBufferPointer) -> TLSOutcome {
         enter()
         defer { leave() }
-        guard !isDead else { return .failed(Self.reuse) }
+        if let ended { return ended }
         guard buffer.count > 0 else { return .bytes(0) }
         var count = 0
         ERR_clear_error()
@@ -174,7 +186,7 @@ package final class TLSSession: @unchecked Sendable {
     package func shutdown() -> TLSProgress {
         enter()
         defer { leave() }
-        guard !isDead, isEstablished else { return .done }
+        guard ended == nil, isEstablished else { return .done }
         ERR_clear_error()
         let result = SSL_shutdown(pointer)
         if result >= 0 { return .done }
@@ -205,7 +217,7 @@ package final class TLSSession: @unchecked Sendable {
             if stack.isEmpty, isEstablished,
                 systemError == ECONNRESET || systemError == EPIPE || systemError == 0
             {
-                isDead = true
+                end = .closed
                 isTruncated = true
                 return .closed
             }
@@ -215,7 +227,7 @@ package final class TLSSession: @unchecked Sendable {
         default:
             let stack = drainErrors()
             let verdict = SSL_get_verify_result(pointer)
-            if !isEstablished, verdict != X509_V_OK {
+            if !isEstablished, verdict != X509_V_OK, SSL_get_verify_mode(pointer) & SSL_VERIFY_PEER != 0 {
                 let reason = String(cString: X509_verify_cert_error_string(verdict))
                 let name = host.map { " of \($0)" } ?? ""
                 return .failed(
@@ -233,11 +245,20 @@ package final class TLSSession: @unchecked Sendable {
 
     /// After a fatal error OpenSSL must not be called again for this session, not even to close it.
     private func die(_ error: TLSError) -> TLSError {
-        isDead = true
+        end = .failed(error)
         return error
     }
 
-    private static let reuse = TLSError(.peer, "the TLS session has already failed")
+    private var ended: TLSOutcome? {
+        switch end {
+        case .closed: .closed
+        case .failed(let error): .failed(error)
+        case nil: nil
+        }
+    }
+
+    private static let endedEarly = TLSError(
+        .handshake, "the peer closed the connection during the TLS handshake")
 
     private func enter() {
         #if DEBUG

@@ -10,7 +10,8 @@ private struct Seen: Equatable {
     var bytes: [UInt8]
 }
 
-/// Feeds a stream in chunks cut at `cuts`, keeps what the walker says to keep, and glues streamed messages together.
+/// Feeds a stream in chunks cut at `cuts`, keeps what the walker says to keep, and glues streamed messages
+/// together.
 private func walk(_ stream: [UInt8], cuts: [Int], rules: FrameRules) -> (
     seen: [Seen], error: WireError?, kept: Int
 ) {

@@ -3,7 +3,8 @@
 
 import PostgresProtocol
 
-/// The textbook algorithms, slow and small, so that these tests need no TLS library. Random bytes come from a counter.
+/// The textbook algorithms, slow and small, so that these tests need no TLS library. Random bytes come from a
+/// counter.
 struct TestCryptography: ProtocolCryptography {
     func md5(_ data: [UInt8]) -> [UInt8]? {
         let shifts: [UInt32] = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21]

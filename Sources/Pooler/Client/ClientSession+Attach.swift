@@ -57,7 +57,8 @@ extension ClientSession {
         preferredSlot = claim.slot
         self.claim = consume claim
         server = connection
-        if connection.state.value.owner != owner { deploy(on: connection.state) }
+        // While the session is set up it only wants to know the server's parameters.
+        if isReady, connection.state.value.owner != owner { deploy(on: connection.state) }
     }
 
     /// Makes another client's server this client's: resets what the other left behind, and sets the parameters that differ.
@@ -79,7 +80,7 @@ extension ClientSession {
     }
 
     private func prepend(_ sql: String, _ state: Confined<ConnectionState>) {
-        Query(sql: sql).encode(into: &prefix)
+        Query(sql).encode(into: &prefix)
         expectHiddenReply(state)
     }
 

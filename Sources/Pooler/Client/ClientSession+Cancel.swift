@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromPostgres
+import PostgresProtocol
+import Reactor
 
 extension ClientSession {
     /// The server that a cancel for this session is meant for; `nil` when the session has nothing under way.

@@ -9,8 +9,14 @@ import Reactor
 extension ClientSession {
     /// Reads what the server has sent and passes it on. `true`: something was done.
     func receiveFromServer() throws(SessionEnd) -> Bool {
-        guard let server, output.isEmpty, server.stream.isReadable else { return false }
+        guard let server, output.isEmpty else { return false }
         let state = server.state
+        guard server.stream.isReadable else {
+            // A write has failed and nothing is left to be read that would say why.
+            guard let failure = state.value.failure else { return false }
+            try loseServer(server, failure.message)
+            return true
+        }
         let buffer = worker.buffer
         let kept = state.value.input.count
         if kept > 0 {

@@ -26,7 +26,7 @@ extension ClientSession {
                 // A transfer that never waits must not keep the other sessions of the worker waiting.
                 if turns < Self.turnsInARow { continue }
                 turns = 0
-                await Task.yield()
+                await worker.reactor.nextTurn()
             } else {
                 turns = 0
                 try await wait()

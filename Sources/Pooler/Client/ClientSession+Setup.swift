@@ -4,6 +4,7 @@
 import Carom
 import CaromPostgres
 import PostgresProtocol
+import Reactor
 
 extension ClientSession {
     /// Stage 3, route: finds the rule for the client.
@@ -47,7 +48,7 @@ extension ClientSession {
         if let server { route.learn(server.initialParameters) }
         if let known = route.serverParameters { parameters = known }
         try apply(startup, route)
-        if isFirst { detachUnused() }
+        if isFirst { detach() }
         let key = CancelKey(version: startup.version).data
         worker.cancels.register(key, worker: worker, owner: owner)
         cancelKey = key
@@ -72,14 +73,6 @@ extension ClientSession {
         }
         try await wait()
         if stream.isHungUp { throw .clientLeft }
-    }
-
-    /// A server that was claimed only to learn its parameters goes back as it came.
-    private func detachUnused() {
-        guard let server else { return }
-        server.state.value.owner = 0
-        server.state.value.hiddenReplies = 0
-        detach()
     }
 
     /// The client's own wishes, then those that the route forces.

@@ -40,6 +40,9 @@ final class ClientSession {
     /// What the client must show to have its query cancelled.
     var cancelKey: BackendKeyData?
 
+    /// The login is over: the client may send queries.
+    var isReady: Bool { cancelKey != nil }
+
     /// The server connection that the session holds now.
     var claim: Claim<PostgresConnection>?
     var server: PostgresConnection?

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Reactor
+import Synchronization
 
 extension Pooler {
     /// Opens every listener of the settings; all or none.

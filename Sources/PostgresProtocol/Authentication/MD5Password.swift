@@ -1,7 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// PostgreSQL's MD5 authentication: deprecated, but old verifiers are around. Results are text: `md5` and 32 hexadecimal digits.
+/// PostgreSQL's MD5 authentication: deprecated, but old verifiers are around. Results are text: `md5` and 32
+/// hexadecimal digits.
 package enum MD5Password {
     /// What the server stores: `md5` + hex(md5(password + user)). Nil where MD5 is switched off.
     package static func hash(
@@ -10,8 +11,8 @@ package enum MD5Password {
         cryptography.md5(password + Array(user.utf8)).map(text)
     }
 
-    /// What the client answers: `md5` + hex(md5(hex digits of the stored hash + salt)). Nil where MD5 is switched off, and if
-    /// `hash` is none.
+    /// What the client answers: `md5` + hex(md5(hex digits of the stored hash + salt)). Nil where MD5 is
+    /// switched off, and if `hash` is none.
     package static func response(
         hash: [UInt8], salt: [UInt8], using cryptography: some ProtocolCryptography
     ) -> [UInt8]? {

@@ -1,13 +1,13 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// SASLprep (RFC 4013) as far as the standard library goes, with PostgreSQL's way out: a password that it does not accept
-/// is used as the bytes it is.
+/// SASLprep (RFC 4013) as far as the standard library goes, with PostgreSQL's way out: a password that it
+/// does not accept is used as the bytes it is.
 ///
-/// Done: mapping, prohibited characters, the rule for right-to-left text. Left out: the NFKC step, for which the
-/// standard library has no table. A password with characters that NFKC would change (ligatures, full-width forms,
-/// a letter and its accent apart) is therefore used as typed, and fails where the other side normalised it.
-/// ASCII passwords are never changed by any of it.
+/// Done: mapping, prohibited characters, the rule for right-to-left text. Left out: the NFKC step, for which
+/// the standard library has no table. A password with characters that NFKC would change (ligatures,
+/// full-width forms, a letter and its accent apart) is therefore used as typed, and fails where the other
+/// side normalised it. ASCII passwords are never changed by any of it.
 package enum SASLPrep {
     /// The bytes to hash for a password.
     package static func prepare(_ password: [UInt8]) -> [UInt8] {
@@ -60,7 +60,8 @@ package enum SASLPrep {
         }
     }
 
-    /// RFC 3454, section 6: with any right-to-left character, no left-to-right letter, and both ends right-to-left.
+    /// RFC 3454, section 6: with any right-to-left character, no left-to-right letter, and both ends
+    /// right-to-left.
     private static func hasOneDirection(_ scalars: [Unicode.Scalar]) -> Bool {
         guard scalars.contains(where: isRightToLeft) else { return true }
         guard isRightToLeft(scalars[0]), isRightToLeft(scalars[scalars.count - 1]) else { return false }

@@ -37,8 +37,8 @@ package enum SCRAM {
     }
 }
 
-/// The two keys of a user for which no password is needed any more: with them a client can log in to any server that has the
-/// same verifier. Secrets; never described.
+/// The two keys of a user for which no password is needed any more: with them a client can log in to any
+/// server that has the same verifier. Secrets; never described.
 package struct SCRAMKeys: Equatable, Sendable {
     package let clientKey: [UInt8]
     package let serverKey: [UInt8]

@@ -3,13 +3,14 @@
 
 /// The client's side of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS, as a pure machine.
 ///
-/// `first` → the server's challenge into `respond` → its last word into `finish`, which must succeed before the server is
-/// believed: it proves that the server knows the verifier.
+/// `first` → the server's challenge into `respond` → its last word into `finish`, which must succeed before
+/// the server is believed: it proves that the server knows the verifier.
 package struct SCRAMClient: Sendable {
     /// What the client proves itself with.
     package enum Credential: Equatable, Sendable {
         case password([UInt8])
-        /// Keys learnt from the same user's login with us. They fit only if the server has the same salt and rounds.
+        /// Keys learnt from the same user's login with us. They fit only if the server has the same salt and
+        /// rounds.
         case keys(SCRAMKeys)
     }
 
@@ -32,18 +33,21 @@ package struct SCRAMClient: Sendable {
     }
 
     package let mechanism: SCRAM.Mechanism
+    private let user: [UInt8]
     private let credential: Credential
     private let binding: Binding
     private let nonce: [UInt8]
     private let iterationLimit: Int
     private var state = State.fresh
 
-    /// `nonce` must be fresh for every exchange (`SCRAM.nonce`).
+    /// `nonce` must be fresh for every exchange (`SCRAM.nonce`). PostgreSQL takes the user's name from the
+    /// start-up packet and ignores the one here, so it stays empty unless another server wants it.
     package init(
-        credential: Credential, binding: Binding = .unsupported, nonce: String,
+        user: String = "", credential: Credential, binding: Binding = .unsupported, nonce: String,
         iterationLimit: Int = SCRAM.iterationLimit
     ) {
         precondition(SCRAM.isNonce(nonce.utf8), "A SCRAM nonce is printable ASCII without comma.")
+        self.user = Self.escaped(user)
         self.credential = credential
         self.binding = binding
         self.nonce = Array(nonce.utf8)
@@ -67,10 +71,21 @@ package struct SCRAMClient: Sendable {
         return channelData == nil ? .unsupported : .notOffered
     }
 
-    /// The message for SASLInitialResponse. PostgreSQL takes the user's name from the start-up packet, so it is empty here.
+    /// The message for SASLInitialResponse.
     package var first: [UInt8] { header + firstBare }
 
-    private var firstBare: [UInt8] { Array("n=,r=".utf8) + nonce }
+    private var firstBare: [UInt8] { Array("n=".utf8) + user + Array(",r=".utf8) + nonce }
+
+    /// RFC 5802 `saslname`: comma and equal sign have a meaning of their own.
+    private static func escaped(_ name: String) -> [UInt8] {
+        name.utf8.flatMap { byte in
+            switch byte {
+            case UInt8(ascii: ","): Array("=2C".utf8)
+            case UInt8(ascii: "="): Array("=3D".utf8)
+            default: [byte]
+            }
+        }
+    }
 
     private var header: [UInt8] {
         switch binding {

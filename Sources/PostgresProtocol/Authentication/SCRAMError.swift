@@ -15,7 +15,8 @@ package enum SCRAMError: Error, Equatable, Sendable {
     case authorizationIdentity
     /// A mandatory extension (`m=`).
     case unsupportedExtension
-    /// The client believes that the server cannot bind channels, but it can: somebody in between took the offer away.
+    /// The client believes that the server cannot bind channels, but it can: somebody in between took the
+    /// offer away.
     case channelBindingDowngrade
     /// The data of the other side's TLS channel is not ours.
     case channelBindingMismatch

@@ -11,6 +11,11 @@ package struct SCRAMServer: Sendable {
         package let message: [UInt8]
         /// The keys: with them the pooler can log in to servers that hold the same verifier.
         package let keys: SCRAMKeys
+
+        package init(message: [UInt8], keys: SCRAMKeys) {
+            self.message = message
+            self.keys = keys
+        }
     }
 
     private struct Offer: Sendable {
@@ -35,15 +40,15 @@ package struct SCRAMServer: Sendable {
     private let nonce: [UInt8]
     private var state = State.fresh
 
-    /// For a user with a verifier. `channelData` is the hash of our certificate when the client came over TLS; `nonce` must
-    /// be fresh for every exchange (`SCRAM.nonce`).
+    /// For a user with a verifier. `channelData` is the hash of our certificate when the client came over
+    /// TLS; `nonce` must be fresh for every exchange (`SCRAM.nonce`).
     package init(verifier: SCRAMVerifier, channelData: [UInt8]? = nil, nonce: String) {
         self.init(verifier, isMock: false, channelData: channelData, nonce: nonce)
     }
 
-    /// For a user that does not exist, or has no usable secret: goes through the motions and refuses at the end. The salt
-    /// is derived from `secret` (random, the same for the life of the process) and the name, so that asking twice tells
-    /// nothing.
+    /// For a user that does not exist, or has no usable secret: goes through the motions and refuses at the
+    /// end. The salt is derived from `secret` (random, the same for the life of the process) and the name, so
+    /// that asking twice tells nothing.
     package init(
         mockUser user: String, secret: [UInt8], channelData: [UInt8]? = nil, nonce: String,
         iterations: Int = SCRAM.defaultIterations, using cryptography: some ProtocolCryptography

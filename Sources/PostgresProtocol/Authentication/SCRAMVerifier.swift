@@ -1,7 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a server stores instead of a SCRAM password: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
+/// What a server stores instead of a SCRAM password:
+/// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
 ///
 /// Not the password, but good enough to impersonate the server, so it is not described.
 package struct SCRAMVerifier: Equatable, Sendable {

@@ -9,7 +9,8 @@ package enum StoredSecret: Equatable, Sendable {
     case md5([UInt8])
     case scram(SCRAMVerifier)
 
-    /// Tells the form apart as PostgreSQL does (`get_password_type`): what is no well-formed hash is a password.
+    /// Tells the form apart as PostgreSQL does (`get_password_type`): what is no well-formed hash is a
+    /// password.
     package init(_ text: [UInt8]) {
         if MD5Password.isHash(text) {
             self = .md5(text)
@@ -57,8 +58,8 @@ package enum StoredSecret: Equatable, Sendable {
         }
     }
 
-    /// A verifier for a SCRAM login: the stored one, or one made from the password with this salt. Nil for MD5, which
-    /// cannot be turned into one.
+    /// A verifier for a SCRAM login: the stored one, or one made from the password with this salt. Nil for
+    /// MD5, which cannot be turned into one.
     package func verifier(
         salt: [UInt8], iterations: Int = SCRAM.defaultIterations,
         using cryptography: some ProtocolCryptography

@@ -11,7 +11,8 @@ package enum FlowError: Error, Equatable, Sendable {
     case unknownServerMessage(UInt8)
     /// The client sent a type that the protocol does not have.
     case unknownClientMessage(UInt8)
-    /// The client sent something else than COPY data while the server reads COPY data. PostgreSQL ends the connection.
+    /// The client sent something else than COPY data while the server reads COPY data. PostgreSQL ends the
+    /// connection.
     case clientMessageDuringCopy(FrontendTag)
     /// A password after authentication.
     case passwordAfterAuthentication

@@ -3,8 +3,8 @@
 
 /// Requests the server has still to answer, oldest first, neighbours of one kind counted together.
 ///
-/// Two entries live in the value itself, which is all that ordinary traffic needs; deep pipelines go to an array that is
-/// given up again when it is used up.
+/// Two entries live in the value itself, which is all that ordinary traffic needs; deep pipelines go to an
+/// array that is given up again when it is used up.
 struct FlowQueue: Equatable, Sendable {
     /// What was sent, by the way its answer ends.
     enum Kind: UInt8, Sendable {
@@ -21,6 +21,11 @@ struct FlowQueue: Equatable, Sendable {
     struct Entry: Equatable, Sendable {
         var kind: Kind
         var count: Int
+
+        /// Nothing of one kind is nothing of any.
+        static func == (left: Entry, right: Entry) -> Bool {
+            left.count == right.count && (left.kind == right.kind || left.count == 0)
+        }
     }
 
     /// The oldest entry; its count is 0 when the queue is empty.

@@ -15,7 +15,8 @@ extension QueryFlow {
         }
     }
 
-    /// Takes note of a message from the server that is not ReadyForQuery. A run of DataRow or CopyData needs one call.
+    /// Takes note of a message from the server that is not ReadyForQuery. A run of DataRow or CopyData needs
+    /// one call.
     package mutating func received(_ tag: BackendTag) throws(FlowError) {
         switch tag {
         case .noticeResponse, .notificationResponse, .parameterStatus:
@@ -100,7 +101,13 @@ extension QueryFlow {
     }
 
     /// The server ignores a CopyDone that it reads outside COPY.
+    @inline(__always)
     private mutating func dropIdleCopyEnds() {
+        if queue.head.kind == .copyEnd { dropLeadingCopyEnds() }
+    }
+
+    @inline(never)
+    private mutating func dropLeadingCopyEnds() {
         while !queue.isEmpty, queue.head.kind == .copyEnd { queue.dropHead() }
     }
 

@@ -6,8 +6,8 @@ extension QueryFlow {
     package enum Disposition: Equatable, Sendable {
         /// It acts on it, now or when its turn comes.
         case processed
-        /// It reads it and does nothing: leftovers of a COPY that ended early, or a Sync inside COPY, or what is
-        /// discarded after an error. Harmless to forward.
+        /// It reads it and does nothing: leftovers of a COPY that ended early, or a Sync inside COPY, or what
+        /// is discarded after an error. Harmless to forward.
         case ignored
     }
 

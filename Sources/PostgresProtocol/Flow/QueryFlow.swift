@@ -3,21 +3,21 @@
 
 /// Decides from both directions of the main phase when a server is free.
 ///
-/// It is told every message sent to one server connection and every message received from it, by type only. It counts
-/// what has to be answered the way PostgreSQL's main loop does (`src/backend/tcop/postgres.c`):
+/// It is told every message sent to one server connection and every message received from it, by type only.
+/// It counts what has to be answered the way PostgreSQL's main loop does (`src/backend/tcop/postgres.c`):
 ///
 /// - Query and FunctionCall end with one ReadyForQuery each, and so does Sync.
-/// - An error in an extended message makes the server discard everything, Query included, up to the next Sync. An error
-///   in a Query does not.
-/// - While it reads COPY data the server swallows Sync and Flush, and anything but COPY messages ends the connection.
-///   Outside COPY it ignores CopyData, CopyDone and CopyFail.
+/// - An error in an extended message makes the server discard everything, Query included, up to the next
+///   Sync. An error in a Query does not.
+/// - While it reads COPY data the server swallows Sync and Flush, and anything but COPY messages ends the
+///   connection. Outside COPY it ignores CopyData, CopyDone and CopyFail.
 ///
-/// One thing cannot be seen on the wire: whether a Sync that was sent into a COPY was swallowed before an error ended the
-/// COPY, or is still to be answered. Then `isCertain` is false until the answer to a later Query shows it, and such a server
-/// is not free: send it an empty Query (`needsProbe`) or close it.
+/// One thing cannot be seen on the wire: whether a Sync that was sent into a COPY was swallowed before an
+/// error ended the COPY, or is still to be answered. Then `isCertain` is false until the answer to a later
+/// Query shows it, and such a server is not free: send it an empty Query (`needsProbe`) or close it.
 ///
-/// The value is a few words and every step a few integer operations, without allocation unless a client pipelines more than
-/// two alternating kinds of requests.
+/// The value is a few words and every step a few integer operations, without allocation unless a client
+/// pipelines more than two alternating kinds of requests.
 package struct QueryFlow: Equatable, Sendable {
     /// What the server does with COPY right now.
     package enum CopyState: Equatable, Sendable {
@@ -79,7 +79,8 @@ package struct QueryFlow: Equatable, Sendable {
     /// False while it cannot be known how many ReadyForQuery the server will send.
     package var isCertain: Bool { possibleStrays == 0 }
 
-    /// The server would be synchronised but for a ReadyForQuery that may or may not come. The reply to an empty Query shows it.
+    /// The server would be synchronised but for a ReadyForQuery that may or may not come. The reply to an
+    /// empty Query shows it.
     package var needsProbe: Bool {
         possibleStrays > 0 && queue.isEmpty && !hasUnsyncedMessages && !isSkippingToSync
             && copyState == .none && !isTerminated && !sawUnaskedError

@@ -68,7 +68,8 @@ package struct Bind: Equatable, Sendable {
         }
     }
 
-    /// Writes the header and names of a Bind whose remaining `restCount` bytes the caller sends behind it unchanged.
+    /// Writes the header and names of a Bind whose remaining `restCount` bytes the caller sends behind it
+    /// unchanged.
     package static func encodeNames(
         portal: RawSpan, statement: [UInt8], restCount: Int, into bytes: inout [UInt8]
     ) {

@@ -3,8 +3,8 @@
 
 /// The content of ErrorResponse (`E`) and NoticeResponse (`N`): fields by a letter each.
 ///
-/// Reading never fails. A hostile or broken server may leave out, repeat, invent or cut off fields: the first of each kind
-/// counts, unknown ones are kept, and what is missing reads as nil.
+/// Reading never fails. A hostile or broken server may leave out, repeat, invent or cut off fields: the first
+/// of each kind counts, unknown ones are kept, and what is missing reads as nil.
 package struct ErrorFields: Equatable, Sendable, Error {
     /// How bad it is, for programs (`V`) and, translated, for people (`S`).
     package enum Severity: String, Sendable {

@@ -1,7 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// `P`: makes a prepared statement. Names and text are bytes, because the client's encoding need not be UTF-8.
+/// `P`: makes a prepared statement. Names and text are bytes, because the client's encoding need not be
+/// UTF-8.
 package struct Parse: Hashable, Sendable {
     /// Empty for the unnamed statement.
     package var name: [UInt8]
@@ -35,7 +36,8 @@ package struct Parse: Hashable, Sendable {
         package let query: Range<Int>
         /// The OIDs, four bytes each.
         package let types: Range<Int>
-        /// Everything that makes the statement what it is, whatever its name: text, terminator, count and OIDs.
+        /// Everything that makes the statement what it is, whatever its name: text, terminator, count and
+        /// OIDs.
         package var content: Range<Int> { query.lowerBound..<types.upperBound }
 
         package init(body: RawSpan) throws(WireError) {

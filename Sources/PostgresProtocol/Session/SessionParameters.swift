@@ -3,7 +3,8 @@
 
 /// The values of the tracked settings, as one client wants them or as one server has them.
 ///
-/// Tables of the same `TrackedParameters` compare slot by slot; a table that was assigned from another compares at once.
+/// Tables of the same `TrackedParameters` compare slot by slot; a table that was assigned from another
+/// compares at once.
 package struct SessionParameters: Sendable {
     package let tracked: TrackedParameters
     private var values: [String?]
@@ -44,11 +45,11 @@ package struct SessionParameters: Sendable {
         firstDifference(from: server, startingAt: 0) == nil
     }
 
-    /// Writes one Query message that brings a server to what this client wants, and returns the number of settings in it: 0 means
-    /// that nothing was written.
+    /// Writes one Query message that brings a server to what this client wants, and returns the number of
+    /// settings in it: 0 means that nothing was written.
     ///
-    /// A setting the client has no wish for, but somebody set, goes back to the server's default. All is one implicit
-    /// transaction: if the server refuses one value, none is set.
+    /// A setting the client has no wish for, but somebody set, goes back to the server's default. All is one
+    /// implicit transaction: if the server refuses one value, none is set.
     package func appendQuery(toDeployOn server: SessionParameters, into bytes: inout [UInt8]) -> Int {
         guard var slot = firstDifference(from: server, startingAt: 0) else { return 0 }
         var count = 0
@@ -65,8 +66,8 @@ package struct SessionParameters: Sendable {
         return count
     }
 
-    /// What the server has after the query of `appendQuery` succeeded. Settings that went back to their default are unknown
-    /// until the server reports them.
+    /// What the server has after the query of `appendQuery` succeeded. Settings that went back to their
+    /// default are unknown until the server reports them.
     package func deployed(on server: SessionParameters) -> SessionParameters {
         var result = server
         var start = 0

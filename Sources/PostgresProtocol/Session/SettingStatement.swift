@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Writes `SET` statements that are pure ASCII, so that they mean the same in every client encoding and under every setting of
-/// `standard_conforming_strings`.
+/// Writes `SET` statements that are pure ASCII, so that they mean the same in every client encoding and under
+/// every setting of `standard_conforming_strings`.
 package enum SettingStatement {
     /// `SET name='value'`, or `SET name=DEFAULT` for nil.
     static func append(
@@ -38,12 +38,14 @@ package enum SettingStatement {
         }
     }
 
-    /// A string literal in ASCII: `'…'` where that is enough, else `E'…'` with `\\`, `\uXXXX` and `\UXXXXXXXX`.
+    /// A string literal in ASCII: `'…'` where that is enough, else `E'…'` with `\\`, `\uXXXX` and
+    /// `\UXXXXXXXX`.
     ///
-    /// The escapes are not decoration: in some client encodings (SJIS, BIG5, GBK) the second byte of a character can be a
-    /// backslash, and raw bytes of one encoding read in another can swallow the closing quote.
+    /// The escapes are not decoration: in some client encodings (SJIS, BIG5, GBK) the second byte of a
+    /// character can be a backslash, and raw bytes of one encoding read in another can swallow the closing
+    /// quote.
     package static func appendLiteral(_ value: String, into bytes: inout [UInt8]) {
-        let needsEscapes = value.utf8.contains { $0 >= 0x80 || $0 < 0x20 || $0 == UInt8(ascii: "\\") }
+        let needsEscapes = value.utf8.contains { $0 >= 0x7f || $0 < 0x20 || $0 == UInt8(ascii: "\\") }
         bytes.append(contentsOf: needsEscapes ? "E'".utf8 : "'".utf8)
         for scalar in value.unicodeScalars {
             switch scalar.value {
@@ -67,8 +69,8 @@ package enum SettingStatement {
         }
     }
 
-    /// The members of an identifier list the way PostgreSQL's `SplitIdentifierString` reads it: bare ones fold to lower case,
-    /// quoted ones stay. Nil if it is no such list.
+    /// The members of an identifier list the way PostgreSQL's `SplitIdentifierString` reads it: bare ones
+    /// fold to lower case, quoted ones stay. Nil if it is no such list.
     static func identifiers(_ list: String) -> [String]? {
         var parts: [String] = []
         var rest = Substring(list).utf8

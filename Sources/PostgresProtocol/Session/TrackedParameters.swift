@@ -9,7 +9,8 @@ package final class TrackedParameters: Sendable {
     package enum Deployment: Equatable, Sendable {
         /// `SET name = 'value'`.
         case literal
-        /// `SET name = 'first', 'second'`: a list of identifiers, each of which is quoted by itself (search_path).
+        /// `SET name = 'first', 'second'`: a list of identifiers, each of which is quoted by itself
+        /// (search_path).
         case identifierList
         /// It cannot be set; it is only passed on to the client.
         case never
@@ -25,9 +26,9 @@ package final class TrackedParameters: Sendable {
     package let entries: [Entry]
     private let slots: [String: Int]
 
-    /// The settings PostgreSQL reports by itself, and `extra` ones. Names that are no setting names are left out; which is
-    /// for the configuration to find (`isName`). PostgreSQL does not report extra ones, so only what clients ask for at
-    /// start-up is known of them.
+    /// The settings PostgreSQL reports by itself, and `extra` ones. Names that are no setting names are left
+    /// out; which is for the configuration to find (`isName`). PostgreSQL does not report extra ones, so only
+    /// what clients ask for at start-up is known of them.
     package init(extra: [String] = []) {
         var entries = Self.reported
         var slots: [String: Int] = [:]
@@ -40,7 +41,8 @@ package final class TrackedParameters: Sendable {
         self.slots = slots
     }
 
-    /// What PostgreSQL 18 reports (`GUC_REPORT`). The session's user comes first, because setting it undoes others.
+    /// What PostgreSQL 18 reports (`GUC_REPORT`). The session's user comes first, because setting it undoes
+    /// others.
     private static let reported: [Entry] = [
         Entry(name: "session_authorization", deployment: .literal),
         Entry(name: "client_encoding", deployment: .literal),
@@ -72,8 +74,8 @@ package final class TrackedParameters: Sendable {
         String(decoding: name.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
 
-    /// Whether this can be the name of a setting: identifiers of ASCII letters, digits, `_` and `$`, joined by dots,
-    /// at most 63 bytes.
+    /// Whether this can be the name of a setting: identifiers of ASCII letters, digits, `_` and `$`, joined
+    /// by dots, at most 63 bytes.
     package static func isName(_ name: String) -> Bool {
         guard (1...63).contains(name.utf8.count) else { return false }
         return name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy {

@@ -4,8 +4,8 @@
 /// The `options` start-up parameter, read as PostgreSQL reads its command line (`pg_split_opts`,
 /// `process_postgres_switches`).
 ///
-/// Words are separated by white space; a backslash takes the next character as it is. Settings are `-c name=value`,
-/// `-cname=value` and `--name=value`, where `-` in a name means `_`.
+/// Words are separated by white space; a backslash takes the next character as it is. Settings are `-c
+/// name=value`, `-cname=value` and `--name=value`, where `-` in a name means `_`.
 package struct StartupOptions: Equatable, Sendable {
     /// Settings in order.
     package private(set) var settings: [StartupParameter] = []

@@ -5,7 +5,8 @@
 package enum StartupPacket: Equatable, Sendable {
     /// A session is wanted.
     case startup(StartupMessage)
-    /// TLS is wanted first. Bytes behind this packet were sent without encryption and must not be read as what follows it.
+    /// TLS is wanted first. Bytes behind this packet were sent without encryption and must not be read as
+    /// what follows it.
     case sslRequest
     /// GSSAPI encryption is wanted first; the same holds for bytes behind it.
     case gssEncRequest

@@ -3,8 +3,8 @@
 
 /// Readings of parameter values that PostgreSQL shares between its settings.
 package enum ParameterValue {
-    /// A boolean as PostgreSQL's `parse_bool` reads it: `true`, `false`, `yes`, `no`, `on`, `off`, `1`, `0`, any case, and any
-    /// beginning that is not ambiguous.
+    /// A boolean as PostgreSQL's `parse_bool` reads it: `true`, `false`, `yes`, `no`, `on`, `off`, `1`, `0`,
+    /// any case, and any beginning that is not ambiguous.
     package static func bool(_ text: String) -> Bool? {
         let word = text.lowercased()
         guard !word.isEmpty else { return nil }

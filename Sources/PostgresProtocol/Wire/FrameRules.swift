@@ -1,9 +1,11 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which messages one direction of a stream may hold, how long they may be, and which are never handed out in pieces.
+/// Which messages one direction of a stream may hold, how long they may be, and which are never handed out in
+/// pieces.
 ///
-/// The same rules serve every connection of a route, so they are passed to `FrameWalker.next` and not kept in it.
+/// The same rules serve every connection of a route, so they are passed to `FrameWalker.next` and not kept in
+/// it.
 package struct FrameRules: Equatable, Sendable {
     /// Types of this direction; anything else ends the stream.
     package var known: TagSet
@@ -20,7 +22,8 @@ package struct FrameRules: Equatable, Sendable {
     /// Longer than this ends the stream.
     package var largest: Int
 
-    /// What a server sends. DataRow, CopyData, RowDescription and long results stream; what decides something is whole.
+    /// What a server sends. DataRow, CopyData, RowDescription and long results stream; what decides something
+    /// is whole.
     package static func server(
         holding held: [BackendTag] = [.errorResponse, .noticeResponse], heldLimit: Int = 256 * 1024,
         largest: Int = Framing.messageLimit
@@ -41,8 +44,8 @@ package struct FrameRules: Equatable, Sendable {
             runs: TagSet([.dataRow, .copyData] as [BackendTag]), largest: largest)
     }
 
-    /// What a client sends after authentication. `held` are the long types that must be whole all the same, for instance
-    /// Parse and Bind where statements are renamed.
+    /// What a client sends after authentication. `held` are the long types that must be whole all the same,
+    /// for instance Parse and Bind where statements are renamed.
     package static func client(
         holding held: [FrontendTag] = [], heldLimit: Int = 256 * 1024, largest: Int = Framing.messageLimit
     ) -> FrameRules {

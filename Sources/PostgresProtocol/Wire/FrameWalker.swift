@@ -3,8 +3,9 @@
 
 /// Walks a byte stream chunk by chunk and tells where messages begin and end, without buffering them.
 ///
-/// The state is two words: how much of a streamed message is still to come, and of which type. Everything else is in
-/// the chunk. The caller keeps the bytes of an `incomplete` event in front of the next chunk and walks those again.
+/// The state is two words: how much of a streamed message is still to come, and of which type. Everything
+/// else is in the chunk. The caller keeps the bytes of an `incomplete` event in front of the next chunk and
+/// walks those again.
 package struct FrameWalker: Equatable, Sendable {
     /// Bytes of a streamed message that later chunks will bring.
     package private(set) var outstanding: Int = 0
@@ -23,8 +24,9 @@ package struct FrameWalker: Equatable, Sendable {
         case beginning(tag: UInt8, Range<Int>, length: Int)
         /// More of it. The next event after the last one is a new message.
         case continuation(tag: UInt8, Range<Int>, isLast: Bool)
-        /// The beginning of a header or of a message that is not handed out in pieces: keep these bytes. `length` is how
-        /// many there must be before it is worth asking again. Always the last event of a chunk.
+        /// The beginning of a header or of a message that is not handed out in pieces: keep these bytes.
+        /// `length` is how many there must be before it is worth asking again. Always the last event of a
+        /// chunk.
         case incomplete(Range<Int>, length: Int)
         /// The chunk is used up.
         case end
@@ -65,8 +67,8 @@ package struct FrameWalker: Equatable, Sendable {
         return .run(tag: tag, start..<next, count: count)
     }
 
-    /// Steps over whole messages of one type. A header with anything unusual in it stops the loop and is looked at with
-    /// all care by the next call.
+    /// Steps over whole messages of one type. A header with anything unusual in it stops the loop and is
+    /// looked at with all care by the next call.
     @inline(__always)
     private static func skipRun(
         of tag: UInt8, in chunk: RawSpan, from position: inout Int, largest: Int

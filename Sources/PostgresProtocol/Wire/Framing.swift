@@ -60,7 +60,8 @@ package enum Framing {
         return .frame(FrameHeader(tag: tag, length: Int(word) + 1))
     }
 
-    /// The packet without a type byte that opens a connection: StartupMessage, SSLRequest, GSSENCRequest, CancelRequest.
+    /// The packet without a type byte that opens a connection: StartupMessage, SSLRequest, GSSENCRequest,
+    /// CancelRequest.
     package static func startupPacket(in bytes: RawSpan, limit: Int = startupLimit) -> StartupStep {
         guard bytes.byteCount > 0 else { return .needMore(8) }
         // A TLS record of type "handshake". Read as a length it would be 369 MB, so nothing is lost.

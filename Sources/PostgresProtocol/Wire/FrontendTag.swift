@@ -1,7 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// First byte of every message a client sends after start-up (PostgreSQL protocol 3, chapter "Message Formats").
+/// First byte of every message a client sends after start-up (PostgreSQL protocol 3, chapter "Message
+/// Formats").
 package enum FrontendTag: UInt8, CaseIterable, Sendable {
     /// `B`
     case bind = 0x42

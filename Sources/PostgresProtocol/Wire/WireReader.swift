@@ -3,8 +3,8 @@
 
 /// A cursor over the body of one message.
 ///
-/// Every read checks what is left, so no input makes it read out of bounds. Text fields come back as byte ranges of
-/// the span: whether they become a `String` is the caller's decision.
+/// Every read checks what is left, so no input makes it read out of bounds. Text fields come back as byte
+/// ranges of the span: whether they become a `String` is the caller's decision.
 package struct WireReader: ~Escapable {
     package let bytes: RawSpan
     package private(set) var position: Int

@@ -1,0 +1,63 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// How often something must be missing before it is believed to be gone.
+///
+/// Only definite answers count; a timeout or a failing server says nothing. An answer that contains the member again
+/// starts the count anew.
+public struct DNSRemovalRule: Hashable, Sendable {
+    /// Consecutive answers without a member that remove it. At least 1.
+    public var answers: Int
+    /// The same for an answer that lacks more than half of the members, or all. At least `answers`.
+    public var answersForMost: Int
+    /// Answers closer together than this count once.
+    public var spacing: Duration
+
+    /// Two answers, three if most would go, at least 5 s apart.
+    public init(answers: Int = 2, answersForMost: Int = 3, spacing: Duration = .seconds(5)) {
+        self.answers = answers
+        self.answersForMost = answersForMost
+        self.spacing = spacing
+    }
+}
+
+/// A set that grows at once and shrinks by the removal rule.
+struct DampedSet<Element: Hashable & Sendable>: Sendable {
+    private struct Absence {
+        var answers = 0
+        var lastCounted: Duration?
+    }
+
+    private var absences: [Element: Absence] = [:]
+
+    var isEmpty: Bool { absences.isEmpty }
+    var members: Set<Element> { Set(absences.keys) }
+
+    func contains(_ element: Element) -> Bool { absences[element] != nil }
+
+    /// Takes a definite answer.
+    ///
+    /// With `replacing`, an answer at least as large as the set replaces it at once: the members have changed rather
+    /// than vanished.
+    mutating func apply(_ answer: Set<Element>, now: Duration, rule: DNSRemovalRule, replacing: Bool) {
+        let before = absences.count
+        let missing = absences.keys.filter { !answer.contains($0) }
+        let isReplaced = replacing && answer.count >= before
+        let needed = missing.count * 2 > before ? rule.answersForMost : rule.answers
+        for element in missing {
+            guard !isReplaced, var absence = absences[element] else {
+                absences[element] = nil
+                continue
+            }
+            if let last = absence.lastCounted, now - last < rule.spacing { continue }
+            absence.answers += 1
+            absence.lastCounted = now
+            absences[element] = absence.answers >= needed ? nil : absence
+        }
+        for element in answer { absences[element] = Absence() }
+    }
+
+    mutating func removeAll() {
+        absences.removeAll()
+    }
+}
