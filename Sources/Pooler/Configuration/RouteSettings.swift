@@ -51,7 +51,7 @@ package struct RouteSettings: Equatable, Sendable {
     package var poolCancel = true
     /// `pool_rollback`: roll back the transaction of a client that vanished; otherwise its server is closed.
     package var poolRollback = true
-    /// `pool_discard`: `DISCARD ALL` when a server changes hands between sessions.
+    /// `pool_discard`: `DISCARD ALL` before a server that one client has used is used by another one.
     package var poolDiscard = true
     /// `pool_reset_timeout_ms`: for cancel, rollback and discard together; `nil` for no limit.
     package var poolResetTimeout: Duration? = .seconds(1)
