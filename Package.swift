@@ -93,6 +93,7 @@ let package = Package(
             name: "CaromPostgresTests", dependencies: ["Carom", "CaromPostgres", "Reactor"],
             swiftSettings: settings),
         .testTarget(
-            name: "PoolerTests", dependencies: ["Pooler", "PostgresProtocol"], swiftSettings: settings),
+            name: "PoolerTests", dependencies: ["Pooler", "PostgresProtocol", "CaromPostgres", logging],
+            swiftSettings: settings),
     ]
 )

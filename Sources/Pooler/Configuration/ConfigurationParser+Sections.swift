@@ -28,7 +28,8 @@ extension ConfigurationParser {
         } catch {
             top.isDamaged = true
             report(cursor.current.position, "include: \(error.message)", hint: error.hint)
-            return skipValues()
+            if case .word(let word) = cursor.current.kind, Settings.directives.contains(word) { return }
+            return skipMisplaced()
         }
         let path = name.hasPrefix("/") ? name : directory(of: cursor.file) + name
         let canonical = shortestPath(path)
@@ -88,12 +89,16 @@ extension ConfigurationParser {
             return text
         } catch {
             report(token.position, "\(block): \(error.message)", hint: error.hint)
-            // A bare word in the place of the name is the name without its quotes.
-            switch token.kind {
-            case .word, .string, .number: cursor.advance()
-            case .leftBrace, .rightBrace, .end: break
-            }
+            skipMisplaced()
             return nil
+        }
+    }
+
+    /// Steps over a word or value where a string should be: it is the string without its quotes.
+    private mutating func skipMisplaced() {
+        switch cursor.current.kind {
+        case .word, .string, .number: cursor.advance()
+        case .leftBrace, .rightBrace, .end: break
         }
     }
 

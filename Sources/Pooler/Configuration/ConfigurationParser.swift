@@ -29,6 +29,10 @@ struct ConfigurationParser {
     }
 
     mutating func report(_ position: ConfigurationPosition, _ message: String, hint: String? = nil) {
+        // What a string without end has swallowed is not missing.
+        if cursor.endsInsideString, cursor.current.kind == .end, cursor.current.position == position {
+            return
+        }
         diagnostics.append(ConfigurationDiagnostic(.error, at: position, message, hint: hint))
     }
 

@@ -29,11 +29,10 @@ extension ConfigurationToken.Kind {
     }
 
     /// The value as a whole number in a range.
-    func number(in range: ClosedRange<Int>, unit: TimeUnit? = nil) throws(ValueProblem) -> Int {
-        let expected =
-            range.upperBound == Int(Int32.max)
-            ? "a whole number of at least \(range.lowerBound)"
-            : "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    func number(
+        in range: ClosedRange<Int>, unit: TimeUnit? = nil, or alternative: String? = nil
+    ) throws(ValueProblem) -> Int {
+        let expected = range.sentence + (alternative.map { " or \($0)" } ?? "")
         guard case .number(let text) = self else {
             throw ValueProblem("expected \(expected), found \(noun)")
         }
@@ -71,6 +70,15 @@ extension ConfigurationToken.Kind {
             throw ValueProblem("\(text) is out of range; expected \(expected)")
         }
         return size.partialValue
+    }
+}
+
+extension ClosedRange<Int> {
+    /// The range in words. The largest number of a directive without an upper limit is `Int32.max`.
+    var sentence: String {
+        upperBound == Int(Int32.max)
+            ? "a whole number of at least \(lowerBound)"
+            : "a whole number from \(lowerBound) to \(upperBound)"
     }
 }
 

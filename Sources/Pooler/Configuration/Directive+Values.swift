@@ -153,11 +153,3 @@ enum TimeUnit: String, Sendable {
         }
     }
 }
-
-extension ClosedRange<Int> {
-    fileprivate var sentence: String {
-        upperBound == Int(Int32.max)
-            ? "a whole number of at least \(lowerBound)"
-            : "a whole number from \(lowerBound) to \(upperBound)"
-    }
-}

@@ -69,11 +69,7 @@ extension Settings {
             if value == .string("auto") {
                 settings.workers = .automatic
             } else {
-                do throws(ValueProblem) {
-                    settings.workers = .count(try value.number(in: 1...1024))
-                } catch {
-                    throw ValueProblem(error.message + " or \"auto\"", hint: error.hint)
-                }
+                settings.workers = .count(try value.number(in: 1...1024, or: "\"auto\""))
             }
         },
         write: {
