@@ -40,6 +40,12 @@ struct FlowQueue: Equatable, Sendable {
     /// The entry behind the oldest, if there is one.
     var next: Entry? { second.count == 0 ? nil : second }
 
+    /// The entry `offset` places behind that, if there is one.
+    func afterNext(_ offset: Int = 0) -> Entry? {
+        let place = restStart + offset
+        return place < rest.count ? rest[place] : nil
+    }
+
     @inline(__always)
     mutating func push(_ kind: Kind) {
         if head.count == 0 {

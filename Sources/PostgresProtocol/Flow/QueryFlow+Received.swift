@@ -24,20 +24,21 @@ extension QueryFlow {
         case .dataRow:
             try answersRequest(tag)
         case .parseComplete, .bindComplete, .closeComplete, .noData, .portalSuspended:
-            guard !queue.isEmpty, queue.head.kind == .extended else { throw .unexpectedServerMessage(tag) }
+            guard !queue.isEmpty, queue.head.kind == .extended else { return try unexpected(tag) }
             finishExtended()
         case .parameterDescription:
-            guard !queue.isEmpty, queue.head.kind == .extended else { throw .unexpectedServerMessage(tag) }
+            guard !queue.isEmpty, queue.head.kind == .extended else { return try unexpected(tag) }
             possibleStrays = 0
         case .rowDescription:
             try answersRequest(tag)
             if queue.head.kind == .extended { finishExtended() }
         case .commandComplete, .emptyQueryResponse:
             try answersRequest(tag)
+            if isReadingCopy { finishReceiving() }
             endCopy()
             if queue.head.kind == .extended { finishExtended() }
         case .functionCallResponse:
-            guard !queue.isEmpty, queue.head.kind == .query else { throw .unexpectedServerMessage(tag) }
+            guard !queue.isEmpty, queue.head.kind == .query else { return try unexpected(tag) }
             try answersRequest(tag)
         case .copyInResponse:
             try answersRequest(tag)
@@ -49,7 +50,7 @@ extension QueryFlow {
             try answersRequest(tag)
             copyState = .sending
         case .copyData:
-            guard copyState == .sending || copyState == .both else { throw .unexpectedServerMessage(tag) }
+            guard copyState == .sending || copyState == .both else { return try unexpected(tag) }
         case .copyDone:
             try receivedCopyDone()
         case .errorResponse:
@@ -69,24 +70,25 @@ extension QueryFlow {
                 || (queue.head.kind == .query && (possibleStrays == 0 || headHasReplied)))
         if endsHead {
             queue.popOne()
-            outstandingReady &-= 1
+            pendingReady &-= 1
             headHasReplied = false
             dropIdleCopyEnds()
         } else if possibleStrays > 0 {
             possibleStrays &-= 1
             if queue.isEmpty { isSkippingToSync = false }
-        } else {
+        } else if !isLost {
             throw .unexpectedReadyForQuery
         }
         transactionStatus = status
         copyState = .none
         clientCopyIsDone = false
+        if queue.isEmpty { sentDataAhead = false }
     }
 
     @inline(__always)
     private mutating func answersRequest(_ tag: BackendTag) throws(FlowError) {
         guard !queue.isEmpty, queue.head.kind == .extended || queue.head.kind == .query else {
-            throw .unexpectedServerMessage(tag)
+            return try unexpected(tag)
         }
         headHasReplied = true
         // The server answers in order: what may have come on top would have come before this.
@@ -111,17 +113,21 @@ extension QueryFlow {
         while !queue.isEmpty, queue.head.kind == .copyEnd { queue.dropHead() }
     }
 
+    /// A reply that answers nothing: the server's fault, unless we lost track.
+    private func unexpected(_ tag: BackendTag) throws(FlowError) {
+        if !isLost { throw .unexpectedServerMessage(tag) }
+    }
+
     private mutating func endCopy() {
         copyState = .none
         clientCopyIsDone = false
-        swallowedSyncs = 0
     }
 
     private mutating func receivedCopyDone() throws(FlowError) {
         switch copyState {
         case .sending: copyState = .none
         case .both: copyState = .receiving
-        case .none, .receiving: throw .unexpectedServerMessage(.copyDone)
+        case .none, .receiving: try unexpected(.copyDone)
         }
     }
 
@@ -129,52 +135,73 @@ extension QueryFlow {
     private mutating func beginReceiving(_ state: CopyState) {
         copyState = state
         clientCopyIsDone = false
-        swallowedSyncs = 0
-        // With more extended messages behind this Execute the server will end the connection.
-        guard queue.head.count == 1 else { return }
-        scan: while let next = queue.next {
-            switch next.kind {
-            case .sync:
-                outstandingReady &-= next.count
-                swallowedSyncs &+= next.count
-                queue.dropNext()
-            case .copyEnd:
-                queue.popOneOfNext()
-                if state == .both { copyState = .sending } else { clientCopyIsDone = true }
-                break scan
-            case .extended, .query:
-                break scan
-            }
+        // With more requests behind this one before the end of the data, the server will end the connection.
+        guard queue.head.count == 1, let next = queue.next else { return }
+        let end = next.kind == .sync ? queue.afterNext() : next
+        guard let end, end.kind == .copyEnd else { return }
+        clientCopyIsDone = true
+        if state == .both { copyState = .sending }
+    }
+
+    /// The COPY succeeded: the server has read the end of the data and swallowed every Sync before it.
+    private mutating func finishReceiving() {
+        guard queue.head.count == 1, let next = queue.next else { return }
+        if next.kind == .sync {
+            pendingReady &-= next.count
+            queue.dropNext()
+            if queue.head.kind == .extended, pendingReady == 0 { hasUnsyncedMessages = true }
         }
-        if swallowedSyncs > 0, queue.head.kind == .extended, outstandingReady == 0 {
-            hasUnsyncedMessages = true
-        }
+        if let end = queue.next, end.kind == .copyEnd { queue.popOneOfNext() }
     }
 
     private mutating func receivedError() {
-        let strays = swallowedSyncs
-        endCopy()
         guard !queue.isEmpty else {
             if hasUnsyncedMessages { isSkippingToSync = true } else { sawUnaskedError = true }
+            endCopy()
             return
         }
+        let doubtful = isReadingCopy ? tentativeSyncs : 0
+        endCopy()
         switch queue.head.kind {
         case .query:
             headHasReplied = true
-            possibleStrays = strays
+            possibleStrays = 0
+            if doubtful > 0 { doubtSyncs(doubtful) }
         case .sync:
             break
         case .extended, .copyEnd:
-            possibleStrays = strays
             headHasReplied = false
+            possibleStrays = 0
+            if doubtful > 0 { doubtSyncs(doubtful) }
             skipToSync()
         }
+    }
+
+    /// A COPY failed that Syncs were sent into. Did the server swallow them first?
+    private mutating func doubtSyncs(_ count: Int) {
+        let behind = queue.afterNext()
+        switch behind?.kind {
+        case .extended, .query:
+            // Had it read that far in COPY, it would have met these and ended the connection. So it did not,
+            // unless there was data in between that it could fail on.
+            if sentDataAhead { isLost = true }
+            return
+        case .copyEnd, nil: break
+        case .sync: preconditionFailure("Neighbouring Syncs are one entry.")
+        }
+        if queue.head.kind == .extended, behind != nil, let later = queue.afterNext(1), later.kind != .sync {
+            // If they were swallowed, these are discarded; if not, they are done.
+            isLost = true
+        }
+        pendingReady &-= count
+        queue.dropNext()
+        possibleStrays = count
     }
 
     /// Drops what the server discards after an error in an extended message.
     private mutating func skipToSync() {
         while !queue.isEmpty, queue.head.kind != .sync {
-            if queue.head.kind == .query { outstandingReady &-= queue.head.count }
+            if queue.head.kind == .query { pendingReady &-= queue.head.count }
             queue.dropHead()
         }
         isSkippingToSync = queue.isEmpty

@@ -25,15 +25,15 @@ extension QueryFlow {
         switch tag {
         case .parse, .bind, .describe, .execute, .close:
             if awaitsClientData { throw .clientMessageDuringCopy(tag) }
-            if isSkippingToSync { return .ignored }
+            if isSkippingToSync { return discarded() }
             queue.push(.extended)
             hasUnsyncedMessages = true
             return .processed
         case .query, .functionCall:
             if awaitsClientData { throw .clientMessageDuringCopy(tag) }
-            if isSkippingToSync { return .ignored }
+            if isSkippingToSync { return discarded() }
             queue.push(.query)
-            outstandingReady &+= 1
+            pendingReady &+= 1
             hasUnsyncedMessages = false
             return .processed
         case .sync:
@@ -41,7 +41,10 @@ extension QueryFlow {
         case .flush:
             return awaitsClientData || isSkippingToSync ? .ignored : .processed
         case .copyData:
-            return awaitsClientData || !queue.isEmpty ? .processed : .ignored
+            if awaitsClientData { return .processed }
+            if queue.isEmpty { return .ignored }
+            sentDataAhead = true
+            return .processed
         case .copyDone, .copyFail:
             return sentCopyEnd()
         case .terminate:
@@ -52,31 +55,33 @@ extension QueryFlow {
         }
     }
 
+    /// What comes before the Sync that the server waits for is discarded. If it is not known whether it still waits,
+    /// nobody can tell whether this is.
+    private mutating func discarded() -> Disposition {
+        if possibleStrays > 0 { isLost = true }
+        return .ignored
+    }
+
     private mutating func sentSync() -> Disposition {
-        if awaitsClientData {
-            swallowedSyncs &+= 1
-            return .ignored
-        }
+        let isSwallowed = awaitsClientData
         queue.push(.sync)
-        outstandingReady &+= 1
+        pendingReady &+= 1
         isSkippingToSync = false
         hasUnsyncedMessages = false
-        return .processed
+        return isSwallowed ? .ignored : .processed
     }
 
     private mutating func sentCopyEnd() -> Disposition {
+        // Outside COPY nobody will look at it, unless it belongs to one that the server has not announced yet.
+        if queue.isEmpty { return .ignored }
+        queue.push(.copyEnd)
         switch copyState {
-        case .receiving where !clientCopyIsDone:
-            clientCopyIsDone = true
-            return .processed
+        case .receiving: clientCopyIsDone = true
         case .both:
+            clientCopyIsDone = true
             copyState = .sending
-            return .processed
-        case .none, .receiving, .sending:
-            // Either nobody will look at it, or it belongs to a COPY that the server has not announced yet.
-            if queue.isEmpty { return .ignored }
-            queue.push(.copyEnd)
-            return .processed
+        case .none, .sending: break
         }
+        return .processed
     }
 }

@@ -12,9 +12,10 @@
 /// - While it reads COPY data the server swallows Sync and Flush, and anything but COPY messages ends the
 ///   connection. Outside COPY it ignores CopyData, CopyDone and CopyFail.
 ///
-/// One thing cannot be seen on the wire: whether a Sync that was sent into a COPY was swallowed before an
-/// error ended the COPY, or is still to be answered. Then `isCertain` is false until the answer to a later
-/// Query shows it, and such a server is not free: send it an empty Query (`needsProbe`) or close it.
+/// One thing cannot be seen on the wire: whether a Sync that was sent into a COPY was swallowed before an error
+/// ended the COPY, or is still to be answered. Then `isCertain` is false until the answer to a later request shows
+/// it, and such a server is not free: send it an empty Query (`needsProbe`) or close it. Where not even later answers
+/// can show it, the flow `isLost`.
 ///
 /// The value is a few words and every step a few integer operations, without allocation unless a client
 /// pipelines more than two alternating kinds of requests.
@@ -38,7 +39,7 @@ package struct QueryFlow: Equatable, Sendable {
     package internal(set) var copyState: CopyState = .none
 
     /// ReadyForQuery messages that the server owes for sure.
-    package internal(set) var outstandingReady = 0
+    package var outstandingReady: Int { pendingReady - (isReadingCopy ? tentativeSyncs : 0) }
 
     /// Extended messages were sent and no Sync (or Query) after them.
     package internal(set) var hasUnsyncedMessages = false
@@ -52,13 +53,20 @@ package struct QueryFlow: Equatable, Sendable {
     /// An error came while nothing was asked: the server is about to close the connection.
     package internal(set) var sawUnaskedError = false
 
+    /// The client pipelined in a way that leaves open which of its messages the server discards. Replies are
+    /// passed on unchecked from here on; the server is never free again, and must be closed when this client is
+    /// done with it.
+    package internal(set) var isLost = false
+
     var queue = FlowQueue()
+    /// Queries and Syncs in the queue.
+    var pendingReady = 0
     /// CopyDone or CopyFail was sent for the COPY that `copyState` tells of.
     var clientCopyIsDone = false
+    /// CopyData was sent before the server asked for any.
+    var sentDataAhead = false
     /// Any answer to the oldest request, if that is a Query, has arrived.
     var headHasReplied = false
-    /// Sync messages sent into the COPY under way.
-    var swallowedSyncs = 0
     /// ReadyForQuery messages that may come on top of `outstandingReady`.
     var possibleStrays = 0
 
@@ -70,20 +78,20 @@ package struct QueryFlow: Equatable, Sendable {
     /// Nothing is under way, no reply is missing, no batch is open, whatever the transaction status.
     package var isSynchronised: Bool {
         queue.isEmpty && !hasUnsyncedMessages && !isSkippingToSync && copyState == .none
-            && possibleStrays == 0 && !isTerminated && !sawUnaskedError
+            && possibleStrays == 0 && !isTerminated && !sawUnaskedError && !isLost
     }
 
     /// The server may serve another client.
     package var isFree: Bool { transactionStatus == .idle && isSynchronised }
 
     /// False while it cannot be known how many ReadyForQuery the server will send.
-    package var isCertain: Bool { possibleStrays == 0 }
+    package var isCertain: Bool { possibleStrays == 0 && !isLost }
 
     /// The server would be synchronised but for a ReadyForQuery that may or may not come. The reply to an
     /// empty Query shows it.
     package var needsProbe: Bool {
         possibleStrays > 0 && queue.isEmpty && !hasUnsyncedMessages && !isSkippingToSync
-            && copyState == .none && !isTerminated && !sawUnaskedError
+            && copyState == .none && !isTerminated && !sawUnaskedError && !isLost
     }
 
     /// The server waits for CopyData, CopyDone or CopyFail.
@@ -93,6 +101,15 @@ package struct QueryFlow: Equatable, Sendable {
         case .receiving: !clientCopyIsDone
         case .both: true
         }
+    }
+
+    /// The server reads COPY data, or has been sent the end of it and not answered yet.
+    var isReadingCopy: Bool { copyState == .receiving || copyState == .both || clientCopyIsDone }
+
+    /// Sync messages that stand right behind the COPY under way: the server swallows them unless it fails first.
+    var tentativeSyncs: Int {
+        guard queue.head.count == 1, let next = queue.next, next.kind == .sync else { return 0 }
+        return next.count
     }
 
     /// Whether any request waits for (more of) its answer.
