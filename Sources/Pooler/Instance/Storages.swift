@@ -6,16 +6,16 @@ import Carom
 /// Storages of the configuration as resolvers of the library: one each, shared by all routes that use it.
 enum Storages {
     /// By the storages' names.
-    static func resolvers(_ settings: Settings) throws -> [String: SharedResolver] {
-        var resolvers: [String: SharedResolver] = [:]
-        for storage in settings.storages { resolvers[storage.name] = SharedResolver(try resolver(storage)) }
+    static func resolvers(_ settings: Settings) throws -> [String: any Resolver] {
+        var resolvers: [String: any Resolver] = [:]
+        for storage in settings.storages { resolvers[storage.name] = try resolver(storage) }
         return resolvers
     }
 
     private static func resolver(_ storage: StorageSettings) throws -> any Resolver {
         switch storage.backends {
         case .hosts(let hosts): StaticResolver(hosts.compactMap { backend($0, storage) })
-        case .file(let path): FileResolver(path: path, defaultPort: UInt16(storage.port))
+        case .file: preconditionFailure("")
         case .service: preconditionFailure("")
         }
     }

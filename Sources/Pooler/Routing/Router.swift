@@ -15,7 +15,7 @@ final class Router: Sendable {
     private let settings: Settings
     private let table: RouteTable<RouteSettings>
     private let reactors: [Reactor]
-    private let resolvers: [String: SharedResolver]
+    private let resolvers: [String: any Resolver]
     private let routes = Mutex<[Route.Key: Route]>([:])
     private let opened: AsyncStream<Route>.Continuation
     private let log: PoolerLog
@@ -26,7 +26,7 @@ final class Router: Sendable {
 
     /// - Parameter opened: is told every route that is made; its pool needs someone to run it.
     init(
-        _ settings: Settings, reactors: [Reactor], resolvers: [String: SharedResolver], log: PoolerLog,
+        _ settings: Settings, reactors: [Reactor], resolvers: [String: any Resolver], log: PoolerLog,
         opened: AsyncStream<Route>.Continuation
     ) {
         self.settings = settings
