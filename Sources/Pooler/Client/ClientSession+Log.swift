@@ -1,7 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgres
+import PostgresProtocol
 import Reactor
 
 extension ClientSession {
