@@ -107,9 +107,12 @@ public final class Reactor: @unchecked Sendable {
     // MARK: One turn
 
     private func runJobs() {
+        let executor = asUnownedTaskExecutor()
         var budget = Self.jobsPerTurn
         while budget > 0, let job = ready.popFirst() {
-            job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            // Not `isolatedTo:` the serial executor as well: every non-isolated function of a task would then have to leave it
+            // first, which is a trip through this queue.
+            job.runSynchronously(on: executor)
             budget -= 1
         }
     }
@@ -248,7 +251,10 @@ extension Reactor: TaskExecutor, SerialExecutor {
         if isCurrent { ready.append(job) } else { inbox.post(job: job) }
     }
 
-    /// Lets the runtime treat code on the loop's thread as isolated to this executor.
+    /// Code on the loop's thread is isolated to this executor, and no other code is.
+    public func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+    /// Traps unless called on the loop's thread.
     public func checkIsolated() {
         precondition(isCurrent, "this code must run on the thread of \(name)-\(index)")
     }

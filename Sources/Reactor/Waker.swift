@@ -31,13 +31,15 @@ public final class Waker: @unchecked Sendable {
     ///
     /// One coroutine at a time may wait. Cancelling the task does not end the wait.
     public func wait() async {
-        if signalled {
-            signalled = false
-            return
-        }
         await withUnsafeContinuation { continuation in
-            precondition(self.continuation == nil, "two coroutines wait on one waker")
-            self.continuation = continuation
+            // Looked at here and not before: a task may change executors on its way into this closure.
+            if signalled {
+                signalled = false
+                continuation.resume()
+            } else {
+                precondition(self.continuation == nil, "two coroutines wait on one waker")
+                self.continuation = continuation
+            }
         }
     }
 }

@@ -125,6 +125,16 @@ final class ClientSession {
     /// - Throws: `loginTimedOut` when the login takes too long, `shutdown` when the pooler goes down.
     func wait() async throws(SessionEnd) {
         await waker.wait()
+        try checkEnd()
+    }
+
+    /// Lets the other sessions of the worker have a turn.
+    func giveWay() async throws(SessionEnd) {
+        await worker.reactor.nextTurn()
+        try checkEnd()
+    }
+
+    private func checkEnd() throws(SessionEnd) {
         if timer.deadline != .max, timer.isDue(at: Reactor.now) { throw .loginTimedOut }
         if isAborting || (isStopping && server == nil && waiting == nil) { throw .shutdown }
     }
