@@ -67,7 +67,7 @@ async def copy_both_ways(connect):
     transaction = connection.transaction()
     await transaction.start()
     await connection.execute("create temp table c (a int, b text) on commit drop")
-    stored = await connection.copy_records_to_table("c", records=[(n, f"{n}") for n in range(5000)], schema_name=None)
+    stored = await connection.copy_records_to_table("c", records=[(n, f"{n}") for n in range(5000)])
     sink = io.BytesIO()
     read = await connection.copy_from_query("select a, b from c order by a", output=sink, format="csv")
     await transaction.rollback()

@@ -76,7 +76,8 @@ class Config:
                   f"auth_type = {'any' if first.storage_user and method == 'trust' else method}",
                   f"auth_file = {accounts}", f"unix_socket_dir = {self.unix_socket_dir or ''}",
                   "max_client_conn = 20000", "log_connections = 0", "log_disconnections = 0",
-                  "ignore_startup_parameters = extra_float_digits", "server_reset_query = DISCARD ALL"]
+                  "ignore_startup_parameters = extra_float_digits", "server_reset_query = DISCARD ALL",
+                  "server_login_retry = 1"]
         return "\n".join(lines) + "\n"
 
 

@@ -92,11 +92,11 @@ class Postgres:
             [binary("postgres"), "-D", self.data, "-h", host, "-p", str(port)], self.output, user=self.user,
             stop_signal=signal.SIGINT, death_signal="INT", cwd="/")
         try:
-            wait_until(self._answers, "PostgreSQL answers a query", timeout=60)
+            wait_until(self.answers, "PostgreSQL answers a query", timeout=60)
         except AssertionError as failure:
             raise AssertionError(f"{failure}\n{self.child.text()[-2000:]}") from None
 
-    def _answers(self):
+    def answers(self):
         if not self.child.running:
             raise AssertionError("PostgreSQL ended while starting")
         try:
