@@ -9,7 +9,11 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-]
+] + strictness
+
+/// Our own checks make warnings errors; whoever builds Carom with a newer compiler is spared.
+let strictness: [SwiftSetting] =
+    Context.environment["CAROM_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
 
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simple protocol: what psql and a raw client see is what the server itself would have shown."""
 
+import struct
 import subprocess
 
 import pytest
 
 from lib.load import environment
-from lib.wire import TERMINATE, query
+from lib.wire import TERMINATE, message, query
 
 CONVERSATIONS = {
     "one row": "select 1 as one, 'zwei' as two, null as three",
@@ -42,9 +43,6 @@ def test_pipelined_simple_queries_come_back_in_order(transaction):
 
 
 def test_a_function_call_message_works(postgres, transaction):
-    import struct
-
-    from lib.wire import message
     oid = int(postgres.value("select 'pg_catalog.int4pl'::regproc::oid"))
     arguments = b"".join(struct.pack("!i", len(a)) + a for a in (b"40", b"2"))
     call = message(b"F", struct.pack("!IHH", oid, 0, 2) + arguments + struct.pack("!H", 0))

@@ -58,8 +58,8 @@ class FakeServer:
         wire = Wire(stream)
         try:
             while True:
-                (length,) = struct.unpack("!I", wire._take(4))
-                code = struct.unpack("!I", wire._take(length - 4)[:4])[0]
+                (length,) = struct.unpack("!I", wire.take(4))
+                code = struct.unpack("!I", wire.take(length - 4)[:4])[0]
                 if code == 196608:
                     break
                 if code == 80877102:

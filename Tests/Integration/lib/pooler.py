@@ -24,10 +24,10 @@ def carom_binary():
 class Pooler:
     """A running pooler. `address` is where its clients connect."""
 
-    def __init__(self, place, config: Config, kind=None, name="pooler", prefix=()):
+    def __init__(self, place, config: Config, kind=None, name="pooler", prefix=(), address=None):
         self.kind = kind or ("pgbouncer" if PEER else "carom")
         self.config = config
-        self.address = free_address()
+        self.address = address or free_address()
         self.directory = place.directory(f"{name}-{self.address[1]}")
         self.file = os.path.join(self.directory, f"{self.kind}.conf")
         output = os.path.join(self.directory, "output")

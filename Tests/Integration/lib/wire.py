@@ -154,10 +154,10 @@ class Wire:
 
     def receive(self):
         """The next message as (type, body)."""
-        header = self._take(5)
-        return header[:1], self._take(struct.unpack("!I", header[1:])[0] - 4)
+        header = self.take(5)
+        return header[:1], self.take(struct.unpack("!I", header[1:])[0] - 4)
 
-    def _take(self, size):
+    def take(self, size):
         while len(self.buffer) < size:
             try:
                 data = self.stream.recv(65536)
