@@ -9,11 +9,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-] + strictness
-
-/// Our own checks make warnings errors; whoever builds Carom with a newer compiler is spared.
-let strictness: [SwiftSetting] =
-    Context.environment["CAROM_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+]
 
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -98,3 +94,11 @@ let package = Package(
             name: "PoolerTests", dependencies: ["Pooler", "PostgresProtocol"], swiftSettings: settings),
     ]
 )
+
+// Tests/run makes warnings errors; whoever builds Carom with a newer compiler is spared.
+if Context.environment["CAROM_STRICT"] != nil {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+        target.cSettings = (target.cSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}
