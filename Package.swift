@@ -51,7 +51,9 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(name: "CaromTesting", dependencies: ["Carom"], swiftSettings: settings),
-        .target(name: "PostgresProtocol", swiftSettings: settings),
+        .target(
+            name: "PostgresProtocol",
+            swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
 
         // Wings: the only code that touches the system, one C library each.
         .target(name: "CLinux"),
@@ -84,9 +86,9 @@ let package = Package(
         .testTarget(name: "CaromTests", dependencies: ["Carom", "CaromTesting"], swiftSettings: settings),
         .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
         .testTarget(
-            name: "PostgresProtocolTests", dependencies: ["PostgresProtocol", "TLS"], swiftSettings: settings),
+            name: "PostgresProtocolTests", dependencies: ["PostgresProtocol"], swiftSettings: settings),
         .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor"], swiftSettings: settings),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
         .testTarget(
             name: "CaromPostgresTests", dependencies: ["Carom", "CaromPostgres", "Reactor"],
             swiftSettings: settings),

@@ -1,8 +1,5 @@
-// Linux calls and constants that Swift's Glibc module does not import.
+// Linux calls and constants that Swift's Glibc module does not import, and thin forms of those it cannot call.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -15,3 +12,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
+
+/// accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.
+int carom_accept(int listener, struct sockaddr_storage *peer, socklen_t *length);
+
+/// Names the calling thread; at most 15 bytes.
+void carom_name_thread(const char *name);
+
+/// The GNU form of strerror_r(3).
+const char *carom_error_text(int code, char *buffer, size_t size);

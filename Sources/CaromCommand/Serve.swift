@@ -1,0 +1,34 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import Pooler
+import Reactor
+
+/// `carom serve FILE`: runs the pooler in the foreground.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the pooler in the foreground.",
+        discussion: """
+            SIGTERM and SIGINT stop it: clients finish their transactions first; a second signal ends them at once. \
+            SIGUSR1 opens the log file again. Exit code 0 after an orderly stop, 1 when it could not start.
+            """)
+
+    @OptionGroup var argument: ConfigurationArgument
+
+    func run() async throws {
+        // Before the first thread that is ours: threads inherit the mask.
+        Signals.block(Pooler.handledSignals)
+        signal(SIGPIPE, SIG_IGN)
+        let settings = try ConfigurationArgument.load(argument.file)
+        do {
+            try DescriptorLimit.raise()
+            let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+            try await Pooler(settings, processors: processors).run()
+        } catch {
+            complain("carom: \(error)")
+            throw ExitCode(1)
+        }
+    }
+}

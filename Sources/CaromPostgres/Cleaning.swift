@@ -1,0 +1,72 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import PostgresProtocol
+import Reactor
+
+extension ConnectionState {
+    /// Whether the next user may have the connection as it is: no transaction, nothing owed, nothing unread or unsent.
+    package var isClean: Bool {
+        flow.isFree && input.isEmpty && output.isEmpty && walker.isAtBorder && !isSendingMessage
+            && hiddenReplies == 0 && failure == nil
+    }
+}
+
+extension PostgresConnector {
+    /// Brings a connection that was left in any state back to a clean one, or throws.
+    func clean(_ connection: PostgresConnection, _ conversation: Conversation) async throws(PostgresError) {
+        let recycling = configuration.recycling
+        let state = connection.state
+        if state.value.isSendingMessage || !state.value.output.isEmpty {
+            throw PostgresError(.connection, "the client left in the middle of a message")
+        }
+        if !state.value.flow.isSynchronised {
+            guard recycling.cancels else {
+                throw PostgresError(.connection, "the client left with a query under way, and pool_cancel is no")
+            }
+            try await abandon(connection, conversation)
+        }
+        if state.value.flow.transactionStatus != .idle {
+            guard recycling.rollsBack else {
+                throw PostgresError(.connection, "the client left in a transaction, and pool_rollback is no")
+            }
+            try await conversation.execute("ROLLBACK", in: connection)
+        }
+        if state.value.needsReset || recycling.discards {
+            try await conversation.execute("DISCARD ALL", in: connection)
+            state.value.needsReset = false
+            state.value.isTainted = false
+            state.value.owner = 0
+            state.value.parameters = connection.initialParameters
+        }
+        guard state.value.isClean else {
+            throw PostgresError(.connection, "the session could not be made clean")
+        }
+    }
+
+    /// Ends what runs: COPY data is refused, an open batch is closed, the query is cancelled, its answer thrown away.
+    private func abandon(_ connection: PostgresConnection, _ conversation: Conversation)
+        async throws(PostgresError)
+    {
+        let state = connection.state
+        var bytes: [UInt8] = []
+        do {
+            if state.value.flow.awaitsClientData {
+                CopyFail(reason: "the client has gone").encode(into: &bytes)
+                try state.value.flow.sent(.copyFail)
+            }
+            if state.value.flow.hasUnsyncedMessages || state.value.flow.isSkippingToSync {
+                FrontendTag.sync.encodeEmpty(into: &bytes)
+                try state.value.flow.sent(.sync)
+            }
+        } catch {
+            throw PostgresError(.protocolViolation, "\(error)")
+        }
+        if !bytes.isEmpty { try await conversation.send(bytes) }
+        await cancelRunningQuery(connection)
+        try await conversation.drain(connection)
+        if state.value.flow.needsProbe {
+            try await conversation.execute("", in: connection)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+package import PostgresProtocol
+import Reactor
+
+extension Conversation {
+    /// Runs a simple query whose rows nobody wants, and waits for ReadyForQuery.
+    ///
+    /// - Throws: ``PostgresError`` with the code `server` when the server reports an error.
+    package func execute(_ sql: String, in connection: PostgresConnection) async throws(PostgresError) {
+        let state = connection.state
+        var bytes: [UInt8] = []
+        Query(sql).encode(into: &bytes)
+        do throws(FlowError) {
+            try state.value.flow.sent(.query)
+        } catch {
+            throw PostgresError(.protocolViolation, "\(error)")
+        }
+        state.value.hiddenReplies += 1
+        state.value.hiddenError = nil
+        try await send(bytes)
+        try await drain(connection)
+        if let error = state.value.hiddenError {
+            state.value.hiddenError = nil
+            throw PostgresError(error)
+        }
+    }
+
+    /// Reads and throws away until the server owes nothing.
+    package func drain(_ connection: PostgresConnection) async throws(PostgresError) {
+        let rules = FrameRules.server()
+        let state = connection.state
+        try absorb(state, rules)
+        while !state.value.flow.isSynchronised, !state.value.flow.needsProbe {
+            try await fill()
+            try absorb(state, rules)
+        }
+    }
+
+    private func absorb(_ state: Confined<ConnectionState>, _ rules: FrameRules) throws(PostgresError) {
+        let chunk = state.value.input
+        let absorbed = try state.value.absorb(chunk.span.bytes, rules: rules)
+        state.value.input.removeFirst(absorbed.consumed)
+    }
+}
+
+extension PostgresError {
+    /// What the server said, as an error of its kind.
+    package init(_ fields: ErrorFields) {
+        self.init(
+            .server, fields.message ?? "the server reported an error without a message",
+            sqlState: fields.code?.description, detail: fields.detail, hint: fields.hint)
+    }
+}

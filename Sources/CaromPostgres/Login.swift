@@ -1,0 +1,163 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import PostgresProtocol
+import Reactor
+
+/// A login at a server: StartupMessage, whatever authentication is asked for, parameters, key, ReadyForQuery
+/// (PostgreSQL protocol, "Start-up").
+struct Login {
+    private let configuration: PostgresConfiguration
+    private let conversation: Conversation
+    private let state: Confined<ConnectionState>
+    private let cryptography = OpenSSLCryptography()
+
+    init(
+        _ configuration: PostgresConfiguration, _ conversation: Conversation,
+        _ state: Confined<ConnectionState>
+    ) {
+        self.configuration = configuration
+        self.conversation = conversation
+        self.state = state
+    }
+
+    /// Logs in and returns the key for cancel requests; the reported parameters are in the state.
+    func run() async throws(PostgresError) -> BackendKeyData {
+        var bytes: [UInt8] = []
+        StartupMessage(
+            user: configuration.user, database: configuration.database,
+            parameters: configuration.parameters.sorted { $0.key < $1.key }.map {
+                StartupParameter($0.key, $0.value)
+            }
+        ).encode(into: &bytes)
+        try await conversation.send(bytes)
+        try await authenticate()
+        return try await finish()
+    }
+
+    private func authenticate() async throws(PostgresError) {
+        while true {
+            switch try await request() {
+            case .ok: return
+            case .cleartextPassword:
+                try await answer(Array(try password().utf8))
+            case .md5Password(let salt):
+                try await answer(try md5(salt))
+            case .sasl(let mechanisms):
+                try await scram(mechanisms)
+            case .saslContinue, .saslFinal:
+                throw PostgresError(.protocolViolation, "the server goes on with an exchange that never began")
+            case .unsupported(let number):
+                throw PostgresError(
+                    .authentication,
+                    "the server asks for authentication method \(number); supported are trust, password, md5 and scram-sha-256")
+            }
+        }
+    }
+
+    /// The next authentication request. Notices on the way are passed over; an error ends the login.
+    private func request() async throws(PostgresError) -> AuthenticationRequest {
+        while true {
+            let message = try await conversation.receive()
+            switch BackendTag(rawValue: message.tag) {
+            case .authentication:
+                do throws(WireError) {
+                    return try AuthenticationRequest(body: message.body.span.bytes)
+                } catch {
+                    throw PostgresError(.protocolViolation, "the server's authentication request: \(error)")
+                }
+            case .errorResponse: throw refusal(message)
+            case .noticeResponse, .negotiateProtocolVersion: continue
+            default:
+                throw PostgresError(
+                    .protocolViolation, "the server sent \(tagText(message.tag)) instead of an authentication request")
+            }
+        }
+    }
+
+    private func answer(_ password: [UInt8]) async throws(PostgresError) {
+        var bytes: [UInt8] = []
+        PasswordMessage(password: password).encode(into: &bytes)
+        try await conversation.send(bytes)
+    }
+
+    private func password() throws(PostgresError) -> String {
+        guard let password = configuration.password else {
+            throw PostgresError(.authentication, "the server asks for a password and none is configured for \(configuration)")
+        }
+        return password
+    }
+
+    private func md5(_ salt: [UInt8]) throws(PostgresError) -> [UInt8] {
+        let password = Array(try password().utf8)
+        let hash =
+            MD5Password.isHash(password)
+            ? password : MD5Password.hash(user: configuration.user, password: password, using: cryptography)
+        guard let hash, let response = MD5Password.response(hash: hash, salt: salt, using: cryptography) else {
+            throw PostgresError(.authentication, "the server asks for md5, which is switched off on this machine")
+        }
+        return response
+    }
+
+    private func scram(_ mechanisms: [String]) async throws(PostgresError) {
+        do {
+            var client = SCRAMClient(
+                credential: .password(Array(try password().utf8)),
+                binding: try SCRAMClient.binding(offered: mechanisms, channelData: nil),
+                nonce: SCRAM.nonce(using: cryptography))
+            var bytes: [UInt8] = []
+            SASLInitialResponse(mechanism: client.mechanism.rawValue, data: client.first).encode(into: &bytes)
+            try await conversation.send(bytes)
+            guard case .saslContinue(let challenge) = try await request() else {
+                throw PostgresError(.protocolViolation, "the server broke off the SCRAM exchange")
+            }
+            bytes = []
+            SASLResponse.encode(try client.respond(to: challenge, using: cryptography), into: &bytes)
+            try await conversation.send(bytes)
+            guard case .saslFinal(let proof) = try await request() else {
+                throw PostgresError(.protocolViolation, "the server did not prove that it knows the password")
+            }
+            try client.finish(proof, using: cryptography)
+        } catch let error as PostgresError {
+            throw error
+        } catch {
+            throw PostgresError(.authentication, "SCRAM: \(error)")
+        }
+    }
+
+    /// Parameters and key, up to ReadyForQuery.
+    private func finish() async throws(PostgresError) -> BackendKeyData {
+        var key = BackendKeyData(processID: 0, key: [0, 0, 0, 0])
+        while true {
+            let message = try await conversation.receive()
+            let body = message.body.span.bytes
+            do throws(WireError) {
+                switch BackendTag(rawValue: message.tag) {
+                case .parameterStatus:
+                    let status = try ParameterStatus(body: body)
+                    state.value.parameters.set(status.name, to: status.value)
+                case .backendKeyData: key = try BackendKeyData(body: body)
+                case .readyForQuery:
+                    state.value.flow = QueryFlow(transactionStatus: try ReadyForQuery(body: body).status)
+                    return key
+                case .noticeResponse: continue
+                case .errorResponse: break
+                default: throw .unknownTag(message.tag)
+                }
+            } catch {
+                throw PostgresError(.protocolViolation, "the server's start of session: \(error)")
+            }
+            if message.tag == BackendTag.errorResponse.rawValue { throw refusal(message) }
+        }
+    }
+
+    /// The server's own error; class 28 means that it does not believe us.
+    private func refusal(_ message: ServerMessage) -> PostgresError {
+        let fields = ErrorFields(body: message.body.span.bytes)
+        let isAboutIdentity = fields.code?.classCode == "28"
+        return PostgresError(
+            isAboutIdentity ? .authentication : .server,
+            fields.message ?? "the server refused the login without a message",
+            sqlState: fields.code?.description, detail: fields.detail, hint: fields.hint)
+    }
+}

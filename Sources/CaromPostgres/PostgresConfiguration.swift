@@ -1,0 +1,46 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// How to log in to PostgreSQL servers and how to treat the connections.
+public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomReflectable {
+    /// The role to log in as.
+    public var user: String
+    /// The database to use.
+    public var database: String
+    /// The password, if the server asks for one: as it is, as `md5…`, or as a SCRAM verifier's keys allow. Never printed.
+    public var password: String?
+    /// Settings for the StartupMessage, for example `application_name` or `search_path`.
+    public var parameters: [String: String] = [:]
+    /// How long a health check may take.
+    public var validationTimeout: Duration = .seconds(3)
+    /// What is done to make a returned connection clean.
+    public var recycling = Recycling()
+
+    /// How a connection is made clean for its next user.
+    public struct Recycling: Sendable, Equatable {
+        /// Cancel a query whose answer nobody waits for; otherwise such a connection is closed.
+        public var cancels = true
+        /// Roll back a transaction that was left open; otherwise such a connection is closed.
+        public var rollsBack = true
+        /// Reset the session (`DISCARD ALL`) after any use, not only where the user of the connection asked for it.
+        public var discards = false
+        /// How long cancel, rollback and reset may take together.
+        public var timeout: Duration = .seconds(5)
+
+        /// Cancel and roll back, reset on request, in 5 s.
+        public init() {}
+    }
+
+    /// A configuration with the defaults of each setting.
+    public init(user: String, database: String, password: String? = nil) {
+        self.user = user
+        self.database = database
+        self.password = password
+    }
+
+    /// Role and database; no secret.
+    public var description: String { "\(user)@\(database)" }
+
+    /// Shows what `description` shows, so that dumps leak no password either.
+    public var customMirror: Mirror { Mirror(self, children: ["user": user, "database": database]) }
+}

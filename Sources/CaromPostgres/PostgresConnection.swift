@@ -1,0 +1,53 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+public import Carom
+package import PostgresProtocol
+package import Reactor
+
+/// An authenticated session with a PostgreSQL server, made by ``PostgresConnector`` and lent by a pool.
+///
+/// It belongs to whoever holds its claim, and to one reactor's thread at a time.
+public final class PostgresConnection: Sendable, CustomStringConvertible {
+    /// Which server it leads to.
+    public let backend: Backend
+    /// A name for logs that is unique in the world.
+    package let id: ConnectionID
+    package let stream: Stream
+    package let state: Confined<ConnectionState>
+    /// What a CancelRequest must carry.
+    package let key: BackendKeyData
+    /// The server's parameters right after the login: what `DISCARD ALL` goes back to.
+    package let initialParameters: SessionParameters
+
+    init(
+        id: ConnectionID, backend: Backend, stream: Stream, state: Confined<ConnectionState>,
+        key: BackendKeyData
+    ) {
+        self.id = id
+        self.backend = backend
+        self.stream = stream
+        self.state = state
+        self.key = key
+        initialParameters = state.value.parameters
+    }
+
+    /// The server's process number, as in `pg_stat_activity.pid`.
+    public var processID: UInt32 { key.processID }
+
+    /// `s` and the unique name, with the address: for logs.
+    public var description: String { "\(id) \(backend.address)" }
+
+    /// Closes the session with a Terminate message, if the socket takes it, and the socket in any case.
+    ///
+    /// Call it on the thread of the stream's reactor.
+    package func terminate() {
+        guard !stream.isClosed else { return }
+        if state.value.output.isEmpty, !state.value.isSendingMessage {
+            let goodbye: [UInt8] = [FrontendTag.terminate.rawValue, 0, 0, 0, 4]
+            // Whether the server still hears it changes nothing.
+            goodbye.withUnsafeBytes { bytes in _ = try? stream.write(bytes) }
+        }
+        stream.close()
+    }
+}

@@ -1,0 +1,170 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+public import Carom
+import PostgresProtocol
+public import Reactor
+import Synchronization
+import TLS
+
+/// Makes, checks and cleans connections to PostgreSQL for a pool.
+///
+/// Connections live on reactors; all work with one of them is done on its reactor's thread, whatever task asked.
+/// Methods: trust, clear text, MD5 and SCRAM-SHA-256 (PostgreSQL protocol, chapter "Message Flow"). TCP and Unix sockets.
+public final class PostgresConnector: Connector {
+    /// How it logs in and treats connections.
+    public let configuration: PostgresConfiguration
+    private let reactors: [Reactor]
+    private let next = Atomic<Int>(0)
+    private let tcp: TCPOptions
+
+    /// A connector whose connections are spread over the given reactors.
+    ///
+    /// - Precondition: `reactors` is not empty.
+    public init(
+        _ configuration: PostgresConfiguration, reactors: [Reactor], tcp: TCPOptions = TCPOptions()
+    ) {
+        precondition(!reactors.isEmpty, "a connector needs a reactor for its connections")
+        self.configuration = configuration
+        self.reactors = reactors
+        self.tcp = tcp
+    }
+
+    /// Connects and logs in.
+    ///
+    /// - Throws: ``PostgresError``; what the server said is in its `sqlState`.
+    public func connect(to backend: Backend, context: ConnectContext) async throws -> PostgresConnection {
+        let reactor = reactor(for: context.affinity)
+        let deadline = Reactor.now + UInt64(clamping: context.timeout.nanoseconds)
+        return try await withTaskExecutorPreference(reactor) {
+            try await self.open(backend, on: reactor, deadline: deadline)
+        }
+    }
+
+    private func reactor(for affinity: Int?) -> Reactor {
+        if let affinity, reactors.indices.contains(affinity) { return reactors[affinity] }
+        return reactors[next.wrappingAdd(1, ordering: .relaxed).oldValue % reactors.count]
+    }
+
+    private func open(_ backend: Backend, on reactor: Reactor, deadline: UInt64)
+        async throws(PostgresError) -> PostgresConnection
+    {
+        let stream: Stream
+        do throws(SystemError) {
+            stream = try await Stream.connect(
+                to: SocketAddress(backend.address), on: reactor, deadline: deadline, options: tcp)
+        } catch {
+            throw PostgresError(error)
+        }
+        let state = Confined(ConnectionState())
+        let conversation = Conversation(stream, state, deadline: deadline)
+        defer { conversation.end() }
+        do throws(PostgresError) {
+            let key = try await Login(configuration, conversation, state).run()
+            return PostgresConnection(
+                id: ConnectionID(.server), backend: backend, stream: stream, state: state, key: key)
+        } catch {
+            stream.close()
+            throw error
+        }
+    }
+
+    // MARK: Life of a connection
+
+    /// One round trip: an empty query.
+    public func isValid(_ connection: PostgresConnection) async throws {
+        try await exclusively(connection, within: configuration.validationTimeout) {
+            (conversation) throws(PostgresError) in
+            try await conversation.execute("", in: connection)
+        }
+    }
+
+    /// Decides without waiting whether the connection can go straight to its next user.
+    public func returned(_ connection: PostgresConnection) -> ReturnVerdict {
+        let state = connection.state.value
+        if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
+        if let failure = state.failure { return .discardSuspectingBackend(reason: failure.message) }
+        if connection.stream.isHungUp { return .discardSuspectingBackend(reason: "the server has closed the connection") }
+        if state.needsReset || configuration.recycling.discards { return .recycle }
+        return state.isClean ? .clean : .recycle
+    }
+
+    /// Cancels what still runs, rolls back what is open and resets the session where that was asked for.
+    ///
+    /// - Throws: ``PostgresError`` when the connection cannot be made clean; it is to be closed then.
+    public func onRecycle(_ connection: PostgresConnection) async throws {
+        try await exclusively(connection, within: configuration.recycling.timeout) {
+            (conversation) throws(PostgresError) in
+            try await self.clean(connection, conversation)
+        }
+    }
+
+    /// Looks, without a system call, whether the server hung up or spoke while the connection lay idle.
+    public func isUsable(_ connection: PostgresConnection, idleFor: Duration) -> Bool {
+        let stream = connection.stream
+        if stream.isClosed || stream.isHungUp { return false }
+        // Readable may be left over from a read that just filled its buffer: only then it takes a peek to know.
+        return !stream.isReadable || stream.isQuiet()
+    }
+
+    /// `role`: `primary` or `standby`, as the server reports it (PostgreSQL 14 and later).
+    public func attributes(of connection: PostgresConnection) -> [String: String] {
+        switch connection.initialParameters["in_hot_standby"] {
+        case "on": ["role": "standby"]
+        case "off": ["role": "primary"]
+        default: [:]
+        }
+    }
+
+    /// The index of the reactor it lives on.
+    public func affinity(of connection: PostgresConnection) -> Int? { connection.stream.reactor.index }
+
+    /// Ends the session.
+    public func close(_ connection: PostgresConnection) async {
+        await withTaskExecutorPreference(connection.stream.reactor) { connection.terminate() }
+    }
+
+    /// A refused login is no sign of a broken backend; neither is a cancelled attempt.
+    public func classify(_ error: any Error) -> FailureKind {
+        switch (error as? PostgresError)?.code {
+        case .authentication: .authentication
+        case .cancelled: .other
+        case .connection, .timedOut, .protocolViolation, .server, nil: .backend
+        }
+    }
+
+    /// The reactor of that index, so that nothing has to change threads.
+    public func executor(affinity: Int?) -> (any TaskExecutor)? { affinity.map { _ in reactor(for: affinity) } }
+
+    /// Runs `body` on the connection's thread with a conversation that ends after `limit`.
+    package func exclusively<R: Sendable>(
+        _ connection: PostgresConnection, within limit: Duration,
+        _ body: (Conversation) async throws(PostgresError) -> R
+    ) async throws(PostgresError) -> R {
+        try await withTaskExecutorPreference(connection.stream.reactor) { () async throws(PostgresError) -> R in
+            if connection.stream.isClosed { throw PostgresError(.connection, "\(connection) is closed") }
+            let deadline = Reactor.now + UInt64(clamping: limit.nanoseconds)
+            let conversation = Conversation(connection.stream, connection.state, deadline: deadline)
+            defer { conversation.end() }
+            return try await body(conversation)
+        }
+    }
+}
+
+extension SocketAddress {
+    init(_ address: BackendAddress) {
+        switch address {
+        case .ip(let host, let port): self.init(SocketAddress.Kind.ip(host, port: port))
+        case .unix(let path): self.init(SocketAddress.Kind.unix(path: path))
+        }
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds, clamped to what 64 bits hold.
+    package var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? .max : product &+ attoseconds / 1_000_000_000
+    }
+}

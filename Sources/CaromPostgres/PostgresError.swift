@@ -1,0 +1,49 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why something with a PostgreSQL server did not work.
+public struct PostgresError: Error, Sendable, CustomStringConvertible {
+    /// What kind of failure it was; for programs.
+    public enum Code: Sendable, Hashable {
+        /// No connection could be made, or it broke.
+        case connection
+        /// The server did not answer in time.
+        case timedOut
+        /// The task was cancelled while it waited for the server.
+        case cancelled
+        /// The server sent what the protocol does not allow at this point.
+        case protocolViolation
+        /// The server refused the login, or asks for a method that is not supported.
+        case authentication
+        /// The server answered with an error; see ``PostgresError/sqlState``.
+        case server
+    }
+
+    /// What kind of failure it was.
+    public let code: Code
+    /// One sentence for people, without secrets.
+    public let message: String
+    /// The server's five-character code (PostgreSQL manual, appendix A), when it sent one.
+    public let sqlState: String?
+    /// The server's DETAIL, when it sent one.
+    public let detail: String?
+    /// The server's HINT, when it sent one.
+    public let hint: String?
+
+    /// An error of the given kind.
+    public init(
+        _ code: Code, _ message: String, sqlState: String? = nil, detail: String? = nil, hint: String? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.sqlState = sqlState
+        self.detail = detail
+        self.hint = hint
+    }
+
+    /// The message, with the server's code in parentheses when there is one.
+    public var description: String {
+        guard let sqlState else { return message }
+        return "\(message) (SQLSTATE \(sqlState))"
+    }
+}

@@ -1,0 +1,93 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import PostgresProtocol
+import Reactor
+
+/// From the server to the client.
+extension ClientSession {
+    /// Reads what the server has sent and passes it on. `true`: something was done.
+    func receiveFromServer() throws(SessionEnd) -> Bool {
+        guard let server, output.isEmpty, server.stream.isReadable else { return false }
+        let state = server.state
+        let buffer = worker.buffer
+        let kept = state.value.input.count
+        if kept > 0 {
+            state.value.input.withUnsafeBytes { buffer.copyMemory(from: $0) }
+            state.value.input.removeAll(keepingCapacity: false)
+        }
+        let outcome: ReadOutcome
+        do throws(SystemError) {
+            outcome = try server.stream.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[kept...]))
+        } catch {
+            try loseServer(server, "\(error)")
+            return true
+        }
+        switch outcome {
+        case .bytes(let count): try pass(UnsafeRawBufferPointer(rebasing: buffer[..<(kept + count)]), server)
+        case .wouldBlock: state.value.input = Array(buffer[..<kept])
+        case .end: try loseServer(server, "the server closed the connection")
+        }
+        return true
+    }
+
+    private func pass(_ chunk: UnsafeRawBufferPointer, _ server: PostgresConnection) throws(SessionEnd) {
+        let state = server.state
+        let absorbed: ConnectionState.Absorbed
+        do throws(PostgresError) {
+            absorbed = try state.value.absorb(RawSpan(_unsafeBytes: chunk), rules: worker.serverRules)
+        } catch {
+            try loseServer(server, "\(error)")
+            return
+        }
+        if absorbed.consumed < chunk.count { state.value.input = Array(chunk[absorbed.consumed...]) }
+        if !absorbed.visible.isEmpty {
+            let visible = UnsafeRawBufferPointer(rebasing: chunk[absorbed.visible])
+            counters?.sent(visible.count, queries: absorbed.completed, transactions: absorbed.transactions)
+            do {
+                try output.write(visible, to: stream)
+            } catch {
+                throw .clientLeft
+            }
+        }
+        if let error = state.value.hiddenError, state.value.hiddenReplies == 0 {
+            state.value.hiddenError = nil
+            throw .refused(refusedParameters(error))
+        }
+        if absorbed.parametersChanged || absorbed.completed > 0 { parameters = state.value.parameters }
+        if absorbed.completed > 0 { detachIfFree() }
+    }
+
+    /// The server refused what was set ahead of the client's request: a wish of the client's own, so the client is told.
+    private func refusedParameters(_ error: ErrorFields) -> ErrorFields {
+        ErrorFields(
+            severity: .fatal, code: error.code ?? .invalidParameterValue,
+            message: "the server refused the session's parameters: \(error.message ?? "no reason given")")
+    }
+
+    /// The server's connection is gone. In transaction pooling the session goes on, unless the client was sent a part of a
+    /// message or a COPY hangs in the air.
+    private func loseServer(_ server: PostgresConnection, _ reason: String) throws(SessionEnd) {
+        let state = server.state
+        let wasBusy = !state.value.flow.isSynchronised || state.value.flow.transactionStatus != .idle
+        let isInsideMessage = !state.value.walker.isAtBorder
+        log(.error, "server connection lost: \(server.id): \(reason)")
+        state.value.failure = PostgresError(.connection, reason)
+        server.stream.close()
+        let outstanding = state.value.flow.outstandingReady
+        detach()
+        let code = SQLState.connectionFailure
+        let message = "server connection lost: \(reason)"
+        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy, outstanding > 0
+        else {
+            throw .fatal(code, message)
+        }
+        // The client waits for this many ReadyForQuery; the first gets the error, and it is over for all of them.
+        var bytes: [UInt8] = []
+        describe(ErrorFields(severity: .error, code: code, message: message)).encode(into: &bytes)
+        for _ in 0..<outstanding { ReadyForQuery(status: .idle).encode(into: &bytes) }
+        input.removeAll()
+        try send(bytes)
+    }
+}

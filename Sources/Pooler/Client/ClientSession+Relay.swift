@@ -1,0 +1,62 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import PostgresProtocol
+import Reactor
+
+/// Stage 5, process.
+extension ClientSession {
+    /// Passes messages both ways until one side ends.
+    ///
+    /// Nothing here suspends but the one wait: claiming an idle server, forwarding and giving back happen in the turn in
+    /// which the bytes arrived.
+    func relay() async throws(SessionEnd) {
+        var turns = 0
+        while true {
+            var moved = try receiveFromClient()
+            if try attachDelivered() {
+                inputIsReady = true
+                moved = true
+            }
+            if try receiveFromServer() { moved = true }
+            if try flush() { moved = true }
+            if moved {
+                turns += 1
+                // A transfer that never waits must not keep the other sessions of the worker waiting.
+                if turns < Self.turnsInARow { continue }
+                turns = 0
+                await Task.yield()
+            } else {
+                turns = 0
+                try await wait()
+            }
+        }
+    }
+
+    private static var turnsInARow: Int { 8 }
+
+    /// Writes what waits for either side, as far as it is taken. `true`: something was, and all of it.
+    private func flush() throws(SessionEnd) -> Bool {
+        var moved = false
+        if !output.isEmpty, stream.isWritable {
+            do throws(SystemError) {
+                try output.flush(to: stream)
+            } catch {
+                throw .clientLeft
+            }
+            moved = output.isEmpty
+        }
+        if let server, !server.state.value.output.isEmpty, server.stream.isWritable {
+            do throws(SystemError) {
+                try server.state.value.output.flush(to: server.stream)
+            } catch {
+                server.state.value.failure = PostgresError(error)
+            }
+            moved = moved || server.state.value.output.isEmpty
+        }
+        // A client that is gone while nothing is written to it is noticed by its hang-up.
+        if stream.isHungUp, !stream.isReadable { throw .clientLeft }
+        return moved
+    }
+}

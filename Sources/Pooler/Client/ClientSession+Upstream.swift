@@ -1,0 +1,108 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import PostgresProtocol
+import Reactor
+
+/// From the client to the server.
+extension ClientSession {
+    /// Reads what the client has sent and passes it on. `true`: something was done.
+    func receiveFromClient() throws(SessionEnd) -> Bool {
+        if waiting != nil {
+            // Nothing is read while the client waits for a server, but its end is noticed: epoll tells of it.
+            if stream.isHungUp { throw .clientLeft }
+            return false
+        }
+        if let server, !server.state.value.output.isEmpty { return false }
+        guard inputIsReady || stream.isReadable else { return false }
+        inputIsReady = false
+        let buffer = worker.buffer
+        var count = input.count
+        if count > 0 {
+            input.withUnsafeBytes { buffer.copyMemory(from: $0) }
+            input.removeAll(keepingCapacity: false)
+        }
+        if stream.isReadable, count < buffer.count {
+            switch try readClient(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...])) {
+            case .bytes(let more): count += more
+            case .wouldBlock: break
+            case .end: throw .clientLeft
+            }
+        }
+        if count > 0 { try forward(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
+        return true
+    }
+
+    /// Passes a chunk of the client's stream on, as far as it consists of messages; the rest is kept.
+    private func forward(_ chunk: UnsafeRawBufferPointer) throws(SessionEnd) {
+        if server == nil {
+            guard chunk.count >= Framing.headerSize else { return keep(chunk, from: 0) }
+            if chunk[0] == FrontendTag.terminate.rawValue { throw .terminated }
+            try check(firstMessage: chunk)
+            guard try attach() else { return keep(chunk, from: 0) }
+        }
+        guard let server else { preconditionFailure("attached without a server") }
+        var position = 0
+        var end: SessionEnd?
+        do throws(SessionEnd) {
+            try walk(RawSpan(_unsafeBytes: chunk), &position, server.state)
+        } catch {
+            end = error
+        }
+        // What came before a goodbye or an offence still goes out: the flow has counted it.
+        try write(UnsafeRawBufferPointer(rebasing: chunk[..<position]), to: server)
+        if let end { throw end }
+        keep(chunk, from: position)
+    }
+
+    /// Takes note of every message in the chunk. `position` ends behind the last one that is to be sent.
+    private func walk(_ chunk: RawSpan, _ position: inout Int, _ state: Confined<ConnectionState>) throws(SessionEnd) {
+        var sent = position
+        defer { position = sent }
+        while true {
+            switch walker.next(in: chunk, at: &position, rules: worker.clientRules) {
+            case .message(let tag, let range), .run(let tag, let range, _), .beginning(let tag, let range, _):
+                if tag == FrontendTag.terminate.rawValue { throw .terminated }
+                do throws(FlowError) {
+                    try state.value.flow.sent(tag)
+                } catch {
+                    throw .fatal(error.sqlState, "\(error)")
+                }
+                sent = range.upperBound
+            case .continuation(_, let range, _): sent = range.upperBound
+            case .incomplete, .end: return
+            case .invalid(let error): throw .fatal(error.sqlState, "\(error)")
+            }
+        }
+    }
+
+    /// A client without a server must not take one for a message that is none.
+    private func check(firstMessage chunk: UnsafeRawBufferPointer) throws(SessionEnd) {
+        guard FrontendTag(rawValue: chunk[0]) != nil else {
+            throw .fatal(.protocolViolation, "invalid frontend message type \(chunk[0])")
+        }
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer, to server: PostgresConnection) throws(SessionEnd) {
+        guard bytes.count > 0 || !prefix.isEmpty else { return }
+        counters?.received(bytes.count)
+        server.state.value.isSendingMessage = !walker.isAtBorder
+        do {
+            if prefix.isEmpty {
+                try server.state.value.output.write(bytes, to: server.stream)
+            } else {
+                try prefix.withUnsafeBytes { try server.state.value.output.write($0, bytes, to: server.stream) }
+                prefix.removeAll(keepingCapacity: true)
+            }
+        } catch {
+            // The server has closed. What it said last is still to be read; then the client is told.
+            server.state.value.failure = PostgresError(.connection, "\(error)")
+        }
+    }
+
+    private func keep(_ chunk: UnsafeRawBufferPointer, from position: Int) {
+        guard position < chunk.count else { return }
+        input = Array(chunk[position...])
+    }
+}

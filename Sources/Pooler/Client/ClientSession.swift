@@ -1,0 +1,157 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromPostgres
+import PostgresProtocol
+import Reactor
+
+/// One client, from accept to its end: a coroutine on its worker's thread.
+///
+/// Its life has Odyssey's stages: startup, cancel, route, authenticate, process, cleanup. A file each. It waits in one place,
+/// on `waker`, whatever it waits for: its own socket, its server's, a claim, a timer, a cancel, the pooler's end.
+final class ClientSession {
+    let id = ConnectionID(.client)
+    /// The number by which server connections remember their last user.
+    let owner: UInt64
+    let worker: Worker
+    let stream: Stream
+    let waker = Waker()
+    let timer: ReactorTimer
+    let listener: ListenSettings
+
+    /// Bytes from the client that wait for more bytes, or for a server.
+    var input: [UInt8] = []
+    /// The kept bytes can be worked on, though the socket has brought nothing new.
+    var inputIsReady = false
+    /// Bytes that the client has not taken yet.
+    var output = OutputQueue()
+    /// Where the stream from the client stands.
+    var walker = FrameWalker()
+
+    /// What the client said at its start; known after the startup stage.
+    var startup: StartupMessage?
+    /// The pool that serves the client; known after the route stage.
+    var route: Route?
+    /// Counts of this route on this worker.
+    var counters: RouteCounters?
+    /// The client's session parameters as it believes they are.
+    var parameters = SessionParameters(.pooled)
+    /// What the client must show to have its query cancelled.
+    var cancelKey: BackendKeyData?
+
+    /// The server connection that the session holds now.
+    var claim: Claim<PostgresConnection>?
+    var server: PostgresConnection?
+    /// What goes to the server before the client's own bytes, in the same write.
+    var prefix: [UInt8] = []
+    /// The place in the queue for a server, while there is one.
+    var waiting: WaiterID?
+    let delivery: ClaimDelivery
+    var preferredSlot: SlotID?
+    /// Cancels on their way to the server: until they have arrived the server is not let go.
+    var cancelsUnderWay = 0
+    private var isStopping = false
+    private var isAborting = false
+    private var isAdmitted = false
+
+    init(worker: Worker, stream: Stream, owner: UInt64, listener: ListenSettings) {
+        self.worker = worker
+        self.stream = stream
+        self.owner = owner
+        self.listener = listener
+        timer = worker.reactor.makeTimer(waker)
+        delivery = ClaimDelivery(waker: waker, reactor: worker.reactor)
+        stream.waker = waker
+    }
+
+    /// Runs the session to its end. Never throws: whatever happens, the client is told if it can be, and everything
+    /// the session held is given back.
+    func run() async {
+        logSession("new client connection from \(stream.peer)")
+        let started = Reactor.now
+        do throws(SessionEnd) {
+            try await open()
+            try await relay()
+        } catch {
+            await close(error)
+        }
+        logSession("client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)")
+    }
+
+    private func open() async throws(SessionEnd) {
+        worker.reactor.arm(timer, at: Reactor.now + UInt64(clamping: listener.clientLoginTimeout.nanoseconds))
+        let startup = try await receiveStartup()
+        self.startup = startup
+        guard worker.admission.enter() else {
+            throw .fatal(.tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
+        }
+        isAdmitted = true
+        let rule = try findRule(startup)
+        try await authenticate(startup, rule)
+        let route = try enter(rule, startup)
+        worker.reactor.disarm(timer)
+        try await setUp(startup, route)
+    }
+
+    /// Lets the session end itself as soon as it holds no server.
+    func stop() {
+        isStopping = true
+        waker.wake()
+    }
+
+    /// Ends the session whatever it is doing.
+    func abort() {
+        isAborting = true
+        waker.wake()
+    }
+
+    /// Gives the places back that the session took under the limits.
+    func leave() {
+        if isAdmitted { worker.admission.leave() }
+        isAdmitted = false
+        route?.admission.leave()
+        route = nil
+    }
+
+    // MARK: Waiting
+
+    /// Waits until something may have changed.
+    ///
+    /// - Throws: `loginTimedOut` when the login takes too long, `shutdown` when the pooler goes down.
+    func wait() async throws(SessionEnd) {
+        await waker.wait()
+        if timer.deadline != .max, timer.isDue(at: Reactor.now) { throw .loginTimedOut }
+        if isAborting || (isStopping && server == nil && waiting == nil) { throw .shutdown }
+    }
+
+    /// Reads more of what the client sends, waiting for it, and keeps it in `input`.
+    func fillInput() async throws(SessionEnd) {
+        while true {
+            switch try readClient(into: worker.buffer) {
+            case .bytes(let count):
+                input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.buffer[..<count]))
+                return
+            case .wouldBlock: try await wait()
+            case .end: throw .clientLeft
+            }
+        }
+    }
+
+    func readClient(into buffer: UnsafeMutableRawBufferPointer) throws(SessionEnd) -> ReadOutcome {
+        do throws(SystemError) {
+            return try stream.read(into: buffer)
+        } catch {
+            throw .clientLeft
+        }
+    }
+
+    /// Sends `bytes` to the client as far as it takes them; the rest waits.
+    func send(_ bytes: [UInt8]) throws(SessionEnd) {
+        do {
+            try bytes.withUnsafeBytes { try output.write($0, to: stream) }
+        } catch {
+            throw .clientLeft
+        }
+    }
+}

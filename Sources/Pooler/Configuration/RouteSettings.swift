@@ -1,0 +1,110 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A `user` block in a `database` block: who may come, how they prove it, and which pool serves them.
+package struct RouteSettings: Equatable, Sendable {
+    /// Which clients the route is for.
+    package var pattern: RoutePattern
+
+    // Clients
+    /// `authentication`.
+    package var authentication = AuthenticationMethod.block
+    /// `password`: plain, an `md5…` hash or a SCRAM verifier.
+    package var password: Secret?
+    /// `client_max`; `nil` for no limit.
+    package var clientMax: Int?
+    /// `client_fwd_error`: a server's own login error is passed on to the client.
+    package var clientForwardError = false
+    /// `client_show_id`: our errors carry the client's id.
+    package var clientShowID = true
+    /// `options`: session parameters that win over the client's, in the order of the file.
+    package var options: [SessionParameter] = []
+    /// `log_debug` of this route.
+    package var logDebug = false
+    /// `log_query` of this route.
+    package var logQuery = false
+
+    // Servers
+    /// `storage`: its name; see ``Settings/storage(of:)``.
+    package var storage = ""
+    /// `storage_db`; `nil` for what the client asked for.
+    package var storageDatabase: String?
+    /// `storage_user`; `nil` for what the client asked for.
+    package var storageUser: String?
+    /// `storage_password`; `nil` for `password`.
+    package var storagePassword: Secret?
+    /// `backend_startup_options`: parameters of the startup message to the server, in the order of the file.
+    package var backendStartupOptions: [SessionParameter] = []
+
+    // Pool
+    /// `pool`.
+    package var pool = PoolingMode.session
+    /// `pool_size`; `nil` for no limit.
+    package var poolSize: Int?
+    /// `min_pool_size`.
+    package var minPoolSize = 0
+    /// `pool_timeout`, from milliseconds: for a client's wait for a server; `nil` waits for ever.
+    package var poolTimeout: Duration?
+    /// `pool_ttl`, from seconds: an idle server is closed after it; `nil` keeps it.
+    package var poolTTL: Duration?
+    /// `pool_cancel`: cancel the query of a client that vanished; otherwise its server is closed.
+    package var poolCancel = true
+    /// `pool_rollback`: roll back the transaction of a client that vanished; otherwise its server is closed.
+    package var poolRollback = true
+    /// `pool_discard`: `DISCARD ALL` when a server changes hands between sessions.
+    package var poolDiscard = true
+    /// `pool_reset_timeout_ms`: for cancel, rollback and discard together; `nil` for no limit.
+    package var poolResetTimeout: Duration? = .seconds(1)
+    /// `server_lifetime`, from seconds: a server older than this is closed when idle; `nil` keeps it.
+    package var serverLifetime: Duration? = .seconds(3600)
+
+    package init(pattern: RoutePattern) {
+        self.pattern = pattern
+    }
+
+    /// The database to ask the server for.
+    package func serverDatabase(forClientDatabase database: String) -> String { storageDatabase ?? database }
+    /// The user to log in to the server as.
+    package func serverUser(forClientUser user: String) -> String { storageUser ?? user }
+    /// The secret to log in to the server with.
+    package var serverPassword: Secret? { storagePassword ?? password }
+}
+
+/// How a client proves who it is.
+package enum AuthenticationMethod: String, CaseIterable, Hashable, Sendable {
+    /// Anyone may come.
+    case none
+    /// No one may come: 28000.
+    case block
+    /// The password itself.
+    case clearText = "clear_text"
+    case md5
+    case scramSHA256 = "scram-sha-256"
+
+    /// Whether the route must know a password.
+    package var needsPassword: Bool {
+        switch self {
+        case .none, .block: false
+        case .clearText, .md5, .scramSHA256: true
+        }
+    }
+}
+
+/// How long a client keeps a server.
+package enum PoolingMode: String, CaseIterable, Hashable, Sendable {
+    /// Until it leaves.
+    case session
+    /// Until its transaction ends.
+    case transaction
+}
+
+/// A name and value of an `options` or `backend_startup_options` block.
+package struct SessionParameter: Hashable, Sendable {
+    package var name: String
+    package var value: String
+
+    package init(name: String, value: String) {
+        self.name = name
+        self.value = value
+    }
+}

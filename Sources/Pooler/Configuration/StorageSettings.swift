@@ -1,0 +1,74 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A `storage` block: a set of PostgreSQL servers and how to reach them.
+package struct StorageSettings: Equatable, Sendable, TLSConfigured {
+    /// The name routes use.
+    package var name: String
+    /// `type`.
+    package var type = StorageType.remote
+    /// `host`, `srv` or `hosts_file`.
+    package var backends = StorageBackends.hosts([])
+    /// `nameserver`: DNS servers to ask instead of the system's.
+    package var nameservers: [NameserverAddress] = []
+    /// `port`: for hosts that name none of their own.
+    package var port = 5432
+    /// `tls` and `tls_…`.
+    package var tls = TLSSettings()
+
+    package init(name: String) {
+        self.name = name
+    }
+
+    /// The port of one of this storage's hosts.
+    package func port(of host: StorageHost) -> Int { host.port ?? port }
+}
+
+/// What answers behind a storage.
+package enum StorageType: String, CaseIterable, Hashable, Sendable {
+    /// PostgreSQL servers.
+    case remote
+}
+
+/// Where a storage's servers come from; each case is a resolver.
+package enum StorageBackends: Hashable, Sendable {
+    /// `host`: a list; names in it are looked up in the DNS.
+    case hosts([StorageHost])
+    /// `srv`: the DNS name of SRV records, such as `_postgresql._tcp.db.example`.
+    case service(String)
+    /// `hosts_file`: a file with one host a line, read again when it changes.
+    case file(String)
+}
+
+/// One entry of a `host` list.
+package struct StorageHost: Hashable, Sendable {
+    package enum Location: Hashable, Sendable {
+        /// An IPv4 or IPv6 address, without brackets.
+        case address(String)
+        /// A DNS name.
+        case name(String)
+        /// The directory of a Unix socket `.s.PGSQL.<port>`.
+        case unixDirectory(String)
+    }
+
+    package var location: Location
+    /// `nil` for the storage's port.
+    package var port: Int?
+
+    package init(_ location: Location, port: Int? = nil) {
+        self.location = location
+        self.port = port
+    }
+}
+
+/// A DNS server.
+package struct NameserverAddress: Hashable, Sendable {
+    /// An IPv4 or IPv6 address, without brackets.
+    package var address: String
+    package var port: Int
+
+    package init(address: String, port: Int = 53) {
+        self.address = address
+        self.port = port
+    }
+}

@@ -1,0 +1,61 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromPostgres
+import PostgresProtocol
+import Synchronization
+
+/// A live pool and what belongs to it: all clients of one database and user under one set of settings.
+final class Route: Sendable {
+    /// The names the server knows, which make the pool.
+    struct Key: Hashable, Sendable {
+        let database: String
+        let user: String
+        let pattern: RoutePattern
+    }
+
+    let key: Key
+    let settings: RouteSettings
+    let connector: PostgresConnector
+    let pool: Pool<PostgresConnector>
+    let admission: Admission
+    /// One per worker, in the workers' order; each is written by its worker only.
+    let counters: [RouteCounters]
+    private let known = Mutex<SessionParameters?>(nil)
+
+    init(
+        key: Key, settings: RouteSettings, connector: PostgresConnector, pool: Pool<PostgresConnector>, workers: Int
+    ) {
+        self.key = key
+        self.settings = settings
+        self.connector = connector
+        self.pool = pool
+        admission = Admission(limit: settings.clientMax)
+        counters = (0..<workers).map { _ in RouteCounters() }
+    }
+
+    /// `database.user`, for people.
+    var name: String { "\(key.database).\(key.user)" }
+
+    /// The session is reset whenever a server changes hands between two clients in transaction pooling.
+    var discardsAlways: Bool { settings.pool == .transaction && settings.poolDiscard }
+
+    /// What servers of this route report after a login; `nil` until one has been connected.
+    var serverParameters: SessionParameters? { known.withLock { $0 } }
+
+    /// Notes what a server reported, for clients to come.
+    func learn(_ parameters: SessionParameters) { known.withLock { $0 = parameters } }
+
+    /// The server's own error behind a failed claim, for clients whose route says `client_fwd_error yes`.
+    func forwardedError(_ error: PoolError) -> ErrorFields? {
+        guard settings.clientForwardError else { return nil }
+        for cause in error.causes {
+            guard let error = cause.underlying as? PostgresError, let state = error.sqlState.flatMap({ SQLState($0) })
+            else { continue }
+            return ErrorFields(
+                severity: .fatal, code: state, message: error.message, detail: error.detail, hint: error.hint)
+        }
+        return nil
+    }
+}

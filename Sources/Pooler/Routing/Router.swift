@@ -1,0 +1,127 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromPostgres
+import PostgresProtocol
+import Reactor
+import Synchronization
+
+/// Finds the settings for a client, and the live pool once the client has proved who it is.
+///
+/// Pools are made on demand, the first time an authenticated client needs one: whoever cannot log in makes the pooler
+/// keep nothing.
+final class Router: Sendable {
+    private let settings: Settings
+    private let table: RouteTable<RouteSettings>
+    private let reactors: [Reactor]
+    private let resolvers: [String: SharedResolver]
+    private let routes = Mutex<[Route.Key: Route]>([:])
+    private let opened: AsyncStream<Route>.Continuation
+    private let log: PoolerLog
+    private let verifiers: [RoutePattern: SCRAMVerifier]
+    let tcpOptions: TCPOptions
+    /// Makes up the salts of users that do not exist, the same for the life of the process.
+    let mockSecret: [UInt8]
+
+    /// - Parameter opened: is told every route that is made; its pool needs someone to run it.
+    init(
+        _ settings: Settings, reactors: [Reactor], resolvers: [String: SharedResolver], log: PoolerLog,
+        opened: AsyncStream<Route>.Continuation
+    ) {
+        self.settings = settings
+        self.reactors = reactors
+        self.resolvers = resolvers
+        self.opened = opened
+        self.log = log
+        table = RouteTable(settings)
+        let cryptography = OpenSSLCryptography()
+        mockSecret = cryptography.randomBytes(32)
+        var verifiers: [RoutePattern: SCRAMVerifier] = [:]
+        for rule in settings.routes where rule.authentication == .scramSHA256 {
+            guard let password = rule.password?.reveal() else { continue }
+            verifiers[rule.pattern] = StoredSecret(password).verifier(
+                salt: cryptography.randomBytes(SCRAM.saltSize), using: cryptography)
+        }
+        self.verifiers = verifiers
+        tcpOptions = TCPOptions(settings)
+    }
+
+    /// The rule for a client; `nil` when there is none (3D000).
+    func rule(database: String, user: String) -> RouteSettings? { table.match(database: database, user: user) }
+
+    /// What a client of the rule is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
+    func verifier(for rule: RouteSettings) -> SCRAMVerifier? { verifiers[rule.pattern] }
+
+    /// All live routes.
+    var all: [Route] { routes.withLock { Array($0.values) } }
+
+    /// The live route for an authenticated client.
+    ///
+    /// - Throws: `PolicyError` when the rule's numbers contradict one another.
+    func open(_ rule: RouteSettings, database: String, user: String) throws(PolicyError) -> Route {
+        let key = Route.Key(
+            database: rule.serverDatabase(forClientDatabase: database),
+            user: rule.serverUser(forClientUser: user), pattern: rule.pattern)
+        if let route = routes.withLock({ $0[key] }) { return route }
+        let made = try make(key, rule)
+        let route = routes.withLock { routes in
+            if let other = routes[key] { return other }
+            routes[key] = made
+            return made
+        }
+        if route === made { opened.yield(made) }
+        return route
+    }
+
+    private func make(_ key: Route.Key, _ rule: RouteSettings) throws(PolicyError) -> Route {
+        guard let resolver = resolvers[rule.storage] else {
+            preconditionFailure("a route of checked settings names a storage that is not there")
+        }
+        let connector = PostgresConnector(
+            PostgresConfiguration(key, rule), reactors: reactors, tcp: tcpOptions)
+        let name = "\(key.database).\(key.user)"
+        let pool = try Pool(
+            name: name, resolver: resolver, connector: connector, policy: Policy(rule, settings),
+            logger: log.libraryLogger(label: "pool \(name)"))
+        return Route(key: key, settings: rule, connector: connector, pool: pool, workers: reactors.count)
+    }
+}
+
+extension TCPOptions {
+    init(_ settings: Settings) {
+        self.init()
+        noDelay = settings.noDelay
+        keepAliveIdle = Int(settings.keepalive?.components.seconds ?? 0)
+        keepAliveInterval = Int(settings.keepaliveInterval.components.seconds)
+        keepAliveProbes = settings.keepaliveProbes
+    }
+}
+
+extension PostgresConfiguration {
+    init(_ key: Route.Key, _ rule: RouteSettings) {
+        self.init(user: key.user, database: key.database, password: rule.serverPassword?.reveal())
+        for option in rule.backendStartupOptions { parameters[option.name] = option.value }
+        recycling.cancels = rule.poolCancel
+        recycling.rollsBack = rule.poolRollback
+        recycling.timeout = rule.poolResetTimeout ?? .seconds(86_400)
+    }
+}
+
+extension Policy {
+    /// A route's pool in the library's terms.
+    init(_ rule: RouteSettings, _ settings: Settings) {
+        self.init()
+        maxSlots = rule.poolSize ?? 1_000_000
+        perBackendMax = maxSlots
+        spares = min(rule.minPoolSize, maxSlots)
+        claimTimeout = rule.poolTimeout
+        connectTimeout = settings.backendConnectTimeout
+        maxLifetime = rule.serverLifetime
+        shrink = rule.poolTTL.map { .afterIdle($0) } ?? .never
+        maxWaiters = 1_000_000
+        // epoll tells when an idle server hangs up, so nothing is gained by asking before each use.
+        validationBypass = nil
+        maxBackoff = .seconds(3)
+    }
+}

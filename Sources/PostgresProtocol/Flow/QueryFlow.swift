@@ -1,0 +1,99 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Decides from both directions of the main phase when a server is free.
+///
+/// It is told every message sent to one server connection and every message received from it, by type only. It counts
+/// what has to be answered the way PostgreSQL's main loop does (`src/backend/tcop/postgres.c`):
+///
+/// - Query and FunctionCall end with one ReadyForQuery each, and so does Sync.
+/// - An error in an extended message makes the server discard everything, Query included, up to the next Sync. An error
+///   in a Query does not.
+/// - While it reads COPY data the server swallows Sync and Flush, and anything but COPY messages ends the connection.
+///   Outside COPY it ignores CopyData, CopyDone and CopyFail.
+///
+/// One thing cannot be seen on the wire: whether a Sync that was sent into a COPY was swallowed before an error ended the
+/// COPY, or is still to be answered. Then `isCertain` is false until the answer to a later Query shows it, and such a server
+/// is not free: send it an empty Query (`needsProbe`) or close it.
+///
+/// The value is a few words and every step a few integer operations, without allocation unless a client pipelines more than
+/// two alternating kinds of requests.
+package struct QueryFlow: Equatable, Sendable {
+    /// What the server does with COPY right now.
+    package enum CopyState: Equatable, Sendable {
+        /// No COPY.
+        case none
+        /// COPY FROM STDIN: the server reads data.
+        case receiving
+        /// COPY TO STDOUT: the server sends data.
+        case sending
+        /// Streaming replication: both.
+        case both
+    }
+
+    /// The status of the last ReadyForQuery.
+    package internal(set) var transactionStatus: TransactionStatus
+
+    /// COPY, as far as the server's messages show it.
+    package internal(set) var copyState: CopyState = .none
+
+    /// ReadyForQuery messages that the server owes for sure.
+    package internal(set) var outstandingReady = 0
+
+    /// Extended messages were sent and no Sync (or Query) after them.
+    package internal(set) var hasUnsyncedMessages = false
+
+    /// The server discards everything up to a Sync that was not sent yet.
+    package internal(set) var isSkippingToSync = false
+
+    /// Terminate was sent.
+    package internal(set) var isTerminated = false
+
+    /// An error came while nothing was asked: the server is about to close the connection.
+    package internal(set) var sawUnaskedError = false
+
+    var queue = FlowQueue()
+    /// CopyDone or CopyFail was sent for the COPY that `copyState` tells of.
+    var clientCopyIsDone = false
+    /// Any answer to the oldest request, if that is a Query, has arrived.
+    var headHasReplied = false
+    /// Sync messages sent into the COPY under way.
+    var swallowedSyncs = 0
+    /// ReadyForQuery messages that may come on top of `outstandingReady`.
+    var possibleStrays = 0
+
+    /// A server that has just said ReadyForQuery.
+    package init(transactionStatus: TransactionStatus = .idle) {
+        self.transactionStatus = transactionStatus
+    }
+
+    /// Nothing is under way, no reply is missing, no batch is open, whatever the transaction status.
+    package var isSynchronised: Bool {
+        queue.isEmpty && !hasUnsyncedMessages && !isSkippingToSync && copyState == .none
+            && possibleStrays == 0 && !isTerminated && !sawUnaskedError
+    }
+
+    /// The server may serve another client.
+    package var isFree: Bool { transactionStatus == .idle && isSynchronised }
+
+    /// False while it cannot be known how many ReadyForQuery the server will send.
+    package var isCertain: Bool { possibleStrays == 0 }
+
+    /// The server would be synchronised but for a ReadyForQuery that may or may not come. The reply to an empty Query shows it.
+    package var needsProbe: Bool {
+        possibleStrays > 0 && queue.isEmpty && !hasUnsyncedMessages && !isSkippingToSync
+            && copyState == .none && !isTerminated && !sawUnaskedError
+    }
+
+    /// The server waits for CopyData, CopyDone or CopyFail.
+    package var awaitsClientData: Bool {
+        switch copyState {
+        case .none, .sending: false
+        case .receiving: !clientCopyIsDone
+        case .both: true
+        }
+    }
+
+    /// Whether any request waits for (more of) its answer.
+    package var awaitsServer: Bool { !queue.isEmpty }
+}

@@ -1,0 +1,113 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Writes `SET` statements that are pure ASCII, so that they mean the same in every client encoding and under every setting of
+/// `standard_conforming_strings`.
+package enum SettingStatement {
+    /// `SET name='value'`, or `SET name=DEFAULT` for nil.
+    static func append(
+        _ entry: TrackedParameters.Entry, to value: String?, into bytes: inout [UInt8]
+    ) {
+        bytes.append(contentsOf: "SET ".utf8)
+        appendName(entry.name, into: &bytes)
+        bytes.append(UInt8(ascii: "="))
+        guard let value else { return bytes.append(contentsOf: "DEFAULT".utf8) }
+        switch entry.deployment {
+        case .literal, .never:
+            appendLiteral(value, into: &bytes)
+        case .identifierList:
+            let parts = identifiers(value) ?? [value]
+            for (index, part) in parts.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                appendLiteral(part, into: &bytes)
+            }
+        }
+    }
+
+    /// A name whose parts are quoted if there are several: the second may be a reserved word.
+    private static func appendName(_ name: String, into bytes: inout [UInt8]) {
+        precondition(
+            TrackedParameters.isName(name), "Names of settings are checked when they are configured.")
+        let parts = name.utf8.split(separator: UInt8(ascii: "."))
+        if parts.count == 1 { return bytes.append(contentsOf: name.utf8) }
+        for (index, part) in parts.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ".")) }
+            bytes.append(UInt8(ascii: "\""))
+            bytes.append(contentsOf: part)
+            bytes.append(UInt8(ascii: "\""))
+        }
+    }
+
+    /// A string literal in ASCII: `'…'` where that is enough, else `E'…'` with `\\`, `\uXXXX` and `\UXXXXXXXX`.
+    ///
+    /// The escapes are not decoration: in some client encodings (SJIS, BIG5, GBK) the second byte of a character can be a
+    /// backslash, and raw bytes of one encoding read in another can swallow the closing quote.
+    package static func appendLiteral(_ value: String, into bytes: inout [UInt8]) {
+        let needsEscapes = value.utf8.contains { $0 >= 0x80 || $0 < 0x20 || $0 == UInt8(ascii: "\\") }
+        bytes.append(contentsOf: needsEscapes ? "E'".utf8 : "'".utf8)
+        for scalar in value.unicodeScalars {
+            switch scalar.value {
+            case 0x27: bytes.append(contentsOf: "''".utf8)
+            case 0x5c: bytes.append(contentsOf: "\\\\".utf8)
+            case 0x20...0x7e: bytes.append(UInt8(scalar.value))
+            case 0...0xffff: appendEscape("\\u", scalar.value, digits: 4, into: &bytes)
+            default: appendEscape("\\U", scalar.value, digits: 8, into: &bytes)
+            }
+        }
+        bytes.append(UInt8(ascii: "'"))
+    }
+
+    private static func appendEscape(
+        _ prefix: String, _ value: UInt32, digits: Int, into bytes: inout [UInt8]
+    ) {
+        bytes.append(contentsOf: prefix.utf8)
+        for place in (0..<digits).reversed() {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt32(4 * place)) & 15
+            bytes.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+        }
+    }
+
+    /// The members of an identifier list the way PostgreSQL's `SplitIdentifierString` reads it: bare ones fold to lower case,
+    /// quoted ones stay. Nil if it is no such list.
+    static func identifiers(_ list: String) -> [String]? {
+        var parts: [String] = []
+        var rest = Substring(list).utf8
+        skipSpace(&rest)
+        if rest.isEmpty { return nil }
+        while true {
+            guard let part = identifier(&rest) else { return nil }
+            parts.append(part)
+            skipSpace(&rest)
+            guard let next = rest.popFirst() else { return parts }
+            guard next == UInt8(ascii: ",") else { return nil }
+            skipSpace(&rest)
+        }
+    }
+
+    private static func identifier(_ rest: inout Substring.UTF8View) -> String? {
+        var bytes: [UInt8] = []
+        let quote = UInt8(ascii: "\"")
+        if rest.first == quote {
+            rest.removeFirst()
+            while let byte = rest.popFirst() {
+                if byte == quote {
+                    guard rest.first == quote else { return String(decoding: bytes, as: UTF8.self) }
+                    rest.removeFirst()
+                }
+                bytes.append(byte)
+            }
+            return nil
+        }
+        while let byte = rest.first, byte != UInt8(ascii: ","), !isSpace(byte) {
+            bytes.append((0x41...0x5a).contains(byte) ? byte | 0x20 : byte)
+            rest.removeFirst()
+        }
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0d).contains(byte) }
+
+    private static func skipSpace(_ rest: inout Substring.UTF8View) {
+        while let byte = rest.first, isSpace(byte) { rest.removeFirst() }
+    }
+}
