@@ -79,7 +79,8 @@ async def parameters_of_every_kind(connect):
     connection = await connect()
     values = [("int8", 2**40), ("float8", 1.5), ("text", "text ✓"), ("bytea", b"\x00\xff"), ("bool", True),
               ("date", datetime.date(2024, 2, 29)), ("interval", datetime.timedelta(hours=3)),
-              ("numeric", decimal.Decimal("1.10")), ("uuid", uuid.UUID(int=5)), ("int4[]", [1, None, 3]), ("text", None)]
+              ("numeric", decimal.Decimal("1.10")), ("uuid", uuid.UUID(int=5)), ("int4[]", [1, None, 3]),
+              ("text", None)]
     return [await connection.fetchval(f"select $1::{kind}", value) for kind, value in values]
 
 

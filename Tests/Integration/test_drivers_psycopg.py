@@ -259,7 +259,8 @@ def prepared_statements_in_a_pipeline(address):
 def sql_level_prepare(address):
     with connect(address) as connection:
         connection.execute("prepare double (int) as select $1 * 2")
-        seen = [connection.execute("execute double(21)").fetchone(), failure(connection.execute, "prepare double as select 1")]
+        seen = [connection.execute("execute double(21)").fetchone(),
+                failure(connection.execute, "prepare double as select 1")]
         connection.execute("deallocate double")
         return seen + [failure(connection.execute, "execute double(1)")]
 

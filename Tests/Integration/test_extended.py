@@ -18,7 +18,8 @@ STATEMENTS = [
     ("select 1", []), ("select $1::text, $2::int", [b"x", b"5"]), ("select g from generate_series(1, 20) g", []),
     ("select 1/0", []), ("selekt", []), ("", []), ("select $1::int", [b"not a number"]), ("select $1::text", [None]),
     ("begin", []), ("commit", []), ("rollback", []), ("savepoint s", []), ("rollback to s", []),
-    ("do $$ begin raise notice 'n'; end $$", []), ("select repeat('x', 30000)", []), ("select $1::bytea", [b"y" * 9000]),
+    ("do $$ begin raise notice 'n'; end $$", []), ("select repeat('x', 30000)", []),
+    ("select $1::bytea", [b"y" * 9000]),
     ("copy (select 1) to stdout", []), ("set local work_mem = '1MB'", []), ("set timezone = 'Asia/Tokyo'", []),
     ("set timezone = 'UTC'", []), ("table not_there", []),
 ]
@@ -32,7 +33,8 @@ class Program:
         self.end = b"the end %d" % dice.getrandbits(40)
         steps = [self._step() for _ in range(dice.randrange(1, 15))]
         # Whatever state it got into, this brings it back: a Sync ends skipping, a rollback ends a transaction.
-        farewell = SYNC + query("rollback") + query("deallocate all; set timezone = 'UTC'" if named else "set timezone = 'UTC'")
+        forget = "deallocate all; " if named else ""
+        farewell = SYNC + query("rollback") + query(f"{forget}set timezone = 'UTC'")
         self.text = b"".join(steps) + farewell + query(f"select '{self.end.decode()}'")
 
     def _name(self, kind):

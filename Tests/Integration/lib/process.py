@@ -50,13 +50,18 @@ class Child:
             self.process.send_signal(number)
 
     def stop(self, timeout=15):
-        """Asks it to end, waits, and ends what is left of its group; returns the exit code (negative: by signal)."""
-        if self.running:
-            self.process.send_signal(self.stop_signal)
-            try:
-                self.process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                pass
+        """Asks it to end, twice if need be, and ends what is left of its group.
+
+        The second signal is for servers that let running work finish after the first one. Returns the exit code,
+        negative when a signal ended it.
+        """
+        for _ in range(2):
+            if self.running:
+                self.process.send_signal(self.stop_signal)
+                try:
+                    self.process.wait(timeout / 2)
+                except subprocess.TimeoutExpired:
+                    pass
         self.kill()
         return self.process.returncode
 

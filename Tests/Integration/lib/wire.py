@@ -113,7 +113,7 @@ def dial(address, timeout=20):
 
 
 def send_cancel(address, key):
-    """Sends a CancelRequest for (process id, secret) and waits until the other side has closed; returns what it sent."""
+    """Sends a CancelRequest for (process id, secret) and waits for the other side to close; returns what it sent."""
     with dial(address) as stream:
         stream.sendall(message(b"", struct.pack("!III", CANCEL_REQUEST, *key)))
         try:
