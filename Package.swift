@@ -97,3 +97,11 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
+
+// Tests/run makes warnings errors; whoever builds Carom with a newer compiler is spared.
+if Context.environment["CAROM_STRICT"] != nil {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+        target.cSettings = (target.cSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}
