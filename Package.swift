@@ -50,7 +50,7 @@ let package = Package(
                     condition: .when(traits: ["ServiceLifecycle"])),
             ],
             swiftSettings: settings),
-        .target(name: "CaromTesting", dependencies: ["Carom"], swiftSettings: settings),
+        .target(name: "CaromTesting", dependencies: ["Carom", collections], swiftSettings: settings),
         .target(name: "PostgresProtocol", swiftSettings: settings),
 
         // Wings: the only code that touches the system, one C library each.

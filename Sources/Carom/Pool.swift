@@ -3,6 +3,10 @@
 
 public import Logging
 
+#if ServiceLifecycle
+    import ServiceLifecycle
+#endif
+
 /// Lends connections to the backends of a service.
 ///
 /// A resolver says where the backends are, slots keep connections to them, a claim borrows one. Construction does
@@ -54,9 +58,19 @@ public final class Pool<C: Connector>: Sendable {
     }
 
     /// All background work. Returns when the pool has stopped: after ``stop(grace:)``, or, when the task is
-    /// cancelled, at once (leases are revoked). To be called once.
+    /// cancelled, at once (leases are revoked). To be called once. Under ServiceLifecycle, graceful shutdown stops it
+    /// with the policy's grace.
     public func run() async {
-        await engine.run()
+        #if ServiceLifecycle
+            let engine = engine
+            await withGracefulShutdownHandler {
+                await engine.run()
+            } onGracefulShutdown: {
+                engine.beginStop(grace: nil, then: nil)
+            }
+        #else
+            await engine.run()
+        #endif
     }
 
     /// Lends a connection: at once and without suspension if one is idle, else in order of arrival.
