@@ -81,6 +81,10 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        .target(name: "CAllocationCounter", path: "Tests/Benchmarks/CAllocationCounter"),
+        .executableTarget(
+            name: "ClaimBenchmark", dependencies: ["Carom", "CaromTesting", "CAllocationCounter"],
+            path: "Tests/Benchmarks/ClaimBenchmark", swiftSettings: settings),
         .testTarget(name: "CaromTests", dependencies: ["Carom", "CaromTesting"], swiftSettings: settings),
         .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
         .testTarget(
