@@ -82,7 +82,7 @@ extension PoolCore {
     }
 
     /// When an idle connection next needs attention.
-    func idleDeadline(_ slot: Int) -> Int64 {
+    mutating func idleDeadline(_ slot: Int) -> Int64 {
         let activeAt = slots[slot].activeAt
         var next = min(slots[slot].checkBy, slots[slot].retireAt)
         if slots[slot].checkEvery != .never { next = min(next, activeAt.after(slots[slot].checkEvery)) }
