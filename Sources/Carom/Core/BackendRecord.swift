@@ -1,0 +1,67 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A list of idle connections of one backend that match the same attributes and sit on the same worker.
+///
+/// Most recently used first: warm connections work, cold ones age.
+struct IdleLane: Sendable {
+    var attributes: Int32
+    var affinity: Int
+    var head: Int32 = -1
+    var tail: Int32 = -1
+}
+
+/// All the core knows of one backend.
+struct BackendRecord: Sendable {
+    var backend: Backend
+    var id: BackendID
+    /// The resolver names it. Otherwise it drains, and goes when its last slot goes.
+    var present = true
+    var state = PoolStats.BackendState.fresh
+    var counts = SlotCounts()
+    /// Slots planned for it.
+    var wanted = 0
+    var lanes: ContiguousArray<IdleLane> = []
+    /// Its place among the backends with idle connections, -1 if it has none.
+    var readyPosition: Int32 = -1
+
+    /// Position in the present series of failures; 0 if there is none.
+    var failures = 0
+    /// Connects failed in a row, and since when.
+    var attempts = 0
+    var failingSince: Int64 = .never
+    /// No connect before this.
+    var notBefore: Int64 = .min
+    /// The last connect failed.
+    var unreachable = false
+    /// A connect has succeeded at least once.
+    var proven = false
+    var window: FailureWindow
+    var lastError: String?
+
+    /// Advances by 1/weight at each claim: who has the least is next among equals.
+    var pass: Double = 0
+    /// When it last was in the plan.
+    var plannedAt: Int64 = .min
+    var churn: TokenBucket
+    /// When suspicion last put checks in a row.
+    var suspectedUntil: Int64 = .min
+
+    var totalClaims: UInt64 = 0
+    var totalConnects: UInt64 = 0
+    var failedConnects: UInt64 = 0
+    var authenticationFailures: UInt64 = 0
+
+    init(_ backend: Backend, window: FailureWindow, churn: TokenBucket) {
+        self.backend = backend
+        id = backend.id
+        self.window = window
+        self.churn = churn
+    }
+
+    /// Weight 0 means very little, as RFC 2782 has it.
+    var share: Double { backend.weight > 0 ? Double(backend.weight) : 1.0 / 16 }
+    var isDead: Bool { state == .dead }
+    var deficit: Int { max(0, wanted - counts.live) }
+    var surplus: Int { max(0, counts.live - wanted) }
+}

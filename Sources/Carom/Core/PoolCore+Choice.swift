@@ -1,0 +1,149 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+extension PoolCore {
+    /// The idle connection to lend, -1 if none will do: the one the claimer used last, else one of the best backend,
+    /// there one of the claimer's worker, there the one used last.
+    @inline(__always)
+    mutating func choose(_ request: borrowing ClaimRequest, now: Int64) -> Int {
+        if ready.isEmpty { return -1 }
+        if let preferred = request.preferredSlot {
+            let slot = Int(preferred.index)
+            if slot < slots.count, slots[slot].generation == preferred.generation, slots[slot].state == .idle,
+                request.requirement.isEmpty
+                    || attributes.matches(slots[slot].attributes, request.requirement)
+            {
+                return slot
+            }
+        }
+        let affinity = request.affinity ?? .noAffinity
+        if ready.count == 1 {
+            return chooseLane(Int(ready[0]), request.requirement, affinity)
+        }
+        return chooseAmongBackends(request.requirement, affinity, now: now)
+    }
+
+    private mutating func chooseAmongBackends(
+        _ requirement: [String: String], _ affinity: Int, now: Int64
+    ) -> Int {
+        var best = -1
+        var bestBackend = -1
+        for entry in ready {
+            let backend = Int(entry)
+            if best >= 0, !isBetter(backend, than: bestBackend, now: now) { continue }
+            let slot = chooseLane(backend, requirement, affinity)
+            if slot >= 0 {
+                best = slot
+                bestBackend = backend
+            }
+        }
+        return best
+    }
+
+    /// Priority first, then fewer recent failures, then fewer connections lent for its weight, then its turn.
+    private mutating func isBetter(_ one: Int, than other: Int, now: Int64) -> Bool {
+        let first = backends[one].backend.priority
+        let second = backends[other].backend.priority
+        if first != second { return first < second }
+        let firstScore = backends[one].window.score(now)
+        let secondScore = backends[other].window.score(now)
+        if firstScore != secondScore { return firstScore < secondScore }
+        let firstLoad = Double(backends[one].counts.claimed) / backends[one].share
+        let secondLoad = Double(backends[other].counts.claimed) / backends[other].share
+        if firstLoad != secondLoad { return firstLoad < secondLoad }
+        return backends[one].pass < backends[other].pass
+    }
+
+    /// The most recently used idle connection of the wanted worker, or of any, that meets the requirement.
+    @inline(__always)
+    private func chooseLane(_ backend: Int, _ requirement: [String: String], _ affinity: Int) -> Int {
+        var best: Int32 = -1
+        for lane in backends[backend].lanes.indices {
+            let head = backends[backend].lanes[lane].head
+            if head < 0 { continue }
+            if !requirement.isEmpty,
+                !attributes.matches(backends[backend].lanes[lane].attributes, requirement)
+            {
+                continue
+            }
+            if backends[backend].lanes[lane].affinity == affinity { return Int(head) }
+            if best < 0 || slots[Int(head)].activeAt > slots[Int(best)].activeAt { best = head }
+        }
+        return Int(best)
+    }
+
+    /// Puts a connection among the idle ones, as the one used last.
+    mutating func putIdle(_ slot: Int, now: Int64) {
+        move(slot, to: .idle)
+        let backend = Int(slots[slot].backend)
+        let lane = lane(backend, slots[slot].attributes, slots[slot].affinity)
+        slots[slot].lane = Int32(lane)
+        slots[slot].previous = -1
+        let head = backends[backend].lanes[lane].head
+        slots[slot].next = head
+        if head >= 0 {
+            slots[Int(head)].previous = Int32(slot)
+        } else {
+            backends[backend].lanes[lane].tail = Int32(slot)
+        }
+        backends[backend].lanes[lane].head = Int32(slot)
+        if backends[backend].readyPosition < 0 {
+            backends[backend].readyPosition = Int32(ready.count)
+            ready.append(Int32(backend))
+        }
+        arm(slot, by: idleDeadline(slot))
+    }
+
+    /// Takes a connection out of its idle lane; its state is still to be changed.
+    @inline(__always)
+    mutating func takeIdle(_ slot: Int) {
+        let backend = Int(slots[slot].backend)
+        let lane = Int(slots[slot].lane)
+        let (previous, next) = (slots[slot].previous, slots[slot].next)
+        if previous >= 0 { slots[Int(previous)].next = next } else { backends[backend].lanes[lane].head = next }
+        if next >= 0 {
+            slots[Int(next)].previous = previous
+        } else {
+            backends[backend].lanes[lane].tail = previous
+        }
+        slots[slot].next = -1
+        slots[slot].previous = -1
+        slots[slot].lane = -1
+        if backends[backend].counts.idle == 1 { leaveReady(backend) }
+    }
+
+    private mutating func leaveReady(_ backend: Int) {
+        let position = Int(backends[backend].readyPosition)
+        backends[backend].readyPosition = -1
+        let last = ready.removeLast()
+        if position < ready.count {
+            ready[position] = last
+            backends[Int(last)].readyPosition = Int32(position)
+        }
+    }
+
+    /// The lane of these attributes and this worker; an empty lane takes on a new meaning before one is added.
+    private mutating func lane(_ backend: Int, _ attributes: Int32, _ affinity: Int) -> Int {
+        var empty = -1
+        for lane in backends[backend].lanes.indices {
+            let existing = backends[backend].lanes[lane]
+            if existing.affinity == affinity, existing.attributes == attributes { return lane }
+            if existing.head < 0 { empty = lane }
+        }
+        if empty >= 0 {
+            backends[backend].lanes[empty] = IdleLane(attributes: attributes, affinity: affinity)
+            return empty
+        }
+        backends[backend].lanes.append(IdleLane(attributes: attributes, affinity: affinity))
+        return backends[backend].lanes.count - 1
+    }
+
+    /// The idle connection of a backend that was used longest ago.
+    func coldest(_ backend: Int) -> Int? {
+        var coldest: Int32 = -1
+        for lane in backends[backend].lanes where lane.tail >= 0 {
+            if coldest < 0 || slots[Int(lane.tail)].activeAt < slots[Int(coldest)].activeAt { coldest = lane.tail }
+        }
+        return coldest < 0 ? nil : Int(coldest)
+    }
+}

@@ -1,0 +1,164 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+extension PoolCore {
+    /// Lends an idle connection if there is one that can be lent without validation; nil if the claim would have to
+    /// wait or fail. This is the path that must cost next to nothing.
+    @inline(__always)
+    mutating func claimIdle(_ request: borrowing ClaimRequest, now: Int64) -> SlotID? {
+        guard mode == .running else { return nil }
+        let slot = choose(request, now: now)
+        if slot < 0 || acquires || needsValidation(slot, now: now) { return nil }
+        let id = lend(slot, now: now)
+        if needsPlan || needsConnects { settle(now) }
+        return id
+    }
+
+    /// A claim in full: lent, queued, or failed. `timeout` nil means the policy's.
+    mutating func claim(_ request: ClaimRequest, timeout: Int64?, now: Int64) -> ClaimDecision {
+        if isStopping { return refuse(.stopped) }
+        var slot = -1
+        if mode == .running {
+            slot = choose(request, now: now)
+            if slot >= 0, !acquires, !needsValidation(slot, now: now) {
+                let id = lend(slot, now: now)
+                settle(now)
+                return .hand(id)
+            }
+        }
+        if slot < 0 {
+            if mode == .running, failed { return refuse(.failed) }
+            if order.isEmpty, rules.policy.failFastWhenEmpty { return refuse(.noBackends) }
+        }
+        var limit = timeout ?? rules.claimTimeout
+        if limit <= 0 { return refuse(reasonForWaiting(request.requirement)) }
+        if rules.codelTarget != .never { limit = min(limit, rules.codelTarget.after(9 &* rules.codelTarget)) }
+        if slot < 0, queue.count >= rules.policy.maxWaiters { return refuse(.queueFull) }
+        let waiter = queue.make(request, now: now, deadline: now.after(limit))
+        if slot >= 0 {
+            takeIdle(slot)
+            beginAcquire(slot, waiter: waiter, now: now)
+        } else {
+            queue.enqueue(waiter)
+            if queue.records[waiter].line > 0 { needsPlan = true }
+            mostWaiting = max(mostWaiting, queue.count)
+            if observed { emit(.claimQueued(queue.id(waiter), waiting: queue.count)) }
+        }
+        growIfNeeded(now)
+        settle(now)
+        return .wait(queue.id(waiter))
+    }
+
+    /// Takes a waiter out of the queue, at once and without a trace. False: it was no longer waiting.
+    mutating func cancel(_ waiter: WaiterID, now: Int64) -> Bool {
+        guard let index = queue.find(waiter) else { return false }
+        totals.cancellations += 1
+        if observed { emit(.claimCancelled(waiter)) }
+        dismiss(index)
+        settle(now)
+        return true
+    }
+
+    private mutating func refuse(_ code: PoolError.Code) -> ClaimDecision {
+        totals.failures += 1
+        if observed { emit(.claimFailed(nil, code, waited: .zero)) }
+        return .fail(code)
+    }
+
+    /// What a claim that waits, or would have to, is waiting for, as an error.
+    func reasonForWaiting(_ requirement: [String: String]) -> PoolError.Code {
+        if mode == .suspended { return .timedOut }
+        if order.isEmpty, counts.usable == 0 { return .noBackends }
+        for slot in slots.indices {
+            switch slots[slot].state {
+            case .idle, .acquiring, .claimed, .recycling, .checking:
+                if attributes.matches(slots[slot].attributes, requirement) { return .exhausted }
+            case .free, .connecting, .closing: continue
+            }
+        }
+        return .noBackendsOnline
+    }
+
+    func needsValidation(_ slot: Int, now: Int64) -> Bool {
+        now - slots[slot].activeAt > rules.validationBypass
+    }
+
+    /// Lends an idle connection.
+    @inline(__always)
+    mutating func lend(_ slot: Int, now: Int64) -> SlotID {
+        takeIdle(slot)
+        return hand(slot, now: now)
+    }
+
+    /// Makes a connection that is in no idle lane the claimer's.
+    @inline(__always)
+    mutating func hand(_ slot: Int, now: Int64) -> SlotID {
+        move(slot, to: .claimed)
+        slots[slot].claimedAt = now
+        let backend = Int(slots[slot].backend)
+        backends[backend].totalClaims += 1
+        backends[backend].pass += 1 / backends[backend].share
+        totals.claims += 1
+        if rules.leakThreshold != .never || rules.leaseLimit != .never {
+            arm(slot, by: now.after(min(rules.leakThreshold, rules.leaseLimit)))
+        }
+        if observed { emit(.claimed(id(slot), backends[backend].id, waited: .zero)) }
+        let demand = demand
+        if demand >= planned { growIfNeeded(now) }
+        return id(slot)
+    }
+
+    /// Demand has risen, or may have: follow it at once.
+    mutating func growIfNeeded(_ now: Int64) {
+        let demand = demand
+        if demand >= planned {
+            shrink.peakAt = now
+            if demand > planned {
+                planned = demand
+                needsPlan = true
+            }
+        }
+        if counts.live < min(demand, wantedTotal) { needsConnects = true }
+    }
+
+    /// Has an idle connection validated and prepared for a waiter.
+    mutating func beginAcquire(_ slot: Int, waiter: Int, now: Int64) {
+        let validate = needsValidation(slot, now: now)
+        slots[slot].waiter = Int32(waiter)
+        queue.beginAcquiring(waiter, slot: slot)
+        begin(slot, .acquiring, now: now, limit: rules.healthTimeout)
+        if observed { emit(.acquireStarted(id(slot))) }
+        effects.append(.acquire(id(slot), validate: validate))
+    }
+
+    /// Forgets a waiter wherever it is. A connection that was being prepared for it goes on to be idle.
+    mutating func dismiss(_ waiter: Int) {
+        switch queue.records[waiter].state {
+        case .queued:
+            queue.leaveLine(waiter)
+            if queue.count == 0 { delay.calm() }
+        case .acquiring:
+            slots[Int(queue.records[waiter].slot)].waiter = -1
+            queue.endAcquiring(waiter)
+        case .free: preconditionFailure("a waiter was dismissed twice")
+        }
+        queue.release(waiter)
+    }
+
+    mutating func fail(_ waiter: Int, _ code: PoolError.Code, now: Int64) {
+        let since = queue.records[waiter].since
+        if observed { emit(.claimFailed(queue.id(waiter), code, waited: .nanoseconds(now - since))) }
+        effects.append(.fail(queue.id(waiter), code, since: since))
+        dismiss(waiter)
+    }
+
+    /// Fails everyone in the queue, in order of arrival within each line.
+    mutating func failQueue(_ code: PoolError.Code, now: Int64) {
+        for line in queue.lines.indices {
+            while queue.lines[line].head >= 0 {
+                totals.failures += 1
+                fail(Int(queue.lines[line].head), code, now: now)
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+extension PoolCore {
+    /// Says how many connections each backend should have.
+    ///
+    /// Live backends of the best priority share what is planned in proportion to their weights, in order of
+    /// preference; a dead one gets a probe, which takes a slot only if live ones leave one; the others get none.
+    mutating func plan(_ now: Int64) {
+        needsPlan = false
+        needsTrim = true
+        needsConnects = true
+        planned = max(min(planned, rules.maxSlots), demand)
+        var best = Int.max
+        for backend in order where !backends[backend].isDead {
+            best = min(best, backends[backend].backend.priority)
+        }
+        var candidates: [Int] = []
+        for backend in order {
+            backends[backend].wanted = backends[backend].isDead ? 1 : 0
+            if !backends[backend].isDead, backends[backend].backend.priority == best {
+                candidates.append(backend)
+            }
+        }
+        var away = 0
+        if draining > 0 {
+            for backend in backends where !backend.present { away += backend.counts.busy }
+        }
+        deal(max(0, planned - away), to: candidates, now: now)
+        if observed { emit(.planned(total: wantedTotal)) }
+        setFailed(!order.isEmpty && candidates.isEmpty, now: now)
+    }
+
+    private mutating func deal(_ total: Int, to candidates: [Int], now: Int64) {
+        var hands = candidates.map { backend in
+            Dealing.Hand(weight: backends[backend].share, limit: rules.policy.perBackendMax, count: 0)
+        }
+        let reserved = reserveForRequirements(total, candidates, &hands)
+        Dealing.deal(total - reserved, to: &hands)
+        wantedTotal = 0
+        for (backend, hand) in zip(candidates, hands) {
+            backends[backend].wanted = hand.count
+            wantedTotal += hand.count
+            if hand.count > 0 { backends[backend].plannedAt = now }
+        }
+    }
+
+    /// Waiters with a requirement first: backends that can meet it keep what is lent and get one for each waiter.
+    private func reserveForRequirements(
+        _ total: Int, _ candidates: [Int], _ hands: inout [Dealing.Hand]
+    ) -> Int {
+        var reserved = 0
+        for line in queue.lines.dropFirst() where line.count > 0 {
+            let able = candidates.indices.filter { mayMeet(line.requirement, candidates[$0]) }
+            if able.isEmpty { continue }
+            var part = able.map { hands[$0] }
+            for (place, index) in able.enumerated() where part[place].count == 0 {
+                let busy = min(backends[candidates[index]].counts.busy, part[place].limit, total - reserved)
+                part[place].count = busy
+                reserved += busy
+            }
+            let before = part.reduce(0) { $0 + $1.count }
+            Dealing.deal(min(line.count, total - reserved), to: &part)
+            reserved += part.reduce(0) { $0 + $1.count } - before
+            for (place, index) in able.enumerated() { hands[index] = part[place] }
+        }
+        return reserved
+    }
+
+    /// Whether the backend's connections meet the requirement, or none is there to tell.
+    private func mayMeet(_ requirement: [String: String], _ backend: Int) -> Bool {
+        if backends[backend].counts.usable == 0 { return true }
+        for slot in slots where slot.backend == Int32(backend) && slot.connected && slot.state != .free {
+            if attributes.matches(slot.attributes, requirement) { return true }
+        }
+        return false
+    }
+
+    private mutating func setFailed(_ now: Bool, now instant: Int64) {
+        if failed != now {
+            let before = state
+            failed = now
+            if observed, state != before { emit(.state(from: before, to: state)) }
+        }
+        if failed, mode == .running, queue.count > 0 { failQueue(.failed, now: instant) }
+    }
+
+    /// Closes idle connections that are more than wanted, once the wanted ones are there to replace them.
+    mutating func trim(_ now: Int64) {
+        needsTrim = false
+        trimAt = .never
+        var over = counts.live - rules.maxSlots
+        var closable = usablePresent - wantedTotal
+        guard over > 0 || closable > 0 else { return }
+        for backend in order.reversed() {
+            while over > 0 || (closable > 0 && backends[backend].surplus > 0) {
+                guard let slot = coldest(backend) else { break }
+                if over <= 0, let later = backends[backend].churn.take(now) {
+                    trimAt = min(trimAt, later)
+                    break
+                }
+                close(slot, .surplus, now: now)
+                over -= 1
+                closable -= 1
+            }
+        }
+    }
+
+    /// If there are more backends than connections wanted, the one that was unused longest takes the place of the
+    /// least preferred one in use.
+    mutating func exchangeOne(_ now: Int64) {
+        var newcomer: Int?
+        for backend in order where backends[backend].wanted == 0 && !backends[backend].isDead {
+            if newcomer == nil || backends[backend].plannedAt < backends[newcomer!].plannedAt { newcomer = backend }
+        }
+        guard let newcomer else { return }
+        order.removeAll { $0 == newcomer }
+        order.insert(newcomer, at: 0)
+        needsPlan = true
+    }
+
+    /// Begins to watch falling demand, or notes that it is back.
+    mutating func watchDemand(_ now: Int64) {
+        if demand >= planned {
+            shrink.peakAt = now
+        } else if sampleAt == .never, rules.policy.shrink == .lowPass {
+            shrink.begin(planned, now: now)
+            sampleAt = now.after(SlowShrink.interval)
+        }
+    }
+
+    mutating func sampleDemand(_ now: Int64) {
+        let demand = demand
+        let floor = shrink.sample(demand: demand, now: now)
+        if floor < planned {
+            planned = floor
+            needsPlan = true
+        }
+        sampleAt = demand < planned ? now.after(SlowShrink.interval) : .never
+    }
+}

@@ -1,0 +1,239 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+extension PoolCore {
+    /// A connect succeeded. False: too late, nobody counts on it any more; the shell closes it.
+    mutating func connected(_ id: SlotID, learnt: [String: String], affinity: Int, now: Int64) -> Bool {
+        guard let slot = find(id), slots[slot].state == .connecting else {
+            if observed { emit(.connectedTooLate(id)) }
+            return false
+        }
+        let backend = Int(slots[slot].backend)
+        backends[backend].proven = true
+        backends[backend].unreachable = false
+        backends[backend].attempts = 0
+        backends[backend].failingSince = .never
+        if observed { emit(.connected(id, backends[backend].id)) }
+        prepare(slot, learnt, affinity, now: now)
+        evaluate(backend, now: now)
+        if needsPlan { plan(now) }
+        makeAvailable(slot, now: now)
+        needsTrim = true
+        needsConnects = true
+        settle(now)
+        return true
+    }
+
+    private mutating func prepare(_ slot: Int, _ learnt: [String: String], _ affinity: Int, now: Int64) {
+        let backend = Int(slots[slot].backend)
+        slots[slot].connected = true
+        let given = backends[backend].backend.attributes
+        slots[slot].attributes = attributes.retain(given.isEmpty ? learnt : given.merging(learnt) { $1 })
+        slots[slot].affinity = affinity
+        slots[slot].connectedAt = now
+        slots[slot].activeAt = now
+        slots[slot].deadline = .never
+        slots[slot].checkEvery = drawCheck()
+        if rules.maxLifetime != .never {
+            slots[slot].retireAt = now.after(random.early(rules.maxLifetime, spread: rules.policy.lifetimeSpread))
+        }
+        if backends[backend].failures > 0 {
+            slots[slot].unproven = true
+            slots[slot].checkBy = now.after(random.early(100_000_000, spread: 0.5))
+        }
+    }
+
+    mutating func drawCheck() -> Int64 {
+        rules.healthInterval == .never
+            ? .never : random.around(rules.healthInterval, spread: rules.policy.healthSpread)
+    }
+
+    /// A connect failed, or ended after it was abandoned.
+    mutating func connectFailed(_ id: SlotID, _ kind: FailureKind, _ reason: String, now: Int64) {
+        guard let slot = find(id) else { return }
+        switch slots[slot].state {
+        case .connecting:
+            let backend = Int(slots[slot].backend)
+            noteFailedConnect(slot, kind, reason, now: now)
+            freeSlot(slot)
+            evaluate(backend, now: now)
+        case .closing where !slots[slot].connected:
+            if observed { emit(.closed(id)) }
+            freeSlot(slot)
+        case .free, .idle, .acquiring, .claimed, .recycling, .checking, .closing: return
+        }
+        settle(now)
+    }
+
+    mutating func noteFailedConnect(_ slot: Int, _ kind: FailureKind, _ reason: String, now: Int64) {
+        let backend = Int(slots[slot].backend)
+        totals.connectFailures += 1
+        backends[backend].failedConnects += 1
+        backends[backend].unreachable = true
+        switch kind {
+        case .authentication:
+            backends[backend].authenticationFailures += 1
+            backends[backend].attempts += 1
+        case .backend: backends[backend].attempts += 1
+        case .other: break
+        }
+        if backends[backend].failingSince == .never { backends[backend].failingSince = now }
+        noteFailure(backend, blamed: kind != .other, restart: false, reason, now: now)
+        let wait = Duration.nanoseconds(max(0, backends[backend].notBefore - now))
+        if observed { emit(.connectFailed(id(slot), backends[backend].id, kind, reason: reason, retryIn: wait)) }
+    }
+
+    /// One step further in the series of failures, unless the last step's wait still runs.
+    private mutating func noteFailure(
+        _ backend: Int, blamed: Bool, restart: Bool, _ reason: String, now: Int64
+    ) {
+        backends[backend].lastError = reason
+        if blamed { backends[backend].window.add(now) }
+        if now >= backends[backend].notBefore {
+            backends[backend].failures = restart ? 1 : backends[backend].failures + 1
+            let wait = random.early(backoff(backends[backend].failures), spread: rules.policy.backoffSpread)
+            backends[backend].notBefore = now.after(wait)
+        }
+        evaluate(backend, now: now)
+    }
+
+    /// The nominal wait after the n-th failure of a series.
+    func backoff(_ failures: Int) -> Int64 {
+        var wait = rules.minBackoff
+        for _ in 1..<max(1, min(failures, 64)) where wait < rules.maxBackoff { wait = wait.after(wait) }
+        return min(wait, rules.maxBackoff)
+    }
+
+    /// A connection that worked has died or failed: its backend's next connect waits a step; a connection that
+    /// never proved stable continues the series that preceded it.
+    mutating func blameConnection(_ slot: Int, _ reason: String, now: Int64) {
+        let backend = Int(slots[slot].backend)
+        let stable = !slots[slot].unproven || now - slots[slot].connectedAt >= rules.stableAfter
+        noteFailure(backend, blamed: true, restart: stable, reason, now: now)
+        if stable, backends[backend].failures == 1, queue.count > 0, counts.connecting == 0 {
+            backends[backend].notBefore = now
+        }
+    }
+
+    /// A connection opened during a series of failures has proved that the series is over.
+    mutating func prove(_ slot: Int) {
+        guard slots[slot].unproven else { return }
+        slots[slot].unproven = false
+        slots[slot].checkBy = .never
+        let backend = Int(slots[slot].backend)
+        guard !backends[backend].unreachable else { return }
+        backends[backend].failures = 0
+        backends[backend].notBefore = .min
+        setState(backend, .online)
+        needsConnects = true
+    }
+
+    /// A health check ended.
+    mutating func checked(_ id: SlotID, failure reason: String?, now: Int64) {
+        guard let slot = find(id), slots[slot].state == .checking else { return }
+        if let reason {
+            totals.checkFailures += 1
+            if observed { emit(.checkFailed(id, reason: reason)) }
+            blameConnection(slot, reason, now: now)
+            close(slot, .checkFailed, now: now)
+        } else {
+            if observed { emit(.checkDone(id)) }
+            refresh(slot, now: now)
+            makeAvailable(slot, now: now)
+        }
+        settle(now)
+    }
+
+    /// A recycle ended.
+    mutating func recycled(_ id: SlotID, failure reason: String?, now: Int64) {
+        guard let slot = find(id), slots[slot].state == .recycling else { return }
+        if let reason {
+            totals.recycleFailures += 1
+            if observed { emit(.recycleFailed(id, reason: reason)) }
+            blameConnection(slot, reason, now: now)
+            close(slot, .recycleFailed, now: now)
+        } else {
+            if observed { emit(.recycleDone(id)) }
+            refresh(slot, now: now)
+            makeAvailable(slot, now: now)
+        }
+        settle(now)
+    }
+
+    /// A round trip succeeded.
+    private mutating func refresh(_ slot: Int, now: Int64) {
+        slots[slot].deadline = .never
+        slots[slot].activeAt = now
+        slots[slot].checkEvery = drawCheck()
+        slots[slot].checkBy = .never
+        prove(slot)
+    }
+
+    /// Validation and acquire hook ended.
+    mutating func acquired(_ id: SlotID, failure reason: String?, now: Int64) {
+        guard let slot = find(id), slots[slot].state == .acquiring else { return }
+        let waiter = Int(slots[slot].waiter)
+        slots[slot].waiter = -1
+        if let reason {
+            if observed { emit(.acquireFailed(id, reason: reason)) }
+            blameConnection(slot, reason, now: now)
+            close(slot, .acquireFailed, now: now)
+            if waiter >= 0 { tryAgain(waiter, now: now) }
+        } else {
+            if observed { emit(.acquireDone(id)) }
+            refresh(slot, now: now)
+            if waiter >= 0 {
+                let since = queue.records[waiter].since
+                effects.append(.serve(queue.id(waiter), id))
+                queue.endAcquiring(waiter)
+                queue.release(waiter)
+                handWaited(slot, since: since, now: now)
+            } else {
+                makeAvailable(slot, now: now)
+            }
+        }
+        settle(now)
+    }
+
+    /// A waiter's connection failed before it was lent: another idle one, or back to its place in the queue.
+    private mutating func tryAgain(_ waiter: Int, now: Int64) {
+        queue.records[waiter].tries += 1
+        if queue.records[waiter].tries > rules.policy.acquireRetries {
+            totals.failures += 1
+            return fail(waiter, .acquireFailed, now: now)
+        }
+        queue.endAcquiring(waiter)
+        var request = ClaimRequest.any
+        request.requirement = queue.lines[Int(queue.records[waiter].line)].requirement
+        let affinity = queue.records[waiter].affinity
+        request.affinity = affinity == .noAffinity ? nil : affinity
+        let slot = mode == .running ? choose(request, now: now) : -1
+        if slot >= 0 {
+            takeIdle(slot)
+            beginAcquire(slot, waiter: waiter, now: now)
+        } else {
+            queue.enqueue(waiter)
+            needsConnects = true
+        }
+    }
+
+    /// Begins to close what the slot holds. The slot counts until `closed`, or until the close took too long.
+    mutating func close(_ slot: Int, _ reason: PoolEvent.CloseReason, now: Int64) {
+        if slots[slot].state == .idle { takeIdle(slot) }
+        begin(slot, .closing, now: now, limit: rules.closeTimeout)
+        let backend = Int(slots[slot].backend)
+        if observed { emit(.closing(id(slot), backends[backend].id, reason)) }
+        effects.append(slots[slot].connected ? .close(id(slot)) : .abandon(id(slot)))
+        if backends[backend].attempts > 0 { evaluate(backend, now: now) }
+        needsConnects = true
+    }
+
+    /// A connection is closed.
+    mutating func closed(_ id: SlotID, now: Int64) {
+        guard let slot = find(id), slots[slot].state == .closing else { return }
+        totals.closes += 1
+        if observed { emit(.closed(id)) }
+        freeSlot(slot)
+        settle(now)
+    }
+}

@@ -1,0 +1,35 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+extension PoolCore {
+    /// How many connections there may be with the backends at hand.
+    var capacity: Int {
+        let live = order.count { !backends[$0].isDead }
+        let (all, overflow) = live.multipliedReportingOverflow(by: rules.policy.perBackendMax)
+        return overflow || all == 0 ? rules.maxSlots : min(rules.maxSlots, all)
+    }
+
+    mutating func stats(name: String, now: Int64) -> PoolStats {
+        var list: [PoolStats.BackendStats] = []
+        let leaving = backends.indices.filter { !backends[$0].present && known[backends[$0].id] == $0 }
+        for index in order + leaving { list.append(stats(of: index, now: now)) }
+        let oldest = queue.oldestSince
+        return PoolStats(
+            name: name, state: state, backends: list, waiting: queue.count, mostWaiting: mostWaiting,
+            oldestWait: oldest == .never ? .zero : .nanoseconds(now - oldest), slots: counts.all,
+            maxSlots: rules.maxSlots, planned: planned, totals: totals)
+    }
+
+    private mutating func stats(of index: Int, now: Int64) -> PoolStats.BackendStats {
+        let score = backends[index].window.score(now)
+        let record = backends[index]
+        return PoolStats.BackendStats(
+            backend: record.backend, state: record.present ? record.state : .draining, wanted: record.wanted,
+            connecting: record.counts.connecting, idle: record.counts.idle, acquiring: record.counts.acquiring,
+            claimed: record.counts.claimed, checking: record.counts.checking,
+            recycling: record.counts.recycling, closing: record.counts.closing,
+            totalClaims: record.totalClaims, totalConnects: record.totalConnects,
+            failedConnects: record.failedConnects, authenticationFailures: record.authenticationFailures,
+            score: score, lastError: record.lastError)
+    }
+}

@@ -1,0 +1,193 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every decision of a pool, as a value: events in (with the present instant), small answers and effects out.
+///
+/// The core knows ids, never connections or continuations; it looks nothing up, takes its time from its caller and
+/// its randomness from its seed. A year of a pool's life runs in a moment of test.
+///
+/// Instants are nanoseconds on any clock that does not go back.
+struct PoolCore: ~Copyable, Sendable {
+    enum Mode: Equatable, Sendable {
+        /// → `suspended`, `stopping`.
+        case running
+        /// Claims wait. → `running`, `stopping`.
+        case suspended
+        /// No new claims; leases end by this instant. → `stopped`.
+        case stopping(by: Int64)
+        /// The end.
+        case stopped
+    }
+
+    var rules: Rules
+    var random: SeededRandom
+    var mode = Mode.running
+    /// Every backend is dead.
+    var failed = false
+
+    var slots: ContiguousArray<SlotRecord> = []
+    var freeSlot: Int32 = -1
+    var counts = SlotCounts()
+    var timers = TimerHeap()
+
+    var backends: ContiguousArray<BackendRecord> = []
+    var freeBackends: [Int] = []
+    var known: [BackendID: Int] = [:]
+    /// Present backends, most preferred first.
+    var order: [Int] = []
+    /// Backends with idle connections, in no order.
+    var ready: ContiguousArray<Int32> = []
+    /// Backends that drain.
+    var draining = 0
+
+    var attributes = AttributeTable()
+    var queue = WaitQueue()
+    var delay = ControlledDelay()
+
+    /// Connections the pool aims at: follows demand up at once and down slowly.
+    var planned = 0
+    /// The sum of what backends are wanted to have, dead ones' probes left out.
+    var wantedTotal = 0
+    var shrink = SlowShrink()
+    var needsPlan = true
+    var needsConnects = false
+    var needsTrim = false
+    /// A connect that is due finds no free slot: some surplus connection should make room.
+    var blocked = false
+
+    var connectAt: Int64 = .never
+    var trimAt: Int64 = .never
+    var sampleAt: Int64 = .never
+    var rebalanceAt: Int64
+    var decoherenceAt: Int64
+
+    var effects: [PoolEffect] = []
+    let observed: Bool
+    /// The connector has an acquire hook: no connection is lent without it.
+    let acquires: Bool
+    var totals = PoolStats.Totals()
+    var mostWaiting = 0
+
+    init(policy: Policy, seed: UInt64, acquires: Bool = false, observed: Bool = false, now: Int64) {
+        rules = Rules(policy)
+        random = SeededRandom(seed: seed)
+        self.observed = observed
+        self.acquires = acquires
+        rebalanceAt = now.after(rules.rebalanceInterval)
+        decoherenceAt = now.after(rules.decoherenceInterval)
+    }
+
+    /// When the core next wants to be told the time; `never` if nothing is pending.
+    var nextDeadline: Int64 {
+        if case .stopped = mode { return .never }
+        var next = min(timers.earliest, queue.earliestDeadline)
+        if case .stopping(let end) = mode {
+            return counts.claimed > 0 ? min(next, end) : next
+        }
+        next = min(next, connectAt, trimAt)
+        next = min(next, sampleAt, rebalanceAt)
+        return min(next, decoherenceAt)
+    }
+
+    /// Connections demand justifies at this moment: lent, waited for, and spares.
+    var demand: Int {
+        let asked = counts.busy + queue.count
+        return min(rules.maxSlots, asked > rules.maxSlots - rules.spares ? rules.maxSlots : asked + rules.spares)
+    }
+
+    var isStopping: Bool {
+        switch mode {
+        case .running, .suspended: false
+        case .stopping, .stopped: true
+        }
+    }
+
+    /// Follows up on an event: plans, trims, connects as far as the event made it necessary.
+    mutating func settle(_ now: Int64) {
+        if isStopping { return finishStopping() }
+        if needsPlan { plan(now) }
+        if needsTrim { trim(now) }
+        if needsConnects { startConnects(now) }
+        watchDemand(now)
+    }
+
+    mutating func emit(_ event: PoolEvent) {
+        effects.append(.event(event))
+    }
+}
+
+// MARK: Slots
+
+extension PoolCore {
+    func id(_ slot: Int) -> SlotID {
+        SlotID(index: UInt32(slot), generation: slots[slot].generation)
+    }
+
+    /// The record's index, if the slot is still that connection's.
+    func find(_ id: SlotID) -> Int? {
+        let index = Int(id.index)
+        guard index < slots.count, slots[index].generation == id.generation, slots[index].state != .free
+        else { return nil }
+        return index
+    }
+
+    func backendID(of slot: Int) -> BackendID {
+        backends[Int(slots[slot].backend)].id
+    }
+
+    mutating func makeSlot(backend: Int) -> Int {
+        let slot: Int
+        if freeSlot >= 0 {
+            slot = Int(freeSlot)
+            freeSlot = slots[slot].next
+        } else {
+            slot = slots.count
+            slots.append(SlotRecord())
+        }
+        let generation = slots[slot].generation
+        slots[slot] = SlotRecord()
+        slots[slot].generation = generation
+        slots[slot].backend = Int32(backend)
+        return slot
+    }
+
+    /// The slot is over: its record is free and its backend too, if that drained and this was its last.
+    mutating func freeSlot(_ slot: Int) {
+        move(slot, to: .free)
+        timers.set(slot, at: .never)
+        attributes.release(slots[slot].attributes)
+        let backend = Int(slots[slot].backend)
+        slots[slot].generation &+= 1
+        slots[slot].next = freeSlot
+        freeSlot = Int32(slot)
+        needsConnects = true
+        if !backends[backend].present, backends[backend].counts.all == 0 { forgetBackend(backend) }
+    }
+
+    @inline(__always)
+    mutating func move(_ slot: Int, to state: SlotState) {
+        let old = slots[slot].state
+        let backend = Int(slots[slot].backend)
+        slots[slot].state = state
+        counts.add(-1, to: old)
+        counts.add(1, to: state)
+        backends[backend].counts.add(-1, to: old)
+        backends[backend].counts.add(1, to: state)
+    }
+
+    /// Sees to it that the slot's timer fires no later than `at`. A timer that fires early finds nothing due and
+    /// sets itself anew, so claims and returns of idle connections need not touch the heap.
+    @inline(__always)
+    mutating func arm(_ slot: Int, by at: Int64) {
+        if at < slots[slot].timerAt {
+            slots[slot].timerAt = at
+            timers.set(slot, at: at)
+        }
+    }
+
+    mutating func begin(_ slot: Int, _ state: SlotState, now: Int64, limit: Int64) {
+        move(slot, to: state)
+        slots[slot].deadline = now.after(limit)
+        arm(slot, by: slots[slot].deadline)
+    }
+}

@@ -1,0 +1,79 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A policy in the core's terms: nanoseconds, with `Instant.never` for what is switched off.
+struct Rules: Sendable {
+    let policy: Policy
+    let claimTimeout: Int64
+    let validationBypass: Int64
+    let codelTarget: Int64
+    let codelInterval: Int64
+    let connectTimeout: Int64
+    let minBackoff: Int64
+    let maxBackoff: Int64
+    let stableAfter: Int64
+    let failedAfter: Int64
+    let healthInterval: Int64
+    let healthTimeout: Int64
+    let closeTimeout: Int64
+    let maxLifetime: Int64
+    let rebalanceInterval: Int64
+    let decoherenceInterval: Int64
+    let stopGrace: Int64
+    let leakThreshold: Int64
+    let leaseLimit: Int64
+    let idleLimit: Int64
+    let maxSlots: Int
+    let spares: Int
+
+    init(_ policy: Policy) {
+        func time(_ duration: Duration?) -> Int64 { duration.map { $0.inNanoseconds } ?? .never }
+        self.policy = policy
+        claimTimeout = time(policy.claimTimeout)
+        validationBypass = time(policy.validationBypass)
+        codelTarget = time(policy.codelTarget)
+        codelInterval = time(policy.codelInterval)
+        connectTimeout = time(policy.connectTimeout)
+        minBackoff = time(policy.minBackoff)
+        maxBackoff = time(policy.maxBackoff)
+        stableAfter = time(policy.stableAfter)
+        failedAfter = time(policy.failedAfter)
+        healthInterval = time(policy.healthInterval)
+        healthTimeout = time(policy.healthTimeout)
+        closeTimeout = time(policy.closeTimeout)
+        maxLifetime = time(policy.maxLifetime)
+        rebalanceInterval = time(policy.rebalanceInterval)
+        decoherenceInterval = time(policy.decoherenceInterval)
+        stopGrace = time(policy.stopGrace)
+        leakThreshold = time(policy.leakThreshold)
+        leaseLimit = time(policy.leaseLimit)
+        switch policy.shrink {
+        case .afterIdle(let limit): idleLimit = time(limit)
+        case .lowPass, .never: idleLimit = .never
+        }
+        maxSlots = policy.maxSlots
+        spares = policy.spares
+    }
+}
+
+extension Int64 {
+    /// An instant that does not come, and a time that does not end.
+    static var never: Int64 { .max }
+
+    /// The instant this long after, never overflowing.
+    func after(_ time: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(time)
+        return overflow ? .never : sum
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds, clamped to what 64 bits hold.
+    var inNanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        if overflow { return seconds < 0 ? .min : .max }
+        let (sum, carry) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return carry ? (seconds < 0 ? .min : .max) : sum
+    }
+}

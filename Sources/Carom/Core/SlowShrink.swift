@@ -1,0 +1,34 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Decides how far the plan may follow falling demand: not at all within two seconds of a peak, then along a low
+/// pass filter with five samples a second and a time constant of five seconds.
+struct SlowShrink: Sendable {
+    static let interval: Int64 = 200_000_000
+    static let hold: Int64 = 2_000_000_000
+    /// e^(-0.2 s / 5 s)
+    private static let decay = 0.960_789_439_152_323_2
+
+    private var level: Double = 0
+    private var sampledAt: Int64 = 0
+    /// When demand last was as high as the plan.
+    var peakAt: Int64 = .min
+
+    /// Demand has fallen below the plan: from here on samples are taken.
+    mutating func begin(_ planned: Int, now: Int64) {
+        level = Double(planned)
+        sampledAt = now
+    }
+
+    /// Takes the samples due by now; returns how far the plan may go down.
+    mutating func sample(demand: Int, now: Int64) -> Int {
+        var due = min(512, max(0, (now - sampledAt) / Self.interval))
+        sampledAt = now
+        while due > 0 {
+            level = Double(demand) + (level - Double(demand)) * Self.decay
+            due -= 1
+        }
+        if peakAt != .min, now - peakAt < Self.hold { return .max }
+        return max(demand, Int((level - 0.05).rounded(.up)))
+    }
+}

@@ -1,0 +1,142 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// A connection just lent, and how long it was idle before.
+struct Lent: Sendable {
+    let box: any AnyConnectionBox
+    let idle: Int64
+}
+
+extension PoolEngine {
+    /// Lends an idle connection, or says that there is none to be lent without waiting.
+    func claimIdle(_ request: borrowing ClaimRequest) -> Lent? {
+        let now = now
+        let (lent, work): (Lent?, Work?) = state.withLock { state in
+            guard let slot = state.core.claimIdle(request, now: now) else { return (nil, nil) }
+            let index = Int(slot.index)
+            let idle = now - state.core.slots[index].activeAt
+            guard let box = state.boxes[index] else { preconditionFailure("a lent slot has no connection") }
+            return (Lent(box: box, idle: idle), state.collect(now))
+        }
+        if let work { perform(work) }
+        return lent
+    }
+
+    /// The same, without the connections that the connector finds dead on looking at them.
+    func claimUsable(_ request: borrowing ClaimRequest) -> (any AnyConnectionBox)? {
+        while let lent = claimIdle(request) {
+            if connector.isUsable(lent.box, idleFor: .nanoseconds(lent.idle)) { return lent.box }
+            giveBack(lent.box, .discard(.unusable, blame: false, suspect: false))
+        }
+        return nil
+    }
+
+    /// A claim in full for someone who can be reached by the handle: served, failed, or waiting.
+    func claim(
+        _ request: ClaimRequest, timeout: Duration?, handle: WaiterHandle, cell: WaitCell?
+    ) -> (ClaimTicket?, WaiterID?) {
+        let limit = timeout?.inNanoseconds
+        return decide { state, now in
+            if cell != nil, Task.isCancelled {
+                return (.failed(state.error(.cancelled, since: now, now: now, causes: [])), nil)
+            }
+            switch state.core.claim(request, timeout: limit, now: now) {
+            case .hand(let slot):
+                guard let box = state.box(slot) else { preconditionFailure("a lent slot has no connection") }
+                let idle = now - state.core.slots[Int(slot.index)].activeAt
+                return (ClaimTicket(waiter: nil, outcome: .served(box, idle: idle)), nil)
+            case .wait(let waiter):
+                state.setWaiter(handle, waiter)
+                cell?.set(waiter)
+                return (nil, waiter)
+            case .fail(let code):
+                return (.failed(state.error(code, since: now, now: now, causes: state.causes())), nil)
+            }
+        }
+    }
+
+    /// Waits in the queue. Cancelling the task leaves the queue at once.
+    func wait(_ request: ClaimRequest, timeout: Duration?) async -> ClaimTicket {
+        let cell = WaitCell()
+        return await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                let (ticket, _) = claim(request, timeout: timeout, handle: .task(continuation), cell: cell)
+                if let ticket { continuation.resume(returning: ticket) }
+            }
+        } onCancel: {
+            cancelWait(cell)
+        }
+    }
+
+    private func cancelWait(_ cell: WaitCell) {
+        let waiting: (WaiterHandle, ClaimTicket)? = decide { state, now in
+            guard let waiter = cell.waiter, let index = state.core.queue.find(waiter) else { return nil }
+            let since = state.core.queue.records[index].since
+            guard state.core.cancel(waiter, now: now) else { return nil }
+            let error = state.error(.cancelled, since: since, now: now, causes: [])
+            return (state.takeWaiter(waiter), ClaimTicket(waiter: waiter, outcome: .failed(error)))
+        }
+        if let (handle, ticket) = waiting { handle.deliver(ticket) }
+    }
+
+    /// Takes a receiver out of the queue. False: it has been, or is being, called.
+    func cancel(_ waiter: WaiterID) -> Bool {
+        decide { state, now in
+            guard state.core.cancel(waiter, now: now) else { return false }
+            _ = state.takeWaiter(waiter)
+            return true
+        }
+    }
+
+    /// Takes back a connection as its connector judges it.
+    func giveBack(_ box: any AnyConnectionBox) {
+        switch connector.returned(box) {
+        case .clean: giveBack(box, .clean)
+        case .recycle: giveBack(box, .recycle)
+        case .discard: giveBack(box, .discard(.discarded, blame: false, suspect: false))
+        case .discardSuspectingBackend: giveBack(box, .discard(.discarded, blame: true, suspect: true))
+        }
+    }
+
+    func giveBack(_ box: any AnyConnectionBox, _ kind: ReturnKind) {
+        let affinity = connector.affinity(of: box) ?? .noAffinity
+        let now = now
+        let (next, waiter, work): (WaiterHandle, WaiterID?, Work?) = state.withLock { state in
+            let decision = state.core.giveBack(box.slot, kind, affinity: affinity, now: now)
+            if !state.places.isEmpty, decision != .late { state.places[box.slot] = nil }
+            switch decision {
+            case .serve(let waiter):
+                box.ticket.store(true, ordering: .relaxed)
+                return (state.takeWaiter(waiter), waiter, state.collect(now))
+            case .kept, .late: return (.nobody, nil, state.collect(now))
+            }
+        }
+        if let work { perform(work) }
+        if let waiter { next.deliver(ClaimTicket(waiter: waiter, outcome: .served(box, idle: 0))) }
+    }
+
+    /// Remembers where a lease was claimed.
+    func note(_ place: String, for slot: SlotID) {
+        state.withLock { state in
+            if state.core.find(slot) != nil { state.places[slot] = place }
+        }
+    }
+}
+
+/// Tells a cancellation handler which waiter its task has become, if it has.
+final class WaitCell: Sendable {
+    private let packed = Atomic<UInt64>(0)
+
+    /// Called under the engine's lock, as is reading.
+    func set(_ waiter: WaiterID) {
+        packed.store(UInt64(waiter.generation) << 32 | UInt64(waiter.index + 1), ordering: .relaxed)
+    }
+
+    var waiter: WaiterID? {
+        let value = packed.load(ordering: .relaxed)
+        guard value != 0 else { return nil }
+        return WaiterID(index: UInt32(truncatingIfNeeded: value) - 1, generation: UInt32(value >> 32))
+    }
+}

@@ -1,0 +1,126 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+extension PoolEngine {
+    /// Does what was decided. Outside the lock.
+    func perform(_ work: Work) {
+        for item in work.items {
+            switch item {
+            case .connect(let operation, let backend, let context): connect(operation, backend, context)
+            case .examine(let operation, let box, let what): examine(operation, box, what)
+            case .cancel(let operation): operation.cancel()
+            case .close(let box): close(box)
+            case .deliver(let handle, let ticket): handle.deliver(ticket)
+            case .event(let event): observer?.observe(event)
+            case .sleep(let operation, let instant): sleep(operation, until: instant)
+            case .finish(let continuation): continuation.resume()
+            }
+        }
+    }
+
+    private func start(
+        _ operation: Operation, affinity: Int?, _ body: @escaping @Sendable (PoolEngine) async -> Void
+    ) {
+        operations.add(1, ordering: .relaxed)
+        operation.start(on: connector.executor(affinity: affinity) ?? executor) {
+            await body(self)
+            self.operations.subtract(1, ordering: .relaxed)
+        }
+    }
+
+    private func connect(_ operation: Operation, _ backend: Backend, _ context: ConnectContext) {
+        start(operation, affinity: context.affinity) { engine in
+            do {
+                let box = try await engine.connector.connect(to: backend, context: context)
+                engine.connected(box)
+            } catch {
+                engine.connectFailed(context.slot, backend.id, error)
+            }
+        }
+    }
+
+    private func connected(_ box: any AnyConnectionBox) {
+        let learnt = connector.attributes(of: box)
+        let affinity = connector.affinity(of: box) ?? .noAffinity
+        let accepted = decide { state, now in
+            if state.core.find(box.slot) != nil {
+                state.setBox(box, box.slot)
+                state.setRunning(nil, box.slot)
+            }
+            let accepted = state.core.connected(box.slot, learnt: learnt, affinity: affinity, now: now)
+            if !accepted, state.box(box.slot) != nil { state.setBox(nil, box.slot) }
+            return accepted
+        }
+        if !accepted { close(box) }
+    }
+
+    private func connectFailed(_ slot: SlotID, _ backend: BackendID, _ error: any Error) {
+        let kind = connector.classify(error)
+        let reason = String(describing: error)
+        decide { state, now in
+            guard state.core.find(slot) != nil else { return }
+            state.setRunning(nil, slot)
+            state.errors[backend] = error
+            state.core.connectFailed(slot, kind, reason, now: now)
+        }
+    }
+
+    private func examine(_ operation: Operation, _ box: any AnyConnectionBox, _ what: Work.Examination) {
+        start(operation, affinity: connector.affinity(of: box)) { engine in
+            do {
+                switch what {
+                case .check: try await engine.connector.isValid(box)
+                case .recycle: try await engine.connector.onRecycle(box)
+                case .acquire(let validate):
+                    if validate { try await engine.connector.isValid(box) }
+                    if engine.connector.acquires { try await engine.connector.onAcquire(box) }
+                }
+                engine.examined(box, what, nil)
+            } catch {
+                engine.examined(box, what, error)
+            }
+        }
+    }
+
+    private func examined(_ box: any AnyConnectionBox, _ what: Work.Examination, _ error: (any Error)?) {
+        let reason = error.map { String(describing: $0) }
+        decide { state, now in
+            if state.box(box.slot) != nil { state.setRunning(nil, box.slot) }
+            if let error, state.core.find(box.slot) != nil { state.errors[box.backend.id] = error }
+            switch what {
+            case .check: state.core.checked(box.slot, failure: reason, now: now)
+            case .recycle: state.core.recycled(box.slot, failure: reason, now: now)
+            case .acquire: state.core.acquired(box.slot, failure: reason, now: now)
+            }
+        }
+    }
+
+    private func close(_ box: any AnyConnectionBox) {
+        start(Operation(), affinity: connector.affinity(of: box)) { engine in
+            await engine.connector.close(box)
+            engine.decide { state, now in state.core.closed(box.slot, now: now) }
+        }
+    }
+
+    private func sleep(_ operation: Operation, until instant: Int64) {
+        operation.start(on: executor) {
+            do {
+                try await self.clock.sleep(until: PoolInstant(nanoseconds: instant))
+            } catch {
+                return
+            }
+            self.wake(operation)
+        }
+    }
+
+    private func wake(_ operation: Operation) {
+        decide { state, now in
+            guard state.timer === operation else { return }
+            state.timer = nil
+            state.armed = .never
+            state.core.tick(now)
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+extension PoolEngine {
+    /// Begins the background work and returns when the pool has stopped.
+    func run() async {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                begin(continuation)
+            }
+        } onCancel: {
+            beginStop(grace: 0, then: nil)
+        }
+    }
+
+    private func begin(_ continuation: UnsafeContinuation<Void, Never>) {
+        let operation = Operation()
+        let begun = decide { state, _ in
+            precondition(!state.hasRun, "a pool's run() is called once")
+            state.hasRun = true
+            if state.finished { return false }
+            state.runner = continuation
+            state.resolving = operation
+            return true
+        }
+        guard begun else { return continuation.resume() }
+        operation.start(on: executor) {
+            await self.resolver.run { set in
+                self.decide { state, now in state.core.resolved(set, now: now) }
+            }
+        }
+        if Task.isCancelled { beginStop(grace: 0, then: nil) }
+    }
+
+    /// Stops; all callers return after the same end, with the same report.
+    func stop(grace: Duration?) async -> StopReport {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            beginStop(grace: grace?.inNanoseconds, then: continuation)
+        }
+        return state.withLock { state in
+            StopReport(
+                revokedLeases: state.revoked, failedClaims: state.failedWaiters,
+                unfinishedOperations: operations.load(ordering: .relaxed))
+        }
+    }
+
+    private func beginStop(grace: Int64?, then continuation: UnsafeContinuation<Void, Never>?) {
+        let (over, resolving): (Bool, Operation?) = decide { state, now in
+            if state.finished { return (true, nil) }
+            if let continuation { state.stoppers.append(continuation) }
+            state.failedWaiters += state.core.stop(grace: grace, now: now)
+            let resolving = state.resolving
+            state.resolving = nil
+            return (false, resolving)
+        }
+        resolving?.cancel()
+        if over { continuation?.resume() }
+    }
+}

@@ -1,0 +1,160 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// The shell around the core: a lock, the connections and continuations the core knows by id, and the hands that
+/// do what it decides.
+///
+/// The pattern is always the same: lock, decide, unlock, act.
+final class PoolEngine: Sendable {
+    let name: String
+    let clock: any PoolClock
+    let connector: any ErasedConnector
+    let resolver: any Resolver
+    let observer: (any PoolObserver)?
+    let executor: (any TaskExecutor)?
+    let state: Mutex<EngineState>
+    /// Operations begun and not yet ended.
+    let operations = Atomic<Int>(0)
+    private let leaks: Atomic<Bool>
+
+    init(
+        name: String, clock: any PoolClock, connector: any ErasedConnector, resolver: any Resolver,
+        observer: (any PoolObserver)?, executor: (any TaskExecutor)?, core: consuming PoolCore
+    ) {
+        self.name = name
+        self.clock = clock
+        self.connector = connector
+        self.resolver = resolver
+        self.observer = observer
+        self.executor = executor
+        leaks = Atomic(core.rules.leakThreshold != .never)
+        state = Mutex(EngineState(name: name, core: core))
+    }
+
+    /// Whether leases are timed; read at every claim.
+    var watchesLeaks: Bool { leaks.load(ordering: .relaxed) }
+
+    func setWatchesLeaks(_ watches: Bool) {
+        leaks.store(watches, ordering: .relaxed)
+    }
+
+    func cancelled() -> PoolError {
+        state.withLock { $0.error(.cancelled, since: 0, now: 0, causes: []) }
+    }
+
+    func stats() -> PoolStats {
+        let now = now
+        return state.withLock { $0.core.stats(name: $0.name, now: now) }
+    }
+
+    var now: Int64 { clock.now.nanoseconds }
+
+    /// Lets the core decide, then does what follows from it.
+    func decide<Answer: Sendable>(_ body: (inout EngineState, Int64) -> Answer) -> Answer {
+        let now = now
+        let (answer, work) = state.withLock { state in
+            let answer = body(&state, now)
+            return (answer, state.collect(now))
+        }
+        if let work { perform(work) }
+        return answer
+    }
+}
+
+/// What the lock guards.
+struct EngineState: ~Copyable, Sendable {
+    let name: String
+    var core: PoolCore
+    /// Open connections by slot.
+    var boxes: ContiguousArray<(any AnyConnectionBox)?> = []
+    /// What runs for a slot.
+    var running: ContiguousArray<Operation?> = []
+    /// Who waits, by waiter.
+    var waiters: ContiguousArray<WaiterHandle> = []
+    /// The last error of each backend that had one.
+    var errors: [BackendID: any Error] = [:]
+    /// Where leases were claimed, if leaks are looked for.
+    var places: [SlotID: String] = [:]
+    /// When the timer that runs will fire.
+    var armed: Int64 = .never
+    var timer: Operation?
+    var resolving: Operation?
+    var hasRun = false
+    var finished = false
+    var runner: UnsafeContinuation<Void, Never>?
+    var stoppers: [UnsafeContinuation<Void, Never>] = []
+    var failedWaiters = 0
+    var revoked: [StopReport.Lease] = []
+
+    init(name: String, core: consuming PoolCore) {
+        self.name = name
+        self.core = core
+    }
+
+    func box(_ slot: SlotID) -> (any AnyConnectionBox)? {
+        let index = Int(slot.index)
+        guard index < boxes.count, let box = boxes[index], box.slot == slot else { return nil }
+        return box
+    }
+
+    mutating func setBox(_ box: (any AnyConnectionBox)?, _ slot: SlotID) {
+        let index = Int(slot.index)
+        while boxes.count <= index { boxes.append(nil) }
+        boxes[index] = box
+    }
+
+    mutating func setRunning(_ operation: Operation?, _ slot: SlotID) {
+        let index = Int(slot.index)
+        while running.count <= index { running.append(nil) }
+        running[index] = operation
+    }
+
+    mutating func setWaiter(_ handle: WaiterHandle, _ waiter: WaiterID) {
+        let index = Int(waiter.index)
+        while waiters.count <= index { waiters.append(.nobody) }
+        waiters[index] = handle
+    }
+
+    mutating func takeWaiter(_ waiter: WaiterID) -> WaiterHandle {
+        let index = Int(waiter.index)
+        guard index < waiters.count else { return .nobody }
+        let handle = waiters[index]
+        waiters[index] = .nobody
+        return handle
+    }
+
+    /// An error with all that is known at this moment.
+    func error(_ code: PoolError.Code, since: Int64, now: Int64, causes: [PoolError.Cause]) -> PoolError {
+        PoolError(
+            code: code,
+            details: PoolError.Details(
+                pool: name, waited: .nanoseconds(now - since), inUse: core.counts.claimed, limit: core.capacity,
+                backends: core.order.count, causes: causes))
+    }
+
+    /// The last failure of each backend that had one.
+    func causes() -> [PoolError.Cause] {
+        core.order.compactMap { index in
+            guard let text = core.backends[index].lastError else { return nil }
+            let id = core.backends[index].id
+            return PoolError.Cause(backend: id, text: text, underlying: errors[id])
+        }
+    }
+}
+
+/// Who waits for a claim, and how to reach them.
+enum WaiterHandle: Sendable {
+    case nobody
+    case task(UnsafeContinuation<ClaimTicket, Never>)
+    case receiver(any ClaimReceiver)
+
+    func deliver(_ ticket: ClaimTicket) {
+        switch self {
+        case .nobody: return
+        case .task(let continuation): continuation.resume(returning: ticket)
+        case .receiver(let receiver): receiver.claimReady(ticket)
+        }
+    }
+}

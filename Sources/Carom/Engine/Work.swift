@@ -1,0 +1,128 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// What the core decided, with the objects it needs, ready to be done outside the lock.
+struct Work: Sendable {
+    enum Item: Sendable {
+        case connect(Operation, Backend, ConnectContext)
+        case examine(Operation, any AnyConnectionBox, Examination)
+        case cancel(Operation)
+        case close(any AnyConnectionBox)
+        case deliver(WaiterHandle, ClaimTicket)
+        case event(PoolEvent)
+        case sleep(Operation, until: Int64)
+        case finish(UnsafeContinuation<Void, Never>)
+    }
+
+    /// Calls on an open connection.
+    enum Examination: Sendable {
+        case check
+        case recycle
+        case acquire(validate: Bool)
+    }
+
+    var items: [Item] = []
+}
+
+extension EngineState {
+    /// Packs what the core wants done. Nil, and nothing allocated, if there is nothing: the usual case.
+    @inline(__always)
+    mutating func collect(_ now: Int64) -> Work? {
+        let next = core.nextDeadline
+        if core.effects.isEmpty, next >= armed { return nil }
+        return pack(next, now: now)
+    }
+
+    private mutating func pack(_ next: Int64, now: Int64) -> Work? {
+        var work = Work()
+        let effects = core.effects
+        core.effects = []
+        var causes: [PoolError.Cause]?
+        for effect in effects {
+            switch effect {
+            case .fail(let waiter, let code, let since):
+                if causes == nil { causes = self.causes() }
+                let failure = error(code, since: since, now: now, causes: causes ?? [])
+                let ticket = ClaimTicket(waiter: waiter, outcome: .failed(failure))
+                work.items.append(.deliver(takeWaiter(waiter), ticket))
+            case .connect, .check, .recycle, .acquire, .abandon, .close, .forget, .serve, .revoked, .overdue,
+                .overdueReturned, .backendGone, .stopped, .event:
+                pack(effect, into: &work, now: now)
+            }
+        }
+        if next < armed {
+            if let timer { work.items.append(.cancel(timer)) }
+            let operation = Operation()
+            timer = operation
+            armed = next
+            work.items.append(.sleep(operation, until: next))
+        }
+        return work
+    }
+
+    private mutating func pack(_ effect: PoolEffect, into work: inout Work, now: Int64) {
+        switch effect {
+        case .connect(let slot, let backend, let attempt, let affinity, let deadline):
+            let operation = Operation()
+            setRunning(operation, slot)
+            let context = ConnectContext(
+                affinity: affinity, slot: slot, attempt: attempt, deadline: PoolInstant(nanoseconds: deadline),
+                timeout: .nanoseconds(deadline - now))
+            work.items.append(.connect(operation, backend, context))
+        case .check(let slot): examine(slot, .check, &work)
+        case .recycle(let slot): examine(slot, .recycle, &work)
+        case .acquire(let slot, let validate): examine(slot, .acquire(validate: validate), &work)
+        case .abandon(let slot): cancel(slot, &work)
+        case .close(let slot):
+            cancel(slot, &work)
+            guard let box = box(slot) else { preconditionFailure("a slot to be closed has no connection") }
+            setBox(nil, slot)
+            work.items.append(.close(box))
+        case .forget(let slot):
+            cancel(slot, &work)
+        case .serve(let waiter, let slot):
+            guard let box = box(slot) else { preconditionFailure("a served slot has no connection") }
+            box.ticket.store(true, ordering: .relaxed)
+            let ticket = ClaimTicket(waiter: waiter, outcome: .served(box, idle: 0))
+            work.items.append(.deliver(takeWaiter(waiter), ticket))
+        case .revoked(let slot, let backend, let held):
+            revoked.append(StopReport.Lease(slot: slot, backend: backend, held: .nanoseconds(held)))
+        case .overdue(let slot, let held):
+            let place = places[slot] ?? "unknown"
+            if core.observed { work.items.append(.event(.overdue(slot, held: .nanoseconds(held), place: place))) }
+        case .overdueReturned(let slot, let held):
+            let place = places[slot] ?? "unknown"
+            let event = PoolEvent.overdueReturned(slot, held: .nanoseconds(held), place: place)
+            if core.observed { work.items.append(.event(event)) }
+        case .backendGone(let backend): errors[backend] = nil
+        case .stopped: finish(&work)
+        case .event(let event): work.items.append(.event(event))
+        case .fail: preconditionFailure("failures are packed by the caller")
+        }
+    }
+
+    private mutating func examine(_ slot: SlotID, _ what: Work.Examination, _ work: inout Work) {
+        guard let box = box(slot) else { preconditionFailure("a slot to be examined has no connection") }
+        let operation = Operation()
+        setRunning(operation, slot)
+        work.items.append(.examine(operation, box, what))
+    }
+
+    private mutating func cancel(_ slot: SlotID, _ work: inout Work) {
+        guard Int(slot.index) < running.count, let operation = running[Int(slot.index)] else { return }
+        setRunning(nil, slot)
+        work.items.append(.cancel(operation))
+    }
+
+    private mutating func finish(_ work: inout Work) {
+        finished = true
+        if let timer { work.items.append(.cancel(timer)) }
+        timer = nil
+        for stopper in stoppers { work.items.append(.finish(stopper)) }
+        stoppers = []
+        if let runner { work.items.append(.finish(runner)) }
+        runner = nil
+    }
+}

@@ -1,0 +1,115 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every knob of a pool, with unit, default and range. A value out of range is a ``PolicyError`` when the pool is
+/// made or the policy changed; nothing is corrected silently.
+public struct Policy: Sendable, Hashable {
+    /// How a pool gives up connections that demand no longer justifies.
+    public enum Shrink: Sendable, Hashable {
+        /// Follow demand slowly: a dip of less than two seconds closes nothing, after that the pool follows a low
+        /// pass filter (five samples a second, time constant five seconds).
+        case lowPass
+        /// Close a connection that was idle for this long and is not needed as a spare. More than zero.
+        case afterIdle(Duration)
+        /// Keep what was once opened.
+        case never
+    }
+
+    // MARK: Size
+
+    /// Connections in all, over all backends and in every state, those being opened or closed included.
+    /// Default 16, at least 1. May be huge: memory follows use, not this number.
+    public var maxSlots: Int = 16
+    /// Idle connections to keep beyond those lent and those waited for. Default 8, at least 0.
+    public var spares: Int = 8
+    /// Connections to one backend. Default 16, at least 1.
+    public var perBackendMax: Int = 16
+    /// How the pool shrinks. Default ``Shrink/lowPass``.
+    public var shrink: Shrink = .lowPass
+
+    // MARK: Claims
+
+    /// The longest wait of a claim, over everything: queue, connect, validation, acquire hook.
+    /// Default 30 s, nil waits for ever, 0 never waits.
+    public var claimTimeout: Duration? = .seconds(30)
+    /// Claims that may wait at the same time. Default 10 000, at least 0.
+    public var maxWaiters: Int = 10_000
+    /// How often a claim whose connection failed validation or the acquire hook tries another. Default 3, at least 0.
+    public var acquireRetries: Int = 3
+    /// An idle connection used or checked more recently than this is lent without validation.
+    /// Default 500 ms, nil never validates on claim.
+    public var validationBypass: Duration? = .milliseconds(500)
+    /// Fail a claim at once while the resolver knows no backend. Default false.
+    public var failFastWhenEmpty: Bool = false
+    /// Controlled delay: under standing overload, shed the claims that waited longer than this. Default nil (off).
+    public var codelTarget: Duration?
+    /// How long the queue must stand above ``codelTarget`` before claims are shed. Default 100 ms, more than 0.
+    public var codelInterval: Duration = .milliseconds(100)
+
+    // MARK: Connecting
+
+    /// The longest connect. Default 10 s, more than 0.
+    public var connectTimeout: Duration = .seconds(10)
+    /// Connects in flight to one backend. Default 4, at least 1.
+    public var connectConcurrency: Int = 4
+    /// Connects in flight in all. Default 16, at least 1.
+    public var totalConnectConcurrency: Int = 16
+    /// The wait after a first failure; it doubles with each further one. Default 20 ms, more than 0.
+    public var minBackoff: Duration = .milliseconds(20)
+    /// The longest wait between attempts. Default 30 s, not below ``minBackoff``.
+    public var maxBackoff: Duration = .seconds(30)
+    /// How much earlier than nominal a wait may end, as a share of it. Default 0.5, from 0 to 1.
+    public var backoffSpread: Double = 0.5
+    /// A connection that lasted this long, or passed a check, ends a series of failures. Default 5 s, at least 0.
+    public var stableAfter: Duration = .seconds(5)
+    /// A backend that fails for this long, and three attempts, is dead: it keeps one probe. Default 5 s, at least 0.
+    public var failedAfter: Duration = .seconds(5)
+
+    // MARK: Health and age
+
+    /// How often an idle connection is checked, plus or minus ``healthSpread``. Default 30 s, nil never.
+    public var healthInterval: Duration? = .seconds(30)
+    /// The spread of ``healthInterval`` to both sides, as a share. Default 0.1, from 0 to 0.5.
+    public var healthSpread: Double = 0.1
+    /// The longest check, recycle or acquire hook. Default 3 s, more than 0.
+    public var healthTimeout: Duration = .seconds(3)
+    /// The longest close; a connection not closed by then is given up. Default 3 s, more than 0.
+    public var closeTimeout: Duration = .seconds(3)
+    /// The greatest age of a connection. Default 30 min, nil unlimited.
+    public var maxLifetime: Duration? = .seconds(1800)
+    /// How much earlier than ``maxLifetime`` a connection may end, as a share. Default 0.1, from 0 to 0.5.
+    public var lifetimeSpread: Double = 0.1
+    /// Planned closes (age, rebalancing, shrinking) a second and backend. Default 4, more than 0.
+    public var churnRate: Double = 4
+    /// Planned closes that may come together. Default 4, at least 1.
+    public var churnBurst: Int = 4
+
+    // MARK: Balance and operation
+
+    /// How often the distribution is planned even if nothing happened. Default 60 s, more than 0.
+    public var rebalanceInterval: Duration = .seconds(60)
+    /// How often, if there are more backends than connections wanted, one is exchanged. Default 60 s, nil never.
+    public var decoherenceInterval: Duration? = .seconds(60)
+    /// How long ``Pool/stop(grace:)`` waits for claims. Default 5 s, at least 0.
+    public var stopGrace: Duration = .seconds(5)
+    /// Report a claim held longer than this. Default nil (off).
+    public var leakThreshold: Duration?
+    /// Take a connection away (close it) when it is held longer than this. Default nil (never).
+    public var leaseLimit: Duration?
+
+    /// The defaults.
+    public init() {}
+}
+
+/// A value of a ``Policy`` that cannot be, or two that contradict each other.
+public struct PolicyError: Error, Hashable, CustomStringConvertible {
+    /// The knob's name in ``Policy``.
+    public let knob: String
+    /// The value it had.
+    public let value: String
+    /// The values it may have.
+    public let allowed: String
+
+    /// One sentence with knob, value and range.
+    public var description: String { "policy: \(knob) is \(value), allowed is \(allowed)" }
+}

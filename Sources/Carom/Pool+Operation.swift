@@ -1,0 +1,112 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+extension Pool {
+    /// The callback door: never suspends.
+    ///
+    /// - Parameters:
+    ///   - request: what the connection must and should be like.
+    ///   - timeout: over the whole wait; 0 succeeds or fails at once, nil means the policy's.
+    ///   - receiver: called when a claim that had to wait was served or failed. Kept until then.
+    public func claim(
+        _ request: ClaimRequest, timeout: Duration? = nil, receiver: any ClaimReceiver,
+        file: StaticString = #fileID, line: UInt = #line
+    ) -> ClaimAttempt<C.Connection> {
+        while true {
+            if let box = engine.claimUsable(request) { return .claimed(lend(box, file, line)) }
+            let (ticket, waiter) = engine.claim(
+                request, timeout: timeout, handle: .receiver(receiver), cell: nil)
+            if let waiter { return .waiting(waiter) }
+            guard let ticket else { preconditionFailure("a claim neither waits nor has an answer") }
+            switch ticket.outcome {
+            case .failed(let error): return .failed(error)
+            case .served(let box, let idle):
+                if engine.connector.isUsable(box, idleFor: .nanoseconds(idle)) {
+                    return .claimed(lend(box, file, line))
+                }
+                engine.giveBack(box, .discard(.unusable, blame: false, suspect: false))
+            }
+        }
+    }
+
+    /// Leaves the queue. True: it was still waiting and its receiver will never be called. O(1).
+    public func cancel(_ waiter: WaiterID) -> Bool {
+        engine.cancel(waiter)
+    }
+
+    /// Turns a ticket into the claim it stands for, on the caller's side. Each ticket once.
+    ///
+    /// - Throws: ``PoolError`` if the wait failed.
+    public func redeem(
+        _ ticket: ClaimTicket, file: StaticString = #fileID, line: UInt = #line
+    ) throws(PoolError) -> Claim<C.Connection> {
+        switch ticket.outcome {
+        case .failed(let error): throw error
+        case .served(let box, _):
+            take(box)
+            return lend(box, file, line)
+        }
+    }
+
+    /// Gives up a ticket: its connection goes to the next waiter, untouched. Each ticket once, instead of redeeming.
+    public func abandon(_ ticket: ClaimTicket) {
+        switch ticket.outcome {
+        case .failed: return
+        case .served(let box, _):
+            take(box)
+            engine.giveBack(box, .untouched)
+        }
+    }
+
+    private func take(_ box: any AnyConnectionBox) {
+        guard box.ticket.exchange(false, ordering: .relaxed) else {
+            preconditionFailure("a claim ticket was used twice")
+        }
+    }
+
+    /// A consistent snapshot. O(backends).
+    public var stats: PoolStats {
+        engine.stats()
+    }
+
+    /// Stops in order: no new claims, waiting ones fail at once, idle connections are closed, leases have until the
+    /// grace is over and are revoked then. Returns when nothing is left, at the latest a quarter of a second after
+    /// the grace. Any number of callers; all return after the same end. Cancelling the caller changes nothing.
+    ///
+    /// - Parameter grace: nil means ``Policy/stopGrace``.
+    public func stop(grace: Duration? = nil) async -> StopReport {
+        await engine.stop(grace: grace)
+    }
+
+    /// Lends nothing until ``resume()``: claims wait, and their deadlines count. What is lent may be used.
+    public func suspend() {
+        engine.decide { state, _ in state.core.suspend() }
+    }
+
+    /// Ends ``suspend()``; those who waited are served in order.
+    public func resume() {
+        engine.decide { state, now in state.core.resume(now: now) }
+    }
+
+    /// Changes the policy. Nothing lent is cut: a smaller pool is reached as connections come back.
+    ///
+    /// - Throws: ``PolicyError`` if the policy contradicts itself; the old one stays in force.
+    public func update(policy: Policy) throws(PolicyError) {
+        try policy.validate()
+        engine.decide { state, now in state.core.update(policy, now: now) }
+        engine.setWatchesLeaks(policy.leakThreshold != nil)
+    }
+
+    /// The policy in force.
+    public var policy: Policy {
+        engine.state.withLock { $0.core.rules.policy }
+    }
+
+    /// Has the idle connections of a backend checked at once, four a second: for a holder that saw an error that
+    /// says more than its own connection is gone.
+    public func markSuspect(_ backend: BackendID) {
+        engine.decide { state, now in state.core.suspect(backend, now: now) }
+    }
+}

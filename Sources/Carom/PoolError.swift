@@ -1,0 +1,105 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a claim was not served.
+public struct PoolError: Error, Sendable {
+    /// The kind of failure, for programs. New kinds may come; compare, do not list them all.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        enum Kind: String, Sendable {
+            case noBackends, noBackendsOnline, exhausted, timedOut, queueFull, overloaded, acquireFailed
+            case cancelled, failed, stopped, revoked
+        }
+        let kind: Kind
+
+        /// The resolver knows no backend.
+        public static var noBackends: Code { Code(kind: .noBackends) }
+        /// Backends are known, none that would do could be reached in time.
+        public static var noBackendsOnline: Code { Code(kind: .noBackendsOnline) }
+        /// Every connection there may be was in use for the whole wait.
+        public static var exhausted: Code { Code(kind: .exhausted) }
+        /// The wait ended for another reason, such as a suspended pool.
+        public static var timedOut: Code { Code(kind: .timedOut) }
+        /// As many claims wait as may wait.
+        public static var queueFull: Code { Code(kind: .queueFull) }
+        /// Shed by controlled delay: the queue stands too long.
+        public static var overloaded: Code { Code(kind: .overloaded) }
+        /// Connections were there, but validation or the acquire hook failed on each one tried.
+        public static var acquireFailed: Code { Code(kind: .acquireFailed) }
+        /// The claimer was cancelled.
+        public static var cancelled: Code { Code(kind: .cancelled) }
+        /// Every backend is dead; the causes say why.
+        public static var failed: Code { Code(kind: .failed) }
+        /// The pool is stopping or has stopped.
+        public static var stopped: Code { Code(kind: .stopped) }
+        /// The connection was taken back before the claimer came for it.
+        public static var revoked: Code { Code(kind: .revoked) }
+
+        /// The code's name.
+        public var description: String { kind.rawValue }
+    }
+
+    /// The last failure of one backend.
+    public struct Cause: Sendable {
+        /// The backend that failed.
+        public let backend: BackendID
+        /// The failure in words.
+        public let text: String
+        /// The failure itself, if it was an error the connector threw.
+        public let underlying: (any Error)?
+    }
+
+    final class Details: Sendable {
+        let pool: String
+        let waited: Duration
+        let inUse: Int
+        let limit: Int
+        let backends: Int
+        let causes: [Cause]
+
+        init(pool: String, waited: Duration, inUse: Int, limit: Int, backends: Int, causes: [Cause]) {
+            self.pool = pool
+            self.waited = waited
+            self.inUse = inUse
+            self.limit = limit
+            self.backends = backends
+            self.causes = causes
+        }
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    let details: Details
+
+    /// The pool's name.
+    public var pool: String { details.pool }
+    /// How long the claim had waited.
+    public var waited: Duration { details.waited }
+    /// The last failure of each backend that had one.
+    public var causes: [Cause] { details.causes }
+
+    /// One sentence without the causes, for example `exhausted: 6 of 6 in use`.
+    public var message: String {
+        switch code.kind {
+        case .noBackends: "no backends: the resolver knows none"
+        case .noBackendsOnline: "no backends online: none of \(details.backends) could serve the claim"
+        case .exhausted: "exhausted: \(details.inUse) of \(details.limit) in use"
+        case .timedOut: "timed out"
+        case .queueFull: "queue full: no more claims may wait"
+        case .overloaded: "overloaded: shed from a standing queue"
+        case .acquireFailed: "acquire failed: no connection passed validation or the acquire hook"
+        case .cancelled: "cancelled"
+        case .failed: "failed: all \(details.backends) backends are dead"
+        case .stopped: "stopped"
+        case .revoked: "revoked: the connection was taken back"
+        }
+    }
+}
+
+extension PoolError: CustomStringConvertible {
+    /// Pool, message, wait and causes in one line.
+    public var description: String {
+        var text = "pool \(pool): \(message), waited \(waited)"
+        for cause in causes { text += "; \(cause.backend): \(cause.text)" }
+        return text
+    }
+}

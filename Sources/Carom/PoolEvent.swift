@@ -1,0 +1,108 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Everything a pool decides or learns.
+///
+/// Events are made only if there is an observer. They are delivered after the pool's lock was released, on the
+/// thread that caused them; two threads' events may arrive in either order.
+public enum PoolEvent: Sendable, Equatable {
+    // Claims
+    /// A claim began to wait.
+    case claimQueued(WaiterID, waiting: Int)
+    /// A claim was served after this wait.
+    case claimed(SlotID, BackendID, waited: Duration)
+    /// A claim failed.
+    case claimFailed(WaiterID?, PoolError.Code, waited: Duration)
+    /// A waiting claim was cancelled.
+    case claimCancelled(WaiterID)
+    /// Validation or the acquire hook runs before a connection is lent.
+    case acquireStarted(SlotID)
+    /// It succeeded.
+    case acquireDone(SlotID)
+    /// It failed; the connection is closed and the claim tries another.
+    case acquireFailed(SlotID, reason: String)
+    /// A connection was given back after this time.
+    case returned(SlotID, held: Duration)
+    /// A holder forgot to give back; the connection is closed.
+    case forgotten(SlotID)
+    /// A connection is held longer than the leak threshold. `place` says where it was claimed, and by which task.
+    case overdue(SlotID, held: Duration, place: String)
+    /// A connection reported overdue came back after all.
+    case overdueReturned(SlotID, held: Duration, place: String)
+    /// A connection was taken from its holder.
+    case revoked(SlotID, BackendID, held: Duration)
+
+    // Connections
+    /// A connect began.
+    case connectStarted(SlotID, BackendID, attempt: Int)
+    /// A connect succeeded.
+    case connected(SlotID, BackendID)
+    /// A connect failed or took too long; the next comes after `retryIn`.
+    case connectFailed(SlotID, BackendID, FailureKind, reason: String, retryIn: Duration)
+    /// A connection arrived after its time and is closed.
+    case connectedTooLate(SlotID)
+    /// A health check began.
+    case checkStarted(SlotID)
+    /// A health check succeeded.
+    case checkDone(SlotID)
+    /// A health check failed; the connection is closed.
+    case checkFailed(SlotID, reason: String)
+    /// A returned connection is being made clean.
+    case recycleStarted(SlotID)
+    /// It is clean.
+    case recycleDone(SlotID)
+    /// It could not be made clean and is closed.
+    case recycleFailed(SlotID, reason: String)
+    /// A connection is being closed.
+    case closing(SlotID, BackendID, CloseReason)
+    /// It is closed.
+    case closed(SlotID)
+
+    // Backends and pool
+    /// The resolver named a backend.
+    case backendAdded(BackendID)
+    /// The resolver no longer names a backend.
+    case backendRemoved(BackendID)
+    /// A backend's health changed.
+    case backendState(BackendID, from: PoolStats.BackendState, to: PoolStats.BackendState)
+    /// The distribution was planned: connections in all.
+    case planned(total: Int)
+    /// The pool's own state changed.
+    case state(from: PoolStats.State, to: PoolStats.State)
+    /// The policy was changed.
+    case policyChanged
+
+    /// Why a connection was closed.
+    public enum CloseReason: String, Sendable, Hashable {
+        /// The holder or the connector said so.
+        case discarded
+        /// The holder forgot it.
+        case forgotten
+        /// It failed a check.
+        case checkFailed
+        /// It could not be made clean.
+        case recycleFailed
+        /// It failed validation or the acquire hook.
+        case acquireFailed
+        /// The connector saw that it is of no use any more.
+        case unusable
+        /// It reached its age.
+        case tooOld
+        /// More connections than needed.
+        case surplus
+        /// Its backend is gone.
+        case backendRemoved
+        /// The pool stops.
+        case stopping
+        /// Held too long.
+        case revoked
+        /// Connecting took too long or was no longer wanted.
+        case connectAbandoned
+    }
+}
+
+/// Sees every event of a pool.
+public protocol PoolObserver: Sendable {
+    /// Called for each event, without a lock, possibly from several threads at once. Must not block.
+    func observe(_ event: PoolEvent)
+}

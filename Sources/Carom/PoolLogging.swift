@@ -1,0 +1,36 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+public import Logging
+
+/// Writes a pool's events to a logger: what goes wrong at `debug`, the rest at `trace`.
+public struct PoolLogging: PoolObserver {
+    private let logger: Logger
+
+    /// Logs to this logger, with the pool's name as metadata.
+    public init(logger: Logger, pool: String) {
+        var logger = logger
+        logger[metadataKey: "pool"] = "\(pool)"
+        self.logger = logger
+    }
+
+    /// Writes one line.
+    public func observe(_ event: PoolEvent) {
+        let level = Self.level(of: event)
+        guard logger.logLevel <= level else { return }
+        logger.log(level: level, "\(event)")
+    }
+
+    static func level(of event: PoolEvent) -> Logger.Level {
+        switch event {
+        case .claimFailed, .acquireFailed, .forgotten, .overdue, .overdueReturned, .revoked, .connectFailed,
+            .connectedTooLate, .checkFailed, .recycleFailed, .backendAdded, .backendRemoved, .backendState,
+            .state, .policyChanged:
+            .debug
+        case .claimQueued, .claimed, .claimCancelled, .acquireStarted, .acquireDone, .returned,
+            .connectStarted, .connected, .checkStarted, .checkDone, .recycleStarted, .recycleDone, .closing,
+            .closed, .planned:
+            .trace
+        }
+    }
+}
