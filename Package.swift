@@ -50,7 +50,7 @@ let package = Package(
                     condition: .when(traits: ["ServiceLifecycle"])),
             ],
             swiftSettings: settings),
-        .target(name: "CaromTesting", dependencies: ["Carom"], swiftSettings: settings),
+        .target(name: "CaromTesting", dependencies: ["Carom", collections], swiftSettings: settings),
         .target(name: "PostgresProtocol", swiftSettings: settings),
 
         // Wings: the only code that touches the system, one C library each.
@@ -81,6 +81,10 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        .target(name: "CAllocationCounter", path: "Tests/Benchmarks/CAllocationCounter"),
+        .executableTarget(
+            name: "ClaimBenchmark", dependencies: ["Carom", "CaromTesting", "CAllocationCounter"],
+            path: "Tests/Benchmarks/ClaimBenchmark", swiftSettings: settings),
         .testTarget(name: "CaromTests", dependencies: ["Carom", "CaromTesting"], swiftSettings: settings),
         .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
         .testTarget(

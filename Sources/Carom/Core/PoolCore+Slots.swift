@@ -225,6 +225,7 @@ extension PoolCore {
         if observed { emit(.closing(id(slot), backends[backend].id, reason)) }
         effects.append(slots[slot].connected ? .close(id(slot)) : .abandon(id(slot)))
         if backends[backend].attempts > 0 { evaluate(backend, now: now) }
+        if !backends[backend].present { needsPlan = true }
         needsConnects = true
     }
 

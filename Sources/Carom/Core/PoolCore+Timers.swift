@@ -82,12 +82,12 @@ extension PoolCore {
     }
 
     /// When an idle connection next needs attention.
-    func idleDeadline(_ slot: Int) -> Int64 {
-        let record = slots[slot]
-        var next = min(record.checkBy, record.retireAt)
-        if record.checkEvery != .never { next = min(next, record.activeAt.after(record.checkEvery)) }
-        if record.unproven { next = min(next, record.connectedAt.after(rules.stableAfter)) }
-        if rules.idleLimit != .never { next = min(next, record.activeAt.after(rules.idleLimit)) }
+    mutating func idleDeadline(_ slot: Int) -> Int64 {
+        let activeAt = slots[slot].activeAt
+        var next = min(slots[slot].checkBy, slots[slot].retireAt)
+        if slots[slot].checkEvery != .never { next = min(next, activeAt.after(slots[slot].checkEvery)) }
+        if slots[slot].unproven { next = min(next, slots[slot].connectedAt.after(rules.stableAfter)) }
+        if rules.idleLimit != .never { next = min(next, activeAt.after(rules.idleLimit)) }
         return next
     }
 

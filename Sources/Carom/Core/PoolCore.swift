@@ -78,7 +78,12 @@ struct PoolCore: ~Copyable, Sendable {
     }
 
     /// When the core next wants to be told the time; `never` if nothing is pending.
-    var nextDeadline: Int64 {
+    ///
+    /// Formally mutating, as is whatever else the hot path calls: a borrowed core of a kilobyte is passed by
+    /// copying it to the stack, an exclusive one by reference.
+    var nextDeadline: Int64 { mutating get { earliestDeadline() } }
+
+    private mutating func earliestDeadline() -> Int64 {
         if case .stopped = mode { return .never }
         var next = min(timers.earliest, queue.earliestDeadline)
         if case .stopping(let end) = mode {
