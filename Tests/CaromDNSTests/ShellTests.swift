@@ -105,7 +105,6 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
         let thread = try DNSThread()
         let running = try Running(pg, .fixed([server.address]), loop: thread)
         while server.queries.isEmpty { await Task.yield() }
-        let start = ContinuousClock.now
         await running.stop()
         #expect(openSockets(to: server.address.port) == 0)
         let count = server.queries.count
