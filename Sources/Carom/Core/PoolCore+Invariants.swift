@@ -54,7 +54,9 @@ extension PoolCore {
                 if backends[backend].lanes[lane].tail != previous { return "a lane has lost its tail" }
             }
             if idle != backends[backend].counts.idle { return "backend \(backend) has \(idle) in its lanes" }
-            if (backends[backend].readyPosition >= 0) != (idle > 0) { return "backend \(backend) is not ready" }
+            if (backends[backend].readyPosition >= 0) != (idle > 0) {
+                return "backend \(backend) is not ready"
+            }
         }
         return nil
     }
@@ -87,7 +89,9 @@ extension PoolCore {
         guard mode == .running, queue.count > 0 else { return nil }
         for line in queue.lines where line.count > 0 {
             for slot in slots where slot.state == .idle {
-                if attributes.matches(slot.attributes, line.requirement) { return "an idle connection is waited for" }
+                if attributes.matches(slot.attributes, line.requirement) {
+                    return "an idle connection is waited for"
+                }
             }
         }
         if failed { return "claims wait although all backends are dead" }
@@ -96,7 +100,11 @@ extension PoolCore {
             return nil
         }
         for backend in order where !backends[backend].isDead && backends[backend].deficit > 0 {
-            return "claims wait, backend \(backend) lacks connections, and none is being opened"
+            return """
+                \(queue.count) claims wait, backend \(backend) lacks connections, and none is being opened: demand \
+                \(demand), planned \(planned), wanted \(wantedTotal), \(counts), \
+                \(order.map { "\(backends[$0].state) \(backends[$0].wanted) \(backends[$0].counts.live)" })
+                """
         }
         return nil
     }

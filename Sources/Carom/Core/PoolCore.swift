@@ -94,10 +94,13 @@ struct PoolCore: ~Copyable, Sendable {
         return min(next, decoherenceAt)
     }
 
-    /// Connections demand justifies at this moment: lent, waited for, and spares.
+    /// Connections demand justifies at this moment: lent, waited for, and spares. Idle connections beside waiters are
+    /// none that the waiters could use, and one under check may not come back: neither counts as what they wait for.
     var demand: Int {
-        let asked = counts.busy + queue.count
-        return min(rules.maxSlots, asked > rules.maxSlots - rules.spares ? rules.maxSlots : asked + rules.spares)
+        var spare = rules.spares
+        if queue.count > 0, counts.idle > spare, mode == .running { spare = counts.idle }
+        let asked = counts.busy + queue.count + (queue.count > 0 ? counts.checking : 0)
+        return min(rules.maxSlots, asked > rules.maxSlots - spare ? rules.maxSlots : asked + spare)
     }
 
     var isStopping: Bool {
