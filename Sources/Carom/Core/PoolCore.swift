@@ -63,15 +63,22 @@ struct PoolCore: ~Copyable, Sendable {
 
     var effects: [PoolEffect] = []
     let observed: Bool
+    /// Somebody wants the events of every claim, too.
+    let observesClaims: Bool
     /// The connector has an acquire hook: no connection is lent without it.
     let acquires: Bool
     var totals = PoolStats.Totals()
     var mostWaiting = 0
 
-    init(policy: Policy, seed: UInt64, acquires: Bool = false, observed: Bool = false, now: Int64) {
+    init(
+        policy: Policy, seed: UInt64, acquires: Bool = false, observed: Bool = false,
+        observesClaims: Bool? = nil,
+        now: Int64
+    ) {
         rules = Rules(policy)
         random = SeededRandom(seed: seed)
         self.observed = observed
+        self.observesClaims = observesClaims ?? observed
         self.acquires = acquires
         rebalanceAt = now.after(rules.rebalanceInterval)
         decoherenceAt = now.after(rules.decoherenceInterval)
