@@ -15,6 +15,7 @@ struct CaromCommand: AsyncParsableCommand {
 
 /// The one argument that both commands take.
 struct ConfigurationArgument: ParsableArguments {
-    @Argument(help: "The configuration file, in Odyssey's grammar (docs/configuration.adoc).", completion: .file())
+    @Argument(
+        help: "The configuration file, in Odyssey's grammar (docs/configuration.adoc).", completion: .file())
     var file: String
 }

@@ -6,9 +6,18 @@ import Reactor
 
 extension ConnectionState {
     /// Whether the next user may have the connection as it is: no transaction, nothing owed, nothing unread or unsent.
+    ///
+    /// `mutating` only so that a look through a reference borrows the state instead of copying all of it.
     package var isClean: Bool {
-        flow.isFree && input.isEmpty && output.isEmpty && walker.isAtBorder && !isSendingMessage
-            && hiddenReplies == 0 && failure == nil
+        mutating get {
+            flow.isFree && input.isEmpty && output.isEmpty && walker.isAtBorder && !isSendingMessage
+                && hiddenReplies == 0 && !hasFailed
+        }
+    }
+
+    /// Whether the connection stands between two transactions; likewise `mutating` for cheapness.
+    package var isFree: Bool {
+        mutating get { flow.isFree }
     }
 }
 
@@ -22,7 +31,8 @@ extension PostgresConnector {
         }
         if !state.value.flow.isSynchronised {
             guard recycling.cancels else {
-                throw PostgresError(.connection, "the client left with a query under way, and pool_cancel is no")
+                throw PostgresError(
+                    .connection, "the client left with a query under way, and pool_cancel is no")
             }
             try await abandon(connection, conversation)
         }

@@ -84,8 +84,12 @@ public final class PostgresConnector: Connector {
         // Property by property: a copy of the whole state would cost more than all of the checks.
         let state = connection.state
         if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
-        if let failure = state.value.failure { return .discardSuspectingBackend(reason: failure.message) }
-        if connection.stream.isHungUp { return .discardSuspectingBackend(reason: "the server has closed the connection") }
+        if state.value.hasFailed, let failure = state.value.failure {
+            return .discardSuspectingBackend(reason: failure.message)
+        }
+        if connection.stream.isHungUp {
+            return .discardSuspectingBackend(reason: "the server has closed the connection")
+        }
         if state.value.needsReset || configuration.recycling.discards { return .recycle }
         return state.value.isClean ? .clean : .recycle
     }
@@ -135,14 +139,17 @@ public final class PostgresConnector: Connector {
     }
 
     /// The reactor of that index, so that nothing has to change threads.
-    public func executor(affinity: Int?) -> (any TaskExecutor)? { affinity.map { _ in reactor(for: affinity) } }
+    public func executor(affinity: Int?) -> (any TaskExecutor)? {
+        affinity.map { _ in reactor(for: affinity) }
+    }
 
     /// Runs `body` on the connection's thread with a conversation that ends after `limit`.
     package func exclusively<R: Sendable>(
         _ connection: PostgresConnection, within limit: Duration,
         _ body: (Conversation) async throws(PostgresError) -> R
     ) async throws(PostgresError) -> R {
-        try await withTaskExecutorPreference(connection.stream.reactor) { () async throws(PostgresError) -> R in
+        try await withTaskExecutorPreference(connection.stream.reactor) {
+            () async throws(PostgresError) -> R in
             if connection.stream.isClosed { throw PostgresError(.connection, "\(connection) is closed") }
             let deadline = Reactor.now + UInt64(clamping: limit.nanoseconds)
             let conversation = Conversation(connection.stream, connection.state, deadline: deadline)

@@ -96,7 +96,7 @@ extension ClientSession {
 
     /// Lets the server go if the client's transaction is over and nothing is under way. Session pooling keeps it.
     func detachIfFree() {
-        guard let server, server.state.value.flow.isFree, cancelsUnderWay == 0 else { return }
+        guard let server, server.state.value.isFree, cancelsUnderWay == 0 else { return }
         guard let route, route.settings.pool == .transaction, walker.isAtBorder else { return }
         guard server.state.value.isClean else { return }
         detach()

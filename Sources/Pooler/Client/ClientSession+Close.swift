@@ -58,6 +58,7 @@ extension ClientSession {
         guard route?.settings.clientShowID ?? true else { return fields }
         return ErrorFields(
             severity: fields.severity ?? .error, code: fields.code ?? .internalError,
-            message: "carom: \(id): \(fields.message ?? "unknown error")", detail: fields.detail, hint: fields.hint)
+            message: "carom: \(id): \(fields.message ?? "unknown error")", detail: fields.detail,
+            hint: fields.hint)
     }
 }

@@ -24,7 +24,8 @@ enum Storages {
         let port = UInt16(storage.port(of: host))
         switch host.location {
         case .address(let address): return Backend(address: .ip(address, port: port))
-        case .unixDirectory(let directory): return Backend(address: .unix(path: "\(directory)/.s.PGSQL.\(port)"))
+        case .unixDirectory(let directory):
+            return Backend(address: .unix(path: "\(directory)/.s.PGSQL.\(port)"))
         case .name: return nil
         }
     }
