@@ -89,7 +89,8 @@ public final class Pool<C: Connector>: Sendable {
     /// - Throws: ``PoolError`` if there is no connection, and whatever `body` throws.
     @inlinable
     public func withConnection<R>(
-        _ request: ClaimRequest = .any, timeout: Duration? = nil, isolation: isolated (any Actor)? = #isolation,
+        _ request: ClaimRequest = .any, timeout: Duration? = nil,
+        isolation: isolated (any Actor)? = #isolation,
         file: StaticString = #fileID, line: UInt = #line, _ body: (C.Connection) async throws -> R
     ) async throws -> R {
         let claim = try await claim(request, timeout: timeout, file: file, line: line)

@@ -14,7 +14,9 @@ public struct PoolInstant: Hashable, Comparable, Sendable {
     }
 
     /// Earlier comes first.
-    public static func < (left: PoolInstant, right: PoolInstant) -> Bool { left.nanoseconds < right.nanoseconds }
+    public static func < (left: PoolInstant, right: PoolInstant) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
 
     /// The instant this much later, at most the last one there is.
     public func advanced(by duration: Duration) -> PoolInstant {
@@ -54,4 +56,3 @@ public struct SystemPoolClock: PoolClock {
         if distance > 0 { try await Task.sleep(nanoseconds: UInt64(distance)) }
     }
 }
-

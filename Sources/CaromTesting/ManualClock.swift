@@ -109,7 +109,9 @@ public final class ManualClock: PoolClock, TaskExecutor {
         state.withLock { state in
             var first: Int?
             for index in state.sleepers.indices where state.sleepers[index].until <= end {
-                if first == nil || state.sleepers[index].until < state.sleepers[first!].until { first = index }
+                if first == nil || state.sleepers[index].until < state.sleepers[first!].until {
+                    first = index
+                }
             }
             guard let first else { return nil }
             state.now = max(state.now, state.sleepers[first].until)

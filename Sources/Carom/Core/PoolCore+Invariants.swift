@@ -54,7 +54,9 @@ extension PoolCore {
                 if backends[backend].lanes[lane].tail != previous { return "a lane has lost its tail" }
             }
             if idle != backends[backend].counts.idle { return "backend \(backend) has \(idle) in its lanes" }
-            if (backends[backend].readyPosition >= 0) != (idle > 0) { return "backend \(backend) is not ready" }
+            if (backends[backend].readyPosition >= 0) != (idle > 0) {
+                return "backend \(backend) is not ready"
+            }
         }
         return nil
     }
@@ -87,7 +89,9 @@ extension PoolCore {
         guard mode == .running, queue.count > 0 else { return nil }
         for line in queue.lines where line.count > 0 {
             for slot in slots where slot.state == .idle {
-                if attributes.matches(slot.attributes, line.requirement) { return "an idle connection is waited for" }
+                if attributes.matches(slot.attributes, line.requirement) {
+                    return "an idle connection is waited for"
+                }
             }
         }
         if failed { return "claims wait although all backends are dead" }

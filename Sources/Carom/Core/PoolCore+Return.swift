@@ -85,7 +85,9 @@ extension PoolCore {
         if isStopping { return .stopping }
         if counts.all > rules.maxSlots { return .surplus }
         if now >= slots[slot].retireAt { return .tooOld }
-        if backends[backend].counts.live > backends[backend].wanted { return surplusReason(backend, now: now) }
+        if backends[backend].counts.live > backends[backend].wanted {
+            return surplusReason(backend, now: now)
+        }
         return nil
     }
 
@@ -117,7 +119,9 @@ extension PoolCore {
                 {
                     continue
                 }
-                if waiter < 0 || queue.records[Int(head)].number < queue.records[Int(waiter)].number { waiter = head }
+                if waiter < 0 || queue.records[Int(head)].number < queue.records[Int(waiter)].number {
+                    waiter = head
+                }
             }
             if waiter < 0 { return nil }
             let index = Int(waiter)

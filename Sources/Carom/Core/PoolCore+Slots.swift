@@ -35,7 +35,8 @@ extension PoolCore {
         slots[slot].deadline = .never
         slots[slot].checkEvery = drawCheck()
         if rules.maxLifetime != .never {
-            slots[slot].retireAt = now.after(random.early(rules.maxLifetime, spread: rules.policy.lifetimeSpread))
+            slots[slot].retireAt = now.after(
+                random.early(rules.maxLifetime, spread: rules.policy.lifetimeSpread))
         }
         if backends[backend].failures > 0 {
             slots[slot].unproven = true
@@ -80,7 +81,9 @@ extension PoolCore {
         if backends[backend].failingSince == .never { backends[backend].failingSince = now }
         noteFailure(backend, blamed: kind != .other, restart: false, reason, now: now)
         let wait = Duration.nanoseconds(max(0, backends[backend].notBefore - now))
-        if observed { emit(.connectFailed(id(slot), backends[backend].id, kind, reason: reason, retryIn: wait)) }
+        if observed {
+            emit(.connectFailed(id(slot), backends[backend].id, kind, reason: reason, retryIn: wait))
+        }
     }
 
     /// One step further in the series of failures, unless the last step's wait still runs.

@@ -97,7 +97,8 @@ struct PoolCore: ~Copyable, Sendable {
     /// Connections demand justifies at this moment: lent, waited for, and spares.
     var demand: Int {
         let asked = counts.busy + queue.count
-        return min(rules.maxSlots, asked > rules.maxSlots - rules.spares ? rules.maxSlots : asked + rules.spares)
+        return min(
+            rules.maxSlots, asked > rules.maxSlots - rules.spares ? rules.maxSlots : asked + rules.spares)
     }
 
     var isStopping: Bool {

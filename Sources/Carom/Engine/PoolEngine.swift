@@ -135,7 +135,8 @@ struct EngineState: ~Copyable, Sendable {
         PoolError(
             code: code,
             details: PoolError.Details(
-                pool: name, waited: .nanoseconds(now - since), inUse: core.counts.claimed, limit: core.capacity,
+                pool: name, waited: .nanoseconds(now - since), inUse: core.counts.claimed,
+                limit: core.capacity,
                 backends: core.order.count, causes: causes))
     }
 

@@ -12,7 +12,9 @@ struct BackoffTests {
         $0.maxSlots = 1
     }
 
-    @Test("behaviour 9: waits double from 20 ms, each between half and all of its nominal value, none above 30 s")
+    @Test(
+        "behaviour 9: waits double from 20 ms, each between half and all of its nominal value, none above 30 s"
+    )
     func waitsDouble() {
         let rig = CoreRig(Self.oneSlot)
         rig.connect = { _ in .fail() }
@@ -28,7 +30,9 @@ struct BackoffTests {
         #expect(rig.broken == nil)
     }
 
-    @Test("behaviour 10: a silent backend costs 10 s an attempt, its socket is closed, the waits follow the series")
+    @Test(
+        "behaviour 10: a silent backend costs 10 s an attempt, its socket is closed, the waits follow the series"
+    )
     func silentBackend() {
         let rig = CoreRig(Self.oneSlot)
         rig.connect = { _ in .hang }

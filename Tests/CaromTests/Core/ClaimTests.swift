@@ -8,7 +8,9 @@ import Testing
 @Suite("Claims")
 struct ClaimTests {
     /// A pool of fixed size on one backend, settled.
-    static func fixed(_ size: Int, acquires: Bool = false, _ change: (inout Policy) -> Void = { _ in }) -> CoreRig {
+    static func fixed(_ size: Int, acquires: Bool = false, _ change: (inout Policy) -> Void = { _ in })
+        -> CoreRig
+    {
         let policy = Policy.with {
             $0.maxSlots = size
             $0.spares = size

@@ -202,7 +202,9 @@ final class CoreRig {
             }
         case .fail(let delay, let reason, let kind):
             later(delay) {
-                guard let index = $0.core.find(slot), $0.core.slots[index].state == .connecting else { return }
+                guard let index = $0.core.find(slot), $0.core.slots[index].state == .connecting else {
+                    return
+                }
                 $0.sockets -= 1
                 $0.core.connectFailed(slot, kind, reason, now: $0.now)
             }

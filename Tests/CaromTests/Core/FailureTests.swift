@@ -7,7 +7,9 @@ import Testing
 
 @Suite("Failure, recovery, resolver news")
 struct FailureTests {
-    @Test("behaviour 35: a refusing backend is suspect, then dead with one probe, and the others take its share")
+    @Test(
+        "behaviour 35: a refusing backend is suspect, then dead with one probe, and the others take its share"
+    )
     func deathOfOneBackend() {
         let rig = CoreRig()
         rig.connect = { $0.name == "b01" ? .fail() : .succeed() }
@@ -28,7 +30,8 @@ struct FailureTests {
         #expect(rig.broken == nil)
     }
 
-    @Test("behaviour 36: with all dead claims fail at once; the first probe that connects reopens in its turn")
+    @Test(
+        "behaviour 36: with all dead claims fail at once; the first probe that connects reopens in its turn")
     func allDeadAndBack() {
         let rig = CoreRig(Policy.with { $0.spares = 1 })
         var up = false
@@ -102,7 +105,8 @@ struct FailureTests {
         #expect(rig.broken == nil)
     }
 
-    @Test("behaviour 40: a swap at full use never exceeds sixteen sockets and serves waiters as leases return")
+    @Test(
+        "behaviour 40: a swap at full use never exceeds sixteen sockets and serves waiters as leases return")
     func swapAtFullUse() {
         let rig = CoreRig(backends: [CoreRig.backend("a")])
         rig.run(1)

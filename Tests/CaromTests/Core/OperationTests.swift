@@ -103,7 +103,9 @@ struct OperationTests {
         rig.claim()
         var waiters: [WaiterID] = []
         for _ in 0..<100_000 {
-            if case .wait(let waiter) = rig.core.claim(.any, timeout: nil, now: rig.now) { waiters.append(waiter) }
+            if case .wait(let waiter) = rig.core.claim(.any, timeout: nil, now: rig.now) {
+                waiters.append(waiter)
+            }
         }
         #expect(rig.core.queue.count == 100_000)
         for waiter in waiters {

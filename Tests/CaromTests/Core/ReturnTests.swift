@@ -104,7 +104,8 @@ struct ReturnTests {
         rig.giveBack(claim, .discard(.discarded, blame: true, suspect: true))
         rig.run(3)
         #expect(rig.closings.count == 1)
-        let suspected = rig.checks.filter { check in rig.attempts.prefix(9).contains { $0.slot == check.slot } }
+        let suspected = rig.checks.filter { check in rig.attempts.prefix(9).contains { $0.slot == check.slot }
+        }
         #expect(suspected.count == 8)
         #expect(suspected.first?.at == at)
         for (one, fifth) in zip(suspected, suspected.dropFirst(4)) { #expect(fifth.at - one.at >= second) }

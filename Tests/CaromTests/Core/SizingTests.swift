@@ -24,7 +24,8 @@ struct SizingTests {
         #expect(rig.broken == nil)
     }
 
-    @Test("behaviour 3: ten claims on three backends make sixteen slots, five or six each, never more sockets")
+    @Test(
+        "behaviour 3: ten claims on three backends make sixteen slots, five or six each, never more sockets")
     func tenClaimsMakeSixteen() {
         let rig = CoreRig(backends: CoreRig.backends(3))
         rig.run(1)
@@ -37,7 +38,8 @@ struct SizingTests {
         #expect(rig.broken == nil)
     }
 
-    @Test("behaviour 4: offline backends never starve online ones, and the plan is stable", arguments: [8, 20])
+    @Test(
+        "behaviour 4: offline backends never starve online ones, and the plan is stable", arguments: [8, 20])
     func offlineBackendsDoNotStarve(offline: Int) {
         let rig = CoreRig()
         let online: Set<String> = ["b01", "b02", "b03", "b04"]
@@ -75,7 +77,8 @@ struct SizingTests {
         #expect(rig.broken == nil)
     }
 
-    @Test("behaviour 6: a dip of demand for a second closes nothing, a minute without demand leaves the spares")
+    @Test(
+        "behaviour 6: a dip of demand for a second closes nothing, a minute without demand leaves the spares")
     func aDipClosesNothing() {
         let rig = CoreRig(backends: CoreRig.backends(1))
         rig.run(1)
