@@ -11,12 +11,16 @@ extension PostgresConnector {
     /// The server answers a CancelRequest by closing its connection; after that the signal is on its way and will not
     /// hit what is sent later (PostgreSQL protocol, "Canceling Requests in Progress"). Failures are not reported, as in
     /// the protocol itself: the query then just goes on.
-    package func cancelRunningQuery(_ connection: PostgresConnection, on reactor: Reactor? = nil) async {
+    ///
+    /// - Parameter limit: how long it may take; `nil` for no limit.
+    package func cancelRunningQuery(
+        _ connection: PostgresConnection, on reactor: Reactor? = nil, within limit: Duration? = .seconds(2)
+    ) async {
         let reactor = reactor ?? connection.stream.reactor
         let key = connection.key
         let address = SocketAddress(connection.backend.address)
         await withTaskExecutorPreference(reactor) {
-            let deadline = Reactor.now + UInt64(clamping: Self.cancelTimeout.nanoseconds)
+            let deadline = limit.map { Reactor.now + UInt64(clamping: $0.nanoseconds) } ?? .max
             guard let stream = try? await Stream.connect(to: address, on: reactor, deadline: deadline) else {
                 return
             }
@@ -33,7 +37,4 @@ extension PostgresConnector {
             }
         }
     }
-
-    /// How long a cancel may take.
-    private static var cancelTimeout: Duration { .seconds(2) }
 }

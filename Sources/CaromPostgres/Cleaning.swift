@@ -19,6 +19,16 @@ extension ConnectionState {
     package var isFree: Bool {
         mutating get { flow.isFree }
     }
+
+    /// Whether it would be free but for a ReadyForQuery that may or may not come.
+    package var mayBeFree: Bool {
+        mutating get { flow.needsProbe && flow.transactionStatus == .idle }
+    }
+
+    /// Whether nobody can tell any more what the server still has to answer.
+    package var isLost: Bool {
+        mutating get { flow.isLost }
+    }
 }
 
 extension PostgresConnector {
@@ -26,16 +36,15 @@ extension PostgresConnector {
     func clean(_ connection: PostgresConnection, _ conversation: Conversation) async throws(PostgresError) {
         let recycling = configuration.recycling
         let state = connection.state
-        if state.value.isSendingMessage || !state.value.output.isEmpty {
-            throw PostgresError(.connection, "the client left in the middle of a message")
-        }
-        if !state.value.flow.isSynchronised {
+        if !state.value.flow.isSynchronised, !state.value.flow.needsProbe {
             guard recycling.cancels else {
                 throw PostgresError(
                     .connection, "the client left with a query under way, and pool_cancel is no")
             }
             try await abandon(connection, conversation)
         }
+        // The answer to an empty query shows whether a ReadyForQuery is still to come.
+        if state.value.flow.needsProbe { try await conversation.execute("", in: connection) }
         if state.value.flow.transactionStatus != .idle {
             guard recycling.rollsBack else {
                 throw PostgresError(.connection, "the client left in a transaction, and pool_rollback is no")
@@ -73,10 +82,7 @@ extension PostgresConnector {
             throw PostgresError(.protocolViolation, "\(error)")
         }
         if !bytes.isEmpty { try await conversation.send(bytes) }
-        await cancelRunningQuery(connection)
-        try await conversation.drain(connection)
-        if state.value.flow.needsProbe {
-            try await conversation.execute("", in: connection)
-        }
+        // A cancel ends one query. Behind it more may wait that run as long.
+        try await conversation.drain(connection) { await self.cancelRunningQuery(connection) }
     }
 }

@@ -28,11 +28,20 @@ extension Conversation {
     }
 
     /// Reads and throws away until the server owes nothing.
-    package func drain(_ connection: PostgresConnection) async throws(PostgresError) {
+    ///
+    /// - Parameter onStall: called when there is nothing to read, once for each ReadyForQuery that is owed.
+    package func drain(
+        _ connection: PostgresConnection, onStall: (() async -> Void)? = nil
+    ) async throws(PostgresError) {
         let rules = FrameRules.server()
         let state = connection.state
         try absorb(state, rules)
+        var owed = Int.max
         while !state.value.flow.isSynchronised, !state.value.flow.needsProbe {
+            if let onStall, state.value.flow.outstandingReady < owed {
+                owed = state.value.flow.outstandingReady
+                await onStall()
+            }
             try await fill()
             try absorb(state, rules)
         }

@@ -81,11 +81,13 @@ extension ClientSession {
         state.value.failure = PostgresError(.connection, reason)
         server.stream.close()
         let outstanding = state.value.flow.outstandingReady
+        let isBatchOpen = state.value.flow.hasUnsyncedMessages || state.value.flow.isSkippingToSync
+        let isCertain = state.value.flow.isCertain
         detach()
         let code = SQLState.connectionFailure
         let message = "server connection lost: \(reason)"
-        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy,
-            outstanding > 0
+        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy, outstanding > 0,
+            !isBatchOpen, isCertain
         else {
             throw .fatal(code, message)
         }
@@ -93,7 +95,6 @@ extension ClientSession {
         var bytes: [UInt8] = []
         describe(ErrorFields(severity: .error, code: code, message: message)).encode(into: &bytes)
         for _ in 0..<outstanding { ReadyForQuery(status: .idle).encode(into: &bytes) }
-        input.removeAll()
         try send(bytes)
     }
 }

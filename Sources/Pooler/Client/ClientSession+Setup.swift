@@ -17,6 +17,7 @@ extension ClientSession {
                 .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
                 hint: "add a database and user block to the configuration, or a default one")
         }
+        showsID = rule.clientShowID
         return rule
     }
 

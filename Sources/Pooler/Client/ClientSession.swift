@@ -38,6 +38,8 @@ final class ClientSession {
     var startup: StartupMessage?
     /// The pool that serves the client; known after the route stage.
     var route: Route?
+    /// Our errors carry the client's id (`client_show_id`).
+    var showsID = true
     /// Counts of this route on this worker.
     var counters: RouteCounters?
     /// The client's session parameters as it believes they are.

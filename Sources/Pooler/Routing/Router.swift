@@ -81,7 +81,8 @@ final class Router: Sendable {
             preconditionFailure("a route of checked settings names a storage that is not there")
         }
         let connector = PostgresConnector(
-            PostgresConfiguration(key, rule), reactors: reactors, tcp: tcpOptions)
+            PostgresConfiguration(key, rule), reactors: reactors, tcp: tcpOptions,
+            observer: ServerConnectionLog(log: log, user: key.user, database: key.database))
         let name = "\(key.database).\(key.user)"
         let pool = try Pool(
             name: name, resolver: resolver, connector: connector, policy: Policy(rule, settings),
