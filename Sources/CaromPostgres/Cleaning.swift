@@ -22,9 +22,13 @@ extension PostgresConnector {
         }
         if !state.value.flow.isSynchronised {
             guard recycling.cancels else {
-                throw PostgresError(.connection, "the client left with a query under way, and pool_cancel is no")
+                throw PostgresError(
+                    .connection, "the client left with a query under way, and pool_cancel is no")
             }
             try await abandon(connection, conversation)
+        } else if !state.value.input.isEmpty || !state.value.walker.isAtBorder {
+            // The beginning of something the server says by itself: a notice, a parameter, a notification.
+            try await conversation.drain(connection)
         }
         if state.value.flow.transactionStatus != .idle {
             guard recycling.rollsBack else {
@@ -63,7 +67,9 @@ extension PostgresConnector {
             throw PostgresError(.protocolViolation, "\(error)")
         }
         if !bytes.isEmpty { try await conversation.send(bytes) }
-        await cancelRunningQuery(connection)
+        guard await cancelRunningQuery(connection) else {
+            throw PostgresError(.connection, "a cancel request may still be under way to the server")
+        }
         try await conversation.drain(connection)
         if state.value.flow.needsProbe {
             try await conversation.execute("", in: connection)

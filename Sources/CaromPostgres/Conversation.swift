@@ -122,7 +122,12 @@ package final class Conversation {
         } onCancel: { [waker] in
             reactor.wake(waker)
         }
-        if Task.isCancelled { throw SystemError(code: ECANCELED, operation: "waiting for \(stream.peer) \(what)") }
+        if stream.isClosed {
+            throw SystemError(code: ECONNABORTED, operation: "waiting for \(stream.peer) \(what)")
+        }
+        if Task.isCancelled {
+            throw SystemError(code: ECANCELED, operation: "waiting for \(stream.peer) \(what)")
+        }
         if timer.deadline != .max, timer.isDue(at: Reactor.now) {
             throw SystemError(code: ETIMEDOUT, operation: "waiting for \(stream.peer) \(what)")
         }

@@ -84,7 +84,9 @@ public final class PostgresConnector: Connector {
         let state = connection.state.value
         if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
         if let failure = state.failure { return .discardSuspectingBackend(reason: failure.message) }
-        if connection.stream.isHungUp { return .discardSuspectingBackend(reason: "the server has closed the connection") }
+        if connection.stream.isHungUp {
+            return .discardSuspectingBackend(reason: "the server has closed the connection")
+        }
         if state.needsReset || configuration.recycling.discards { return .recycle }
         return state.isClean ? .clean : .recycle
     }
@@ -109,11 +111,7 @@ public final class PostgresConnector: Connector {
 
     /// `role`: `primary` or `standby`, as the server reports it (PostgreSQL 14 and later).
     public func attributes(of connection: PostgresConnection) -> [String: String] {
-        switch connection.initialParameters["in_hot_standby"] {
-        case "on": ["role": "standby"]
-        case "off": ["role": "primary"]
-        default: [:]
-        }
+        connection.role.map { ["role": $0.rawValue] } ?? [:]
     }
 
     /// The index of the reactor it lives on.
@@ -128,20 +126,23 @@ public final class PostgresConnector: Connector {
     public func classify(_ error: any Error) -> FailureKind {
         switch (error as? PostgresError)?.code {
         case .authentication: .authentication
-        case .cancelled: .other
+        case .cancelled, .busy, .invalidRequest, .tooLarge, .decoding: .other
         case .connection, .timedOut, .protocolViolation, .server, nil: .backend
         }
     }
 
     /// The reactor of that index, so that nothing has to change threads.
-    public func executor(affinity: Int?) -> (any TaskExecutor)? { affinity.map { _ in reactor(for: affinity) } }
+    public func executor(affinity: Int?) -> (any TaskExecutor)? {
+        affinity.map { _ in reactor(for: affinity) }
+    }
 
     /// Runs `body` on the connection's thread with a conversation that ends after `limit`.
     package func exclusively<R: Sendable>(
         _ connection: PostgresConnection, within limit: Duration,
         _ body: (Conversation) async throws(PostgresError) -> R
     ) async throws(PostgresError) -> R {
-        try await withTaskExecutorPreference(connection.stream.reactor) { () async throws(PostgresError) -> R in
+        try await withTaskExecutorPreference(connection.stream.reactor) {
+            () async throws(PostgresError) -> R in
             if connection.stream.isClosed { throw PostgresError(.connection, "\(connection) is closed") }
             let deadline = Reactor.now + UInt64(clamping: limit.nanoseconds)
             let conversation = Conversation(connection.stream, connection.state, deadline: deadline)
