@@ -22,11 +22,14 @@ extension PostgresConnection {
     /// hit what is sent later (PostgreSQL protocol, "Canceling Requests in Progress"). Failures are not reported, as in
     /// the protocol itself: the query then just goes on.
     ///
+    /// - Parameters:
+    ///   - reactor: where to do it.
+    ///   - deadline: when to give up, in ``Reactor/now`` nanoseconds; after two seconds in any case.
     /// - Returns: false when the request was sent and nobody knows whether the server has heard it yet: it could hit a
     ///   later query, so the connection must not be used for one.
-    package func requestCancel(on reactor: Reactor) async -> Bool {
+    package func requestCancel(on reactor: Reactor, deadline: UInt64 = .max) async -> Bool {
         await withTaskExecutorPreference(reactor) {
-            let deadline = Reactor.now + UInt64(clamping: Self.cancelTimeout.nanoseconds)
+            let deadline = min(deadline, Reactor.now + UInt64(clamping: Self.cancelTimeout.nanoseconds))
             let address = SocketAddress(backend.address)
             guard let stream = try? await Stream.connect(to: address, on: reactor, deadline: deadline) else {
                 return true
@@ -47,6 +50,6 @@ extension PostgresConnection {
         }
     }
 
-    /// How long a cancel may take.
+    /// How long a cancel may take at most.
     private static var cancelTimeout: Duration { .seconds(2) }
 }
