@@ -50,10 +50,10 @@ let package = Package(
                     condition: .when(traits: ["ServiceLifecycle"])),
             ],
             swiftSettings: settings),
-        .target(name: "CaromTesting", dependencies: ["Carom"], swiftSettings: settings),
         .target(
             name: "PostgresProtocol",
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
+        .target(name: "CaromTesting", dependencies: ["Carom", collections], swiftSettings: settings),
 
         // Wings: the only code that touches the system, one C library each.
         .target(name: "CLinux"),
@@ -62,7 +62,7 @@ let package = Package(
         .target(name: "Reactor", dependencies: ["CLinux", collections], swiftSettings: settings),
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(
-            name: "CaromDNS", dependencies: ["Carom", "CAres", "CLinux", logging], swiftSettings: settings),
+            name: "CaromDNS", dependencies: ["Carom", "CAres", logging], swiftSettings: settings),
 
         // First floor: connectors and the pooler, where everything meets.
         .target(
@@ -83,6 +83,10 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        .target(name: "CAllocationCounter", path: "Tests/Benchmarks/CAllocationCounter"),
+        .executableTarget(
+            name: "ClaimBenchmark", dependencies: ["Carom", "CaromTesting", "CAllocationCounter"],
+            path: "Tests/Benchmarks/ClaimBenchmark", swiftSettings: settings),
         .testTarget(name: "CaromTests", dependencies: ["Carom", "CaromTesting"], swiftSettings: settings),
         .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
         .testTarget(
@@ -97,3 +101,11 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
+
+// Tests/run makes warnings errors; whoever builds Carom with a newer compiler is spared.
+if Context.environment["CAROM_STRICT"] != nil {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+        target.cSettings = (target.cSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}

@@ -67,7 +67,8 @@ extension PostgresConnector {
             throw PostgresError(.protocolViolation, "\(error)")
         }
         if !bytes.isEmpty { try await conversation.send(bytes) }
-        guard await connection.requestCancel(on: connection.stream.reactor, deadline: conversation.deadline) else {
+        guard await connection.requestCancel(on: connection.stream.reactor, deadline: conversation.deadline)
+        else {
             throw PostgresError(.connection, "a cancel request may still be under way to the server")
         }
         try await conversation.drain(connection)

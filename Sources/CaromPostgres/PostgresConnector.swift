@@ -81,14 +81,15 @@ public final class PostgresConnector: Connector {
 
     /// Decides without waiting whether the connection can go straight to its next user.
     public func returned(_ connection: PostgresConnection) -> ReturnVerdict {
-        let state = connection.state.value
+        // Property by property: a copy of the whole state would cost more than all of the checks.
+        let state = connection.state
         if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
-        if let failure = state.failure { return .discardSuspectingBackend(reason: failure.message) }
+        if let failure = state.value.failure { return .discardSuspectingBackend(reason: failure.message) }
         if connection.stream.isHungUp {
             return .discardSuspectingBackend(reason: "the server has closed the connection")
         }
-        if state.needsReset || configuration.recycling.discards { return .recycle }
-        return state.isClean ? .clean : .recycle
+        if state.value.needsReset || configuration.recycling.discards { return .recycle }
+        return state.value.isClean ? .clean : .recycle
     }
 
     /// Cancels what still runs, rolls back what is open and resets the session where that was asked for.

@@ -37,13 +37,12 @@ extension PostgresConnection {
     /// Throws unless a query can be sent now.
     func checkIsReady() throws(PostgresError) {
         if stream.isClosed { throw PostgresError(.connection, "\(self) is closed") }
-        let state = state.value
-        if let failure = state.failure { throw failure }
+        if let failure = state.value.failure { throw failure }
         if stream.waker != nil {
             throw PostgresError(
                 .busy, "another task runs a query on this connection; a connection runs one at a time")
         }
-        if !state.flow.isSynchronised || !state.output.isEmpty || state.isSendingMessage {
+        if !state.value.flow.isSynchronised || !state.value.output.isEmpty || state.value.isSendingMessage {
             throw PostgresError(
                 .busy, "an earlier query was abandoned; give the connection back, which makes it clean")
         }

@@ -17,7 +17,6 @@ extension ClientSession {
         if let server, !server.state.value.output.isEmpty { return false }
         guard inputIsReady || stream.isReadable else { return false }
         inputIsReady = false
-        let buffer = worker.buffer
         var count = input.count
         if count > 0 {
             input.withUnsafeBytes { buffer.copyMemory(from: $0) }
