@@ -42,6 +42,9 @@ extension PostgresConnector {
                     .connection, "the client left with a query under way, and pool_cancel is no")
             }
             try await abandon(connection, conversation)
+        } else if !state.value.input.isEmpty || !state.value.walker.isAtBorder {
+            // The beginning of something the server says by itself: a notice, a parameter, a notification.
+            try await conversation.drain(connection)
         }
         // The answer to an empty query shows whether a ReadyForQuery is still to come.
         if state.value.flow.needsProbe { try await conversation.execute("", in: connection) }
@@ -83,6 +86,11 @@ extension PostgresConnector {
         }
         if !bytes.isEmpty { try await conversation.send(bytes) }
         // A cancel ends one query. Behind it more may wait that run as long.
-        try await conversation.drain(connection) { await self.cancelRunningQuery(connection) }
+        try await conversation.drain(connection) { () throws(PostgresError) in
+            guard await connection.requestCancel(on: connection.stream.reactor, deadline: conversation.deadline)
+            else {
+                throw PostgresError(.connection, "a cancel request may still be under way to the server")
+            }
+        }
     }
 }

@@ -138,11 +138,7 @@ public final class PostgresConnector: Connector {
 
     /// `role`: `primary` or `standby`, as the server reports it (PostgreSQL 14 and later).
     public func attributes(of connection: PostgresConnection) -> [String: String] {
-        switch connection.initialParameters["in_hot_standby"] {
-        case "on": ["role": "standby"]
-        case "off": ["role": "primary"]
-        default: [:]
-        }
+        connection.role.map { ["role": $0.rawValue] } ?? [:]
     }
 
     /// The index of the reactor it lives on.
@@ -163,7 +159,7 @@ public final class PostgresConnector: Connector {
     public func classify(_ error: any Error) -> FailureKind {
         switch (error as? PostgresError)?.code {
         case .authentication: .authentication
-        case .cancelled: .other
+        case .cancelled, .busy, .invalidRequest, .tooLarge, .decoding: .other
         case .connection, .timedOut, .protocolViolation, .server, nil: .backend
         }
     }
