@@ -62,7 +62,7 @@ let package = Package(
         .target(name: "Reactor", dependencies: ["CLinux", collections], swiftSettings: settings),
         .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(
-            name: "CaromDNS", dependencies: ["Carom", "CAres", "CLinux", logging], swiftSettings: settings),
+            name: "CaromDNS", dependencies: ["Carom", "CAres", logging], swiftSettings: settings),
 
         // First floor: connectors and the pooler, where everything meets.
         .target(

@@ -1,6 +1,4 @@
+// No _GNU_SOURCE here: system headers must look as they do in Swift's Glibc module, which is built without.
 #pragma once
-// As in CLinux: system headers must look the same in every module that includes them.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <ares.h>
+#include <sys/eventfd.h>

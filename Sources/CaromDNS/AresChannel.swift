@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CAres
-import CLinux
 import Glibc
 
 /// A c-ares channel to one nameserver. Confined to the thread of its event loop, like everything here.

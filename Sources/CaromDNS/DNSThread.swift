@@ -1,8 +1,6 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
-
 /// A thread that waits in `poll(2)` for the sockets, timers and jobs of any number of resolvers.
 ///
 /// It sleeps until something happens: no polling interval. The thread ends when the object is released; jobs given before

@@ -1,8 +1,6 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CAres
-import CLinux
 import Glibc
 
 /// An IPv4 or IPv6 address in network byte order.

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CAres
 import Glibc
 import Synchronization
 
@@ -40,14 +40,10 @@ final class PollLoop: @unchecked Sendable {
     }
 
     func start() throws(DNSError) {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        defer { pthread_attr_destroy(&attributes) }
         var thread = pthread_t()
         let box = Unmanaged.passRetained(self)
         let result = pthread_create(
-            &thread, &attributes,
+            &thread, nil,
             { raw in
                 nameThread("dns")
                 blockSignals()
@@ -58,6 +54,7 @@ final class PollLoop: @unchecked Sendable {
             box.release()
             throw DNSError(.system, "no thread for DNS: \(String(cString: strerror(result)))")
         }
+        pthread_detach(thread)
     }
 
     func submit(_ job: @escaping @Sendable () -> Void) {

@@ -1,7 +1,6 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
 import Glibc
 
 /// Reads the small text files of the system configuration.

@@ -13,7 +13,8 @@ final class Running: Sendable {
     }
 
     private struct State {
-        var sets: [BackendSet] = []
+        /// With the time of publication, which a busy machine cannot falsify by resuming the test late.
+        var sets: [(set: BackendSet, time: ContinuousClock.Instant)] = []
         var events: [DNSEvent] = []
         var waiters:
             [(matches: @Sendable (BackendSet) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
@@ -43,7 +44,7 @@ final class Running: Sendable {
         task = Task {
             await resolver.run { set in
                 let ready = state.mutex.withLock { state in
-                    state.sets.append(set)
+                    state.sets.append((set, .now))
                     let ready = state.waiters.filter { $0.matches(set) }
                     state.waiters.removeAll { $0.matches(set) }
                     return ready
@@ -53,11 +54,12 @@ final class Running: Sendable {
         }
     }
 
-    var sets: [BackendSet] { state.mutex.withLock { $0.sets } }
+    var sets: [BackendSet] { state.mutex.withLock { $0.sets.map(\.set) } }
     var events: [DNSEvent] { state.mutex.withLock { $0.events } }
     var addresses: [String] { sets.last?.backends.map(\.address.description) ?? [] }
 
-    /// Waits until the latest set fulfils the condition, at most `limit`; returns how long that took.
+    /// Waits until the latest set fulfils the condition, at most `limit`; returns how long it took to be
+    /// published.
     @discardableResult func until(
         _ what: String, within limit: Duration = .seconds(30),
         _ matches: @escaping @Sendable (BackendSet) -> Bool
@@ -68,7 +70,7 @@ final class Running: Sendable {
             group.addTask {
                 await withCheckedContinuation { continuation in
                     let isReady = state.mutex.withLock { state in
-                        if let last = state.sets.last, matches(last) { return true }
+                        if let last = state.sets.last?.set, matches(last) { return true }
                         state.waiters.append((matches, continuation))
                         return false
                     }
@@ -94,7 +96,8 @@ final class Running: Sendable {
             throw TimedOut(
                 description: "\(what): not within \(limit); the latest set is \(addresses), events \(events)")
         }
-        return start.duration(to: .now)
+        let published = state.mutex.withLock { $0.sets.last { matches($0.set) }?.time } ?? start
+        return start.duration(to: max(published, start))
     }
 
     @discardableResult func until(addresses: [String], within limit: Duration = .seconds(30)) async throws
