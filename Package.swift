@@ -74,7 +74,7 @@ let package = Package(
         .target(
             name: "Observability",
             dependencies: [
-                "Carom", "CaromTCP", "Reactor", logging,
+                "Carom", "CaromTCP", "Reactor", "Terminal", logging,
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -94,7 +94,7 @@ let package = Package(
         .executableTarget(
             name: "CaromCommand",
             dependencies: [
-                "Pooler", "Reactor", "Observability", "Terminal",
+                "Carom", "Observability", "Pooler", "Reactor", "Terminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

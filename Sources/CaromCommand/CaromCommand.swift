@@ -10,10 +10,10 @@ struct CaromCommand: AsyncParsableCommand {
         commandName: "carom",
         abstract: "A resolver-driven, multi-threaded PostgreSQL connection pooler.",
         version: "carom 0.1.0",
-        subcommands: [Serve.self, Check.self])
+        subcommands: [Serve.self, Check.self, Top.self])
 }
 
-/// The one argument that both commands take.
+/// The one argument of the commands that work with a configuration.
 struct ConfigurationArgument: ParsableArguments {
     @Argument(help: "The configuration file, in Odyssey's grammar (docs/configuration.adoc).", completion: .file())
     var file: String

@@ -25,6 +25,25 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
         pace = Pace(stream)
     }
 
+    /// Connects outside any pool.
+    ///
+    /// - Parameters:
+    ///   - backend: where to.
+    ///   - reactor: where the connection will live; it must have been started.
+    ///   - timeout: the longest attempt; nil leaves it to the kernel.
+    ///   - options: of the socket.
+    /// - Throws: `SystemError`, for example `ECONNREFUSED` or `ETIMEDOUT`.
+    @concurrent public static func connect(
+        to backend: Backend, on reactor: Reactor, timeout: Duration? = nil, options: TCPOptions = TCPOptions()
+    ) async throws(SystemError) -> TCPConnection {
+        let deadline = Pace.deadline(after: timeout)
+        return try await withTaskExecutorPreference(reactor) { () async throws(SystemError) in
+            let stream = try await Stream.connect(
+                to: SocketAddress(backend.address), on: reactor, deadline: deadline, options: options)
+            return TCPConnection(stream: stream, backend: backend)
+        }
+    }
+
     /// The backend's name and address.
     public var description: String { backend.id.description }
 

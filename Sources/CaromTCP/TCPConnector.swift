@@ -38,13 +38,8 @@ public final class TCPConnector: Connector {
     ///
     /// - Throws: `SystemError`, for example `ECONNREFUSED`, or `ETIMEDOUT` when the time of `context` is over.
     @concurrent public func connect(to backend: Backend, context: ConnectContext) async throws -> TCPConnection {
-        let reactor = reactor(for: context.affinity)
-        let deadline = Pace.deadline(after: context.timeout)
-        return try await withTaskExecutorPreference(reactor) {
-            let stream = try await Stream.connect(
-                to: SocketAddress(backend.address), on: reactor, deadline: deadline, options: self.options)
-            return TCPConnection(stream: stream, backend: backend)
-        }
+        try await TCPConnection.connect(
+            to: backend, on: reactor(for: context.affinity), timeout: context.timeout, options: options)
     }
 
     /// Runs the check; without one looks whether the peer is there and silent.

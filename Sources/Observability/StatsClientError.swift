@@ -6,6 +6,12 @@ public struct StatsClientError: Error, Sendable, Hashable, CustomStringConvertib
     /// One sentence that says what was wrong, and what was expected.
     public let description: String
 
+    /// The server said goodbye.
+    package static let ended = StatsClientError("the stream has ended")
+    /// A live table needs a terminal.
+    package static let noTerminal = StatsClientError(
+        "standard input and output are no terminal; --once and --json need none")
+
     init(_ description: String) {
         self.description = description
     }

@@ -105,7 +105,7 @@ public struct StatsServer: Sendable {
         await server.appendRoute("GET /stats") { _ in
             HTTPResponse(
                 statusCode: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
-                body: StatsFrame(pools().map(\.snapshot)).json)
+                body: StatsFrame(pools()).json)
         }
         await server.appendRoute("GET /") { _ in
             HTTPResponse(
