@@ -12,7 +12,7 @@ struct CaromCommand: AsyncParsableCommand {
         commandName: "carom",
         abstract: "A resolver-driven, multi-threaded PostgreSQL connection pooler.",
         version: "carom 0.1.0",
-        subcommands: [Serve.self, Check.self])
+        subcommands: [Serve.self, Check.self, Top.self])
 
     /// Starts on the main thread, which is the only one then: a signal goes to any thread that does not block it, and
     /// threads inherit what their maker blocks.
@@ -32,7 +32,7 @@ struct CaromCommand: AsyncParsableCommand {
     }
 }
 
-/// The one argument that both commands take.
+/// The one argument of the commands that work with a configuration.
 struct ConfigurationArgument: ParsableArguments {
     @Argument(
         help: "The configuration file, in Odyssey's grammar (docs/configuration.adoc).", completion: .file())
