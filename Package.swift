@@ -53,10 +53,10 @@ let package = Package(
                     condition: .when(traits: ["ServiceLifecycle"])),
             ],
             swiftSettings: settings),
-        .target(name: "CaromTesting", dependencies: ["Carom"], swiftSettings: settings),
         .target(
             name: "PostgresProtocol",
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
+        .target(name: "CaromTesting", dependencies: ["Carom", collections], swiftSettings: settings),
 
         // Wings: the only code that touches the system, one C library each.
         .target(name: "CLinux"),
@@ -111,6 +111,10 @@ let package = Package(
             ],
             path: "examples/echo-workload", swiftSettings: settings),
 
+        .target(name: "CAllocationCounter", path: "Tests/Benchmarks/CAllocationCounter"),
+        .executableTarget(
+            name: "ClaimBenchmark", dependencies: ["Carom", "CaromTesting", "CAllocationCounter"],
+            path: "Tests/Benchmarks/ClaimBenchmark", swiftSettings: settings),
         .testTarget(name: "CaromTests", dependencies: ["Carom", "CaromTesting"], swiftSettings: settings),
         .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
         .testTarget(
@@ -122,10 +126,18 @@ let package = Package(
         .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
         .testTarget(
-            name: "CaromPostgresTests", dependencies: ["Carom", "CaromPostgres", "Reactor"],
+            name: "CaromPostgresTests", dependencies: ["Carom", "CaromPostgres", "CLinux", "PostgresProtocol", "Reactor"],
             swiftSettings: settings),
         .testTarget(
             name: "PoolerTests", dependencies: ["Pooler", "PostgresProtocol", "CaromPostgres", logging],
             swiftSettings: settings),
     ]
 )
+
+// Tests/run makes warnings errors; whoever builds Carom with a newer compiler is spared.
+if Context.environment["CAROM_STRICT"] != nil {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+        target.cSettings = (target.cSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}

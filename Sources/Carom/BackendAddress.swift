@@ -21,7 +21,8 @@ public enum BackendAddress: Hashable, Sendable {
         }
         let (host, port) = try Self.split(text)
         guard IPLiteral.isAddress(host) else {
-            throw BackendAddressError(text: text, expected: "a literal IPv4 or IPv6 address, or a socket path")
+            throw BackendAddressError(
+                text: text, expected: "a literal IPv4 or IPv6 address, or a socket path")
         }
         switch port {
         case .some(let digits):

@@ -60,7 +60,9 @@ enum IPLiteral {
                 guard isIPv4(part) else { return nil }
                 count += 2
             } else {
-                guard (1...4).contains(part.utf8.count), part.utf8.allSatisfy(isHexadecimal) else { return nil }
+                guard (1...4).contains(part.utf8.count), part.utf8.allSatisfy(isHexadecimal) else {
+                    return nil
+                }
                 count += 1
             }
         }

@@ -49,7 +49,9 @@ extension Policy {
     }
 
     private func positive(_ value: Duration?, _ knob: String) throws(PolicyError) {
-        if let value, value <= .zero { throw PolicyError(knob: knob, value: "\(value)", allowed: "more than 0") }
+        if let value, value <= .zero {
+            throw PolicyError(knob: knob, value: "\(value)", allowed: "more than 0")
+        }
     }
 
     private func notNegative(_ value: Duration?, _ knob: String) throws(PolicyError) {

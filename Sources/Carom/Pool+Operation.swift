@@ -10,24 +10,16 @@ extension Pool {
     ///   - request: what the connection must and should be like.
     ///   - timeout: over the whole wait; 0 succeeds or fails at once, nil means the policy's.
     ///   - receiver: called when a claim that had to wait was served or failed. Kept until then.
+    @inlinable
     public func claim(
         _ request: ClaimRequest, timeout: Duration? = nil, receiver: any ClaimReceiver,
         file: StaticString = #fileID, line: UInt = #line
     ) -> ClaimAttempt<C.Connection> {
-        while true {
-            if let box = engine.claimUsable(request) { return .claimed(lend(box, file, line)) }
-            let (ticket, waiter) = engine.claim(
-                request, timeout: timeout, handle: .receiver(receiver), cell: nil)
-            if let waiter { return .waiting(waiter) }
-            guard let ticket else { preconditionFailure("a claim neither waits nor has an answer") }
-            switch ticket.outcome {
-            case .failed(let error): return .failed(error)
-            case .served(let box, let idle):
-                if engine.connector.isUsable(box, idleFor: .nanoseconds(idle)) {
-                    return .claimed(lend(box, file, line))
-                }
-                engine.giveBack(box, .discard(.unusable, blame: false, suspect: false))
-            }
+        if let lease = engine.lendIdle(request, file: file, line: line) { return .claimed(Claim(lease)) }
+        switch engine.lendOrWait(request, timeout: timeout, receiver: receiver, file: file, line: line) {
+        case .lent(let lease): return .claimed(Claim(lease))
+        case .waiting(let waiter): return .waiting(waiter)
+        case .failed(let error): return .failed(error)
         }
     }
 
@@ -46,7 +38,7 @@ extension Pool {
         case .failed(let error): throw error
         case .served(let box, _):
             take(box)
-            return lend(box, file, line)
+            return Claim(engine.lease(box, box.slot, file: file, line: line))
         }
     }
 
@@ -56,7 +48,7 @@ extension Pool {
         case .failed: return
         case .served(let box, _):
             take(box)
-            engine.giveBack(box, .untouched)
+            engine.giveBack(box, box.slot, .untouched)
         }
     }
 

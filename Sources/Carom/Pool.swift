@@ -3,6 +3,10 @@
 
 public import Logging
 
+#if ServiceLifecycle
+    import ServiceLifecycle
+#endif
+
 /// Lends connections to the backends of a service.
 ///
 /// A resolver says where the backends are, slots keep connections to them, a claim borrows one. Construction does
@@ -18,7 +22,7 @@ public final class Pool<C: Connector>: Sendable {
     public let name: String
     /// The connector it was made with.
     public let connector: C
-    let engine: PoolEngine
+    @usableFromInline let engine: PoolEngine
 
     /// A pool. Nothing happens before ``run()``.
     ///
@@ -33,6 +37,7 @@ public final class Pool<C: Connector>: Sendable {
     ///   - executor: where background work runs unless the connector says otherwise; nil for the default.
     ///   - seed: of the pool's randomness; nil draws one.
     /// - Throws: ``PolicyError`` if the policy contradicts itself.
+    @inlinable
     public init(
         name: String, resolver: any Resolver, connector: C, policy: Policy = Policy(), logger: Logger? = nil,
         observer: (any PoolObserver)? = nil, clock: any PoolClock = SystemPoolClock(),
@@ -42,21 +47,25 @@ public final class Pool<C: Connector>: Sendable {
         self.name = name
         self.connector = connector
         let logging = logger.map { PoolLogging(logger: $0, pool: name) }
-        let observers: [any PoolObserver] = [logging, observer].compactMap { $0 }
-        let observing: (any PoolObserver)? = observers.count > 1 ? PoolObservers(observers) : observers.first
-        let erased = ErasedConnectorOf(connector)
-        let core = PoolCore(
-            policy: policy, seed: seed ?? .random(in: 0 ... .max), acquires: erased.acquires,
-            observed: observing != nil, now: clock.now.nanoseconds)
         engine = PoolEngine(
-            name: name, clock: clock, connector: erased, resolver: resolver, observer: observing,
-            executor: executor, core: core)
+            name: name, policy: policy, connector: ConnectorDoor(connector), resolver: resolver,
+            observers: [logging, observer].compactMap { $0 }, clock: clock, executor: executor, seed: seed)
     }
 
     /// All background work. Returns when the pool has stopped: after ``stop(grace:)``, or, when the task is
-    /// cancelled, at once (leases are revoked). To be called once.
+    /// cancelled, at once (leases are revoked). To be called once. Under ServiceLifecycle, graceful shutdown stops it
+    /// with the policy's grace.
     public func run() async {
-        await engine.run()
+        #if ServiceLifecycle
+            let engine = engine
+            await withGracefulShutdownHandler {
+                await engine.run()
+            } onGracefulShutdown: {
+                engine.beginStop(grace: nil, then: nil)
+            }
+        #else
+            await engine.run()
+        #endif
     }
 
     /// Lends a connection: at once and without suspension if one is idle, else in order of arrival.
@@ -66,41 +75,22 @@ public final class Pool<C: Connector>: Sendable {
     /// - Parameters:
     ///   - request: what the connection must and should be like.
     ///   - timeout: over the whole wait; 0 succeeds or fails at once, nil means the policy's.
+    @inlinable
     public func claim(
         _ request: ClaimRequest = .any, timeout: Duration? = nil, file: StaticString = #fileID,
         line: UInt = #line
     ) async throws(PoolError) -> Claim<C.Connection> {
-        while true {
-            if let box = engine.claimUsable(request) { return lend(box, file, line) }
-            let ticket = await engine.wait(request, timeout: timeout)
-            switch ticket.outcome {
-            case .failed(let error): throw error
-            case .served(let box, let idle):
-                if Task.isCancelled {
-                    engine.giveBack(box, .untouched)
-                    throw engine.cancelled()
-                }
-                if idle == 0 || engine.connector.isUsable(box, idleFor: .nanoseconds(idle)) {
-                    return lend(box, file, line)
-                }
-                engine.giveBack(box, .discard(.unusable, blame: false, suspect: false))
-            }
-        }
-    }
-
-    @inline(__always)
-    func lend(_ box: any AnyConnectionBox, _ file: StaticString, _ line: UInt) -> Claim<C.Connection> {
-        if engine.watchesLeaks {
-            engine.note("\(file):\(line), task \(Task.name ?? "without a name")", for: box.slot)
-        }
-        return Claim(engine: engine, box: unsafeDowncast(box, to: ConnectionBox<C.Connection>.self))
+        if let lease = engine.lendIdle(request, file: file, line: line) { return Claim(lease) }
+        return Claim(try await engine.lendLater(request, timeout: timeout, file: file, line: line))
     }
 
     /// Lends a connection for the duration of `body`, and takes it back however `body` ends.
     ///
     /// - Throws: ``PoolError`` if there is no connection, and whatever `body` throws.
+    @inlinable
     public func withConnection<R>(
-        _ request: ClaimRequest = .any, timeout: Duration? = nil, isolation: isolated (any Actor)? = #isolation,
+        _ request: ClaimRequest = .any, timeout: Duration? = nil,
+        isolation: isolated (any Actor)? = #isolation,
         file: StaticString = #fileID, line: UInt = #line, _ body: (C.Connection) async throws -> R
     ) async throws -> R {
         let claim = try await claim(request, timeout: timeout, file: file, line: line)

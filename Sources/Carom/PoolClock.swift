@@ -14,7 +14,14 @@ public struct PoolInstant: Hashable, Comparable, Sendable {
     }
 
     /// Earlier comes first.
-    public static func < (left: PoolInstant, right: PoolInstant) -> Bool { left.nanoseconds < right.nanoseconds }
+    public static func < (left: PoolInstant, right: PoolInstant) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+
+    /// The instant this much later, at most the last one there is.
+    public func advanced(by duration: Duration) -> PoolInstant {
+        PoolInstant(nanoseconds: nanoseconds.after(duration.inNanoseconds))
+    }
 
     /// The time from `start` to this instant.
     public func duration(since start: PoolInstant) -> Duration {
@@ -49,4 +56,3 @@ public struct SystemPoolClock: PoolClock {
         if distance > 0 { try await Task.sleep(nanoseconds: UInt64(distance)) }
     }
 }
-

@@ -38,8 +38,9 @@ struct DampedSet<Element: Hashable & Sendable>: Sendable {
     /// Takes a definite answer.
     ///
     /// With `replacing`, an answer at least as large as the set replaces it at once: the members have changed rather
-    /// than vanished.
-    mutating func apply(_ answer: Set<Element>, now: Duration, rule: DNSRemovalRule, replacing: Bool) {
+    /// than vanished. Says whether the members have changed.
+    mutating func apply(_ answer: Set<Element>, now: Duration, rule: DNSRemovalRule, replacing: Bool) -> Bool
+    {
         let before = absences.count
         let missing = absences.keys.filter { !answer.contains($0) }
         let isReplaced = replacing && answer.count >= before
@@ -54,7 +55,9 @@ struct DampedSet<Element: Hashable & Sendable>: Sendable {
             absence.lastCounted = now
             absences[element] = absence.answers >= needed ? nil : absence
         }
-        for element in answer { absences[element] = Absence() }
+        var grown = 0
+        for element in answer where absences.updateValue(Absence(), forKey: element) == nil { grown += 1 }
+        return grown > 0 || absences.count < before
     }
 
     mutating func removeAll() {

@@ -9,17 +9,6 @@ enum ResolveSubject: Hashable, Sendable {
     case addresses(DNSName, IPAddress.Family)
 }
 
-extension ResolveSubject {
-    /// A total order, for repeatable traces.
-    var order: String {
-        switch self {
-        case .service: ""
-        case .addresses(let name, .v4): "\(name) 4"
-        case .addresses(let name, .v6): "\(name) 6"
-        }
-    }
-}
-
 /// A service's host and port: what makes two SRV records the same backend.
 struct ServiceKey: Hashable, Sendable {
     var target: DNSName
@@ -37,6 +26,8 @@ struct ResolveEntry: Sendable {
         case asking(ResolveRound)
     }
 
+    /// Entries are numbered as they are made; what is due at the same time is asked in this order.
+    let number: Int
     let type: DNSType
     /// Names to try in turn until one has records: more than one with a search list.
     let names: [DNSName]

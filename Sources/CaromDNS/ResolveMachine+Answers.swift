@@ -35,8 +35,11 @@ extension ResolveMachine {
             if let other = newest[key], other.priority <= service.priority { continue }
             newest[key] = service
         }
-        entry.services.apply(Set(newest.keys), now: now, rule: settings.removal, replacing: false)
-        entry.ranks = entry.ranks.filter { entry.services.contains($0.key) }.merging(newest) { $1 }
+        let members = entry.services.apply(
+            Set(newest.keys), now: now, rule: settings.removal, replacing: false)
+        let ranks = entry.ranks.filter { entry.services.contains($0.key) }.merging(newest) { $1 }
+        hasChanged = hasChanged || members || ranks != entry.ranks
+        entry.ranks = ranks
         finish(&entry, ttl: ttl, now: now)
         entries[.service] = entry
     }
@@ -46,13 +49,16 @@ extension ResolveMachine {
         _ subject: ResolveSubject, _ addresses: Set<IPAddress>, ttl: Duration, now: Duration
     ) {
         guard var entry = entries[subject] else { return }
-        entry.addresses.apply(addresses, now: now, rule: settings.removal, replacing: !addresses.isEmpty)
+        let members = entry.addresses.apply(
+            addresses, now: now, rule: settings.removal, replacing: !addresses.isEmpty)
+        hasChanged = hasChanged || members
         finish(&entry, ttl: ttl, now: now)
         entries[subject] = entry
     }
 
     private mutating func finish(_ entry: inout ResolveEntry, ttl: Duration, now: Duration) {
         entry.failures = 0
+        hasChanged = hasChanged || !entry.isSettled
         entry.isSettled = true
         entry.lastAnswer = now
         let clamped = min(max(ttl, settings.timeToLive.lowerBound), settings.timeToLive.upperBound)
@@ -73,7 +79,7 @@ extension ResolveMachine {
         }
         guard !found.isEmpty else { return }
         addWantedEntries(now: now)
-        for subject in found.keys.sorted(by: { $0.order < $1.order }) {
+        for subject in orderedSubjects {
             guard let known = found[subject], let entry = entries[subject] else { continue }
             // An answer to a question under way will be fresher and complete.
             if case .asking = entry.phase { continue }

@@ -4,19 +4,20 @@
 extension ResolveMachine {
     /// Starts what is due and asks the next server where one is too silent.
     mutating func askDue(now: Duration) -> [ResolveAction] {
+        guard queries.count < settings.maxQueries else { return [] }
         var actions: [ResolveAction] = []
-        var due: [(time: Duration, subject: ResolveSubject)] = []
+        var due: [(time: Duration, number: Int, subject: ResolveSubject)] = []
         for (subject, entry) in entries {
             switch entry.phase {
-            case .resting(let until) where until <= now: due.append((until, subject))
+            case .resting(let until) where until <= now: due.append((until, entry.number, subject))
             case .asking(let round):
-                if let next = round.nextAsk, next <= now { due.append((next, subject)) }
+                if let next = round.nextAsk, next <= now { due.append((next, entry.number, subject)) }
             case .resting, .readingHosts: break
             }
         }
-        // Longest overdue first; the name settles ties, so that a seed gives one trace.
-        due.sort { ($0.time, $0.subject.order) < ($1.time, $1.subject.order) }
-        for (_, subject) in due {
+        // Longest overdue first.
+        due.sort { ($0.time, $0.number) < ($1.time, $1.number) }
+        for (_, _, subject) in due {
             guard queries.count < settings.maxQueries else { break }
             switch entries[subject]?.phase {
             case .resting:
@@ -126,6 +127,7 @@ extension ResolveMachine {
     ) -> [ResolveAction] {
         guard var entry = entries[subject] else { return [] }
         entry.failures += 1
+        hasChanged = hasChanged || !entry.isSettled
         entry.isSettled = true
         let doublings = min(entry.failures - 1, 20)
         let wait = min(settings.retryDelay.lowerBound * (1 << doublings), settings.retryDelay.upperBound)

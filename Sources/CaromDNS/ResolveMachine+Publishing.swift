@@ -6,12 +6,16 @@ import Carom
 extension ResolveMachine {
     /// Drops answers that are older than allowed.
     mutating func expire(now: Duration) -> [ResolveAction] {
-        guard let limit = settings.maxStale else { return [] }
+        guard let limit = settings.maxStale,
+            entries.values.contains(where: { !$0.isEmpty && $0.lastAnswer.map { now - $0 >= limit } ?? false }
+            )
+        else { return [] }
         var actions: [ResolveAction] = []
-        for subject in entries.keys.sorted(by: { $0.order < $1.order }) {
+        for subject in orderedSubjects {
             guard let entry = entries[subject], !entry.isEmpty, let last = entry.lastAnswer,
                 now - last >= limit
             else { continue }
+            hasChanged = true
             entries[subject]?.services.removeAll()
             entries[subject]?.ranks.removeAll()
             entries[subject]?.addresses.removeAll()
@@ -25,8 +29,7 @@ extension ResolveMachine {
     mutating func adjustEntries(now: Duration) -> [ResolveAction] {
         let wanted = addWantedEntries(now: now)
         var actions: [ResolveAction] = []
-        let ended = entries.keys.filter { !wanted.contains($0) }
-        for subject in ended.sorted(by: { $0.order < $1.order }) {
+        for subject in orderedSubjects where !wanted.contains(subject) {
             actions += endRound(subject, except: nil)
             entries[subject] = nil
         }
@@ -40,7 +43,8 @@ extension ResolveMachine {
         case .literal: break
         case .service(let names):
             want(.service, names: names, type: .srv, &wanted, now: now)
-            for target in Set(entries[.service]?.services.members.map(\.target) ?? []) {
+            let targets = Set(entries[.service]?.services.members.map(\.target) ?? [])
+            for target in targets.sorted(by: { $0.wire.lexicographicallyPrecedes($1.wire) }) {
                 wantAddresses(of: target, names: [target], &wanted, now: now)
             }
         case .host(_, let names, _):
@@ -68,20 +72,23 @@ extension ResolveMachine {
     ) {
         wanted.insert(subject)
         if entries[subject] == nil {
-            entries[subject] = ResolveEntry(type: type, names: names, phase: .resting(until: now))
+            entries[subject] = ResolveEntry(
+                number: nextEntryNumber(), type: type, names: names, phase: .resting(until: now))
         }
     }
 
     /// Publishes what is known if it differs from what was published.
     mutating func publish(now: Duration) -> [ResolveAction] {
-        let backends = currentBackends()
         if published == nil {
-            let all = entries.values
-            let isComplete = all.allSatisfy(\.isSettled)
+            let isComplete = entries.values.allSatisfy(\.isSettled)
             guard isComplete || holdUntil.map({ $0 <= now }) ?? false else { return [] }
-            // Nothing found is news only if nameservers said so.
-            guard !backends.isEmpty || all.allSatisfy({ $0.lastAnswer != nil }) else { return [] }
+        } else if !hasChanged {
+            return []
         }
+        let backends = currentBackends()
+        // Nothing found is news only if nameservers said so.
+        guard published != nil || !backends.isEmpty || entries.values.allSatisfy({ $0.lastAnswer != nil })
+        else { return [] }
         let set = BackendSet(backends)
         guard set != published else { return [] }
         published = set
@@ -100,7 +107,9 @@ extension ResolveMachine {
         case .service:
             guard let entry = entries[.service] else { return [] }
             let records = entry.ranks.values.sorted {
-                ($0.priority, $0.target.description, $0.port) < ($1.priority, $1.target.description, $1.port)
+                if $0.priority != $1.priority { return $0.priority < $1.priority }
+                if $0.target != $1.target { return $0.target.wire.lexicographicallyPrecedes($1.target.wire) }
+                return $0.port < $1.port
             }
             // Weight 0 is "hardly ever" beside others (RFC 2782); alone it says nothing.
             let weighted = Set(records.filter { $0.weight > 0 }.map(\.priority))

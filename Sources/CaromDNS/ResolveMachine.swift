@@ -18,7 +18,10 @@ struct ResolveMachine: Sendable {
     var holdUntil: Duration?
     private var lastQuery: UInt64 = 0
     private var random: SplitMix64
+    private var lastEntry = 0
     private var isStarted = false
+    /// Whether what is wanted or known may have changed since the last event.
+    var hasChanged = true
 
     /// A question under way.
     struct Query: Sendable {
@@ -69,7 +72,7 @@ struct ResolveMachine: Sendable {
     mutating func foundHosts(_ addresses: [IPAddress], now: Duration) -> [ResolveAction] {
         var actions: [ResolveAction] = []
         if !addresses.isEmpty { actions.append(.note(.foundInHostsFile(addresses: addresses.count))) }
-        for subject in entries.keys.sorted(by: { $0.order < $1.order }) {
+        for subject in orderedSubjects {
             guard case .readingHosts = entries[subject]?.phase, case .addresses(_, let family) = subject
             else { continue }
             if addresses.isEmpty {
@@ -121,9 +124,10 @@ struct ResolveMachine: Sendable {
     private mutating func settle(now: Duration) -> [ResolveAction] {
         guard isStarted else { return [] }
         var actions = expire(now: now)
-        actions += adjustEntries(now: now)
+        if hasChanged { actions += adjustEntries(now: now) }
         actions += askDue(now: now)
         actions += publish(now: now)
+        hasChanged = false
         return actions
     }
 
@@ -134,6 +138,17 @@ struct ResolveMachine: Sendable {
         let id = QueryID(value: lastQuery)
         queries[id] = query
         return id
+    }
+
+    /// A new entry's number.
+    mutating func nextEntryNumber() -> Int {
+        lastEntry += 1
+        return lastEntry
+    }
+
+    /// All subjects in the order of their making, for traces that can be repeated.
+    var orderedSubjects: [ResolveSubject] {
+        entries.sorted { $0.value.number < $1.value.number }.map(\.key)
     }
 
     /// A wait stretched by a random part of itself.

@@ -14,7 +14,7 @@ extension ConnectionState {
         package var completed = 0
         /// How many of those ended a transaction (or a statement outside one).
         package var transactions = 0
-        /// A reported parameter changed in the sight of the client.
+        /// A reported parameter changed.
         package var parametersChanged = false
         /// An error passed by.
         package var sawError = false
@@ -66,6 +66,24 @@ extension ConnectionState {
         return result
     }
 
+    /// Takes note of one whole message, for readers that keep what it says.
+    ///
+    /// - Throws: ``PostgresError`` with the code `protocolViolation`.
+    mutating func accept(_ tag: UInt8, _ body: RawSpan) throws(PostgresError) -> BackendTag {
+        do {
+            guard let known = BackendTag(rawValue: tag) else { throw FlowError.unknownServerMessage(tag) }
+            if known == .readyForQuery {
+                try flow.receivedReady(try ReadyForQuery(body: body).status)
+            } else {
+                var seen = Absorbed(visible: 0..<0, consumed: 0)
+                try note(tag, body, &seen)
+            }
+            return known
+        } catch {
+            throw PostgresError(.protocolViolation, "the server broke the protocol: \(error)")
+        }
+    }
+
     private mutating func ready(_ chunk: RawSpan, _ range: Range<Int>, _ result: inout Absorbed) throws {
         let body = chunk.extracting(range.dropFirst(Framing.headerSize))
         try flow.receivedReady(try ReadyForQuery(body: body).status)
@@ -80,7 +98,7 @@ extension ConnectionState {
         case .parameterStatus:
             let status = try ParameterStatus(body: body)
             parameters.set(status.name, to: status.value)
-            if hiddenReplies == 0 { result.parametersChanged = true }
+            result.parametersChanged = true
         case .errorResponse:
             result.sawError = true
             if hiddenReplies > 0 { hiddenError = ErrorFields(body: body) }

@@ -17,17 +17,29 @@ public final class PostgresConnector: Connector {
     private let reactors: [Reactor]
     private let next = Atomic<Int>(0)
     private let tcp: TCPOptions
+    private let observer: (any ConnectionObserver)?
 
     /// A connector whose connections are spread over the given reactors.
     ///
     /// - Precondition: `reactors` is not empty.
-    public init(
+    public convenience init(
         _ configuration: PostgresConfiguration, reactors: [Reactor], tcp: TCPOptions = TCPOptions()
+    ) {
+        self.init(configuration, reactors: reactors, tcp: tcp, observer: nil)
+    }
+
+    /// A connector that tells somebody of every connection that comes and goes.
+    ///
+    /// - Precondition: `reactors` is not empty.
+    package init(
+        _ configuration: PostgresConfiguration, reactors: [Reactor], tcp: TCPOptions,
+        observer: (any ConnectionObserver)?
     ) {
         precondition(!reactors.isEmpty, "a connector needs a reactor for its connections")
         self.configuration = configuration
         self.reactors = reactors
         self.tcp = tcp
+        self.observer = observer
     }
 
     /// Connects and logs in.
@@ -36,8 +48,15 @@ public final class PostgresConnector: Connector {
     public func connect(to backend: Backend, context: ConnectContext) async throws -> PostgresConnection {
         let reactor = reactor(for: context.affinity)
         let deadline = Reactor.now + UInt64(clamping: context.timeout.nanoseconds)
-        return try await withTaskExecutorPreference(reactor) {
-            try await self.open(backend, on: reactor, deadline: deadline)
+        do throws(PostgresError) {
+            let connection = try await withTaskExecutorPreference(reactor) { () async throws(PostgresError) in
+                try await self.open(backend, on: reactor, deadline: deadline)
+            }
+            observer?.opened(connection)
+            return connection
+        } catch {
+            observer?.failed(backend, error)
+            throw error
         }
     }
 
@@ -81,12 +100,22 @@ public final class PostgresConnector: Connector {
 
     /// Decides without waiting whether the connection can go straight to its next user.
     public func returned(_ connection: PostgresConnection) -> ReturnVerdict {
-        let state = connection.state.value
+        // Property by property: a copy of the whole state would cost more than all of the checks.
+        let state = connection.state
         if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
-        if let failure = state.failure { return .discardSuspectingBackend(reason: failure.message) }
-        if connection.stream.isHungUp { return .discardSuspectingBackend(reason: "the server has closed the connection") }
-        if state.needsReset || configuration.recycling.discards { return .recycle }
-        return state.isClean ? .clean : .recycle
+        if state.value.hasFailed, let failure = state.value.failure {
+            return .discardSuspectingBackend(reason: failure.message)
+        }
+        if connection.stream.isHungUp {
+            return .discardSuspectingBackend(reason: "the server has closed the connection")
+        }
+        // The client is to blame for these, not the backend.
+        if state.value.isLost { return .discard(reason: "nobody can tell what the server still has to answer") }
+        if state.value.isSendingMessage || !state.value.output.isEmpty {
+            return .discard(reason: "the client left in the middle of a message")
+        }
+        if state.value.needsReset || configuration.recycling.discards { return .recycle }
+        return state.value.isClean ? .clean : .recycle
     }
 
     /// Cancels what still runs, rolls back what is open and resets the session where that was asked for.
@@ -109,39 +138,44 @@ public final class PostgresConnector: Connector {
 
     /// `role`: `primary` or `standby`, as the server reports it (PostgreSQL 14 and later).
     public func attributes(of connection: PostgresConnection) -> [String: String] {
-        switch connection.initialParameters["in_hot_standby"] {
-        case "on": ["role": "standby"]
-        case "off": ["role": "primary"]
-        default: [:]
-        }
+        connection.role.map { ["role": $0.rawValue] } ?? [:]
     }
 
     /// The index of the reactor it lives on.
     public func affinity(of connection: PostgresConnection) -> Int? { connection.stream.reactor.index }
 
-    /// Ends the session.
+    /// Ends the session, and before that what it still runs: a server does not notice that its client has gone until it
+    /// wants to say something.
     public func close(_ connection: PostgresConnection) async {
-        await withTaskExecutorPreference(connection.stream.reactor) { connection.terminate() }
+        await withTaskExecutorPreference(connection.stream.reactor) {
+            let isBusy = !connection.stream.isHungUp && connection.state.value.flow.awaitsServer
+            if isBusy, configuration.recycling.cancels { await cancelRunningQuery(connection) }
+            connection.terminate()
+        }
+        observer?.closed(connection)
     }
 
     /// A refused login is no sign of a broken backend; neither is a cancelled attempt.
     public func classify(_ error: any Error) -> FailureKind {
         switch (error as? PostgresError)?.code {
         case .authentication: .authentication
-        case .cancelled: .other
+        case .cancelled, .busy, .invalidRequest, .tooLarge, .decoding: .other
         case .connection, .timedOut, .protocolViolation, .server, nil: .backend
         }
     }
 
     /// The reactor of that index, so that nothing has to change threads.
-    public func executor(affinity: Int?) -> (any TaskExecutor)? { affinity.map { _ in reactor(for: affinity) } }
+    public func executor(affinity: Int?) -> (any TaskExecutor)? {
+        affinity.map { _ in reactor(for: affinity) }
+    }
 
     /// Runs `body` on the connection's thread with a conversation that ends after `limit`.
     package func exclusively<R: Sendable>(
         _ connection: PostgresConnection, within limit: Duration,
         _ body: (Conversation) async throws(PostgresError) -> R
     ) async throws(PostgresError) -> R {
-        try await withTaskExecutorPreference(connection.stream.reactor) { () async throws(PostgresError) -> R in
+        try await withTaskExecutorPreference(connection.stream.reactor) {
+            () async throws(PostgresError) -> R in
             if connection.stream.isClosed { throw PostgresError(.connection, "\(connection) is closed") }
             let deadline = Reactor.now + UInt64(clamping: limit.nanoseconds)
             let conversation = Conversation(connection.stream, connection.state, deadline: deadline)

@@ -25,10 +25,13 @@ public final class Reactor: @unchecked Sendable {
     private let thread = Atomic<UInt>(0)
     private let stopping = Atomic<Bool>(false)
 
-    private var ready = Deque<UnownedJob>()
+    // The loop's own queues: `enqueue` appends from within a job that was taken out before, never during an access.
+    @exclusivity(unchecked) private var ready = Deque<UnownedJob>()
     private var yielded: [UnsafeContinuation<Void, Never>] = []
-    private var timers = TimerQueue()
-    private var table = RegistrationTable()
+    @exclusivity(unchecked) private var timers = TimerQueue()
+    @exclusivity(unchecked) private var table = RegistrationTable()
+    /// The time of the present turn, as long as there are timers.
+    private var turnTime: UInt64 = 0
     private let inboxKey: UInt64
     private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: Reactor.batch)
 
@@ -107,9 +110,12 @@ public final class Reactor: @unchecked Sendable {
     // MARK: One turn
 
     private func runJobs() {
+        let executor = asUnownedTaskExecutor()
         var budget = Self.jobsPerTurn
         while budget > 0, let job = ready.popFirst() {
-            job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            // Not `isolatedTo:` the serial executor as well: every non-isolated function of a task would then have to leave it
+            // first, which is a trip through this queue.
+            job.runSynchronously(on: executor)
             budget -= 1
         }
     }
@@ -151,9 +157,10 @@ public final class Reactor: @unchecked Sendable {
     private func timeout() -> Int32 {
         if !ready.isEmpty || !yielded.isEmpty { return 0 }
         guard let earliest = timers.earliest else { return -1 }
-        let now = Self.now
-        guard earliest > now else { return 0 }
-        return Int32(clamping: (earliest - now + 999_999) / 1_000_000)
+        // The turn's own time is good enough: what the jobs took since then makes a timer that much later.
+        if turnTime == 0 { turnTime = Self.now }
+        guard earliest > turnTime else { return 0 }
+        return Int32(clamping: (earliest - turnTime + 999_999) / 1_000_000)
     }
 
     private func resumeYielded() {
@@ -164,9 +171,12 @@ public final class Reactor: @unchecked Sendable {
     }
 
     private func expireTimers() {
-        if timers.isEmpty { return }
-        let now = Self.now
-        while let timer = timers.popDue(at: now) { timer.waker.wake() }
+        if timers.isEmpty {
+            turnTime = 0
+            return
+        }
+        turnTime = Self.now
+        while let timer = timers.popDue(at: turnTime) { timer.waker.wake() }
     }
 
     // MARK: Timers and messages
@@ -248,7 +258,10 @@ extension Reactor: TaskExecutor, SerialExecutor {
         if isCurrent { ready.append(job) } else { inbox.post(job: job) }
     }
 
-    /// Lets the runtime treat code on the loop's thread as isolated to this executor.
+    /// Code on the loop's thread is isolated to this executor, and no other code is.
+    public func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+    /// Traps unless called on the loop's thread.
     public func checkIsolated() {
         precondition(isCurrent, "this code must run on the thread of \(name)-\(index)")
     }

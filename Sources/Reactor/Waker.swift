@@ -11,8 +11,9 @@
 public final class Waker: @unchecked Sendable {
     // Unchecked: every member is used on the reactor's thread only; it travels as a reference in `wake(_:)`.
 
-    private var continuation: UnsafeContinuation<Void, Never>?
-    private var signalled = false
+    // Trivial values on one thread: no access can overlap another.
+    @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
+    @exclusivity(unchecked) private var signalled = false
 
     /// A waker that nobody waits on yet.
     public init() {}
@@ -31,13 +32,15 @@ public final class Waker: @unchecked Sendable {
     ///
     /// One coroutine at a time may wait. Cancelling the task does not end the wait.
     public func wait() async {
-        if signalled {
-            signalled = false
-            return
-        }
         await withUnsafeContinuation { continuation in
-            precondition(self.continuation == nil, "two coroutines wait on one waker")
-            self.continuation = continuation
+            // Looked at here and not before: a task may change executors on its way into this closure.
+            if signalled {
+                signalled = false
+                continuation.resume()
+            } else {
+                precondition(self.continuation == nil, "two coroutines wait on one waker")
+                self.continuation = continuation
+            }
         }
     }
 }

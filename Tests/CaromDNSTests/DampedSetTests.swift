@@ -10,7 +10,10 @@ import Testing
     func members(_ steps: [(second: Int, answer: Set<Int>)], replacing: Bool = false) -> [Set<Int>] {
         var set = DampedSet<Int>()
         return steps.map { step in
-            set.apply(step.answer, now: .seconds(step.second), rule: DNSRemovalRule(), replacing: replacing)
+            let before = set.members
+            let changed = set.apply(
+                step.answer, now: .seconds(step.second), rule: DNSRemovalRule(), replacing: replacing)
+            #expect(changed == (before != set.members))
             return set.members
         }
     }

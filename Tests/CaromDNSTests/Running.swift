@@ -15,7 +15,7 @@ final class Running: Sendable {
     private struct State {
         /// With the time of publication, which a busy machine cannot falsify by resuming the test late.
         var sets: [(set: BackendSet, time: ContinuousClock.Instant)] = []
-        var events: [DNSEvent] = []
+        var events: [(event: DNSEvent, time: ContinuousClock.Instant)] = []
         var waiters:
             [(matches: @Sendable (BackendSet) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
     }
@@ -39,7 +39,7 @@ final class Running: Sendable {
         self.state = state
         let resolver = try DNSResolver(
             configuration, eventLoop: loop,
-            log: DNSQueryLog { event in state.mutex.withLock { $0.events.append(event) } })
+            log: DNSQueryLog { event in state.mutex.withLock { $0.events.append((event, .now)) } })
         self.resolver = resolver
         task = Task {
             await resolver.run { set in
@@ -55,7 +55,17 @@ final class Running: Sendable {
     }
 
     var sets: [BackendSet] { state.mutex.withLock { $0.sets.map(\.set) } }
-    var events: [DNSEvent] { state.mutex.withLock { $0.events } }
+    var events: [DNSEvent] { state.mutex.withLock { $0.events.map(\.event) } }
+
+    /// From the first question to the first set: what the resolver itself needed.
+    var timeToFirstSet: Duration? {
+        state.mutex.withLock { state in
+            guard let first = state.events.first?.time, let published = state.sets.first?.time else {
+                return nil
+            }
+            return first.duration(to: published)
+        }
+    }
     var addresses: [String] { sets.last?.backends.map(\.address.description) ?? [] }
 
     /// Waits until the latest set fulfils the condition, at most `limit`; returns how long it took to be

@@ -36,9 +36,7 @@ final class ScriptedServer: Sendable {
         var pipes: [Int32] = [0, 0]
         precondition(pipe(&pipes) == 0, "no pipe")
         stopPipe = (pipes[0], pipes[1])
-        let udp = try Self.bound(SOCK_DGRAM, port: 0)
-        let port = Self.port(of: udp)
-        let tcp = try Self.bound(SOCK_STREAM, port: port)
+        let (udp, tcp, port) = try Self.boundPair()
         precondition(listen(tcp, 8) == 0, "cannot listen")
         sockets = (udp, tcp, try Self.bound(SOCK_DGRAM, port: 0))
         address = try DNSServer(address: "127.0.0.1", port: port)
@@ -123,6 +121,16 @@ final class ScriptedServer: Sendable {
         return script(query)
     }
 
+    /// UDP and TCP on one port; the one the system gives for UDP may be taken for TCP.
+    private static func boundPair() throws -> (udp: Int32, tcp: Int32, port: UInt16) {
+        while true {
+            let udp = try bound(SOCK_DGRAM, port: 0)
+            let port = port(of: udp)
+            if let tcp = try? bound(SOCK_STREAM, port: port) { return (udp, tcp, port) }
+            close(udp)
+        }
+    }
+
     private static func bound(_ type: __socket_type, port: UInt16) throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(type.rawValue), 0)
         var address = sockaddr_in()
@@ -134,7 +142,10 @@ final class ScriptedServer: Sendable {
                 bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard result == 0 else { throw DNSError(.system, "cannot bind: \(String(cString: strerror(errno)))") }
+        guard result == 0 else {
+            defer { close(descriptor) }
+            throw DNSError(.system, "cannot bind: \(String(cString: strerror(errno)))")
+        }
         return descriptor
     }
 

@@ -89,7 +89,7 @@ import Testing
         #expect(route.serverUser(forClientUser: "u") == "su" && route.serverPassword?.reveal() == "sp")
         #expect(route.pool == .transaction && route.poolSize == 8 && route.minPoolSize == 2)
         #expect(route.poolTimeout == .milliseconds(100) && route.poolTTL == .seconds(60))
-        #expect(!route.poolCancel && !route.poolRollback && !route.poolDiscard)
+        #expect(!route.poolCancel && !route.poolRollback && route.poolDiscard == false)
         #expect(route.poolResetTimeout == nil && route.serverLifetime == nil)
         #expect(
             route.options == [

@@ -7,7 +7,15 @@ import Foundation
 struct TestCertificates {
     let folder: URL
 
-    static let shared: Result<TestCertificates, any Error> = Result { try TestCertificates() }
+    static let shared: Result<TestCertificates, any Error> = Result {
+        let certificates = try TestCertificates()
+        atexit {
+            if let folder = try? TestCertificates.shared.get().folder {
+                try? FileManager.default.removeItem(at: folder)
+            }
+        }
+        return certificates
+    }
 
     func path(_ name: String) -> String { folder.appending(path: name).path }
 

@@ -100,7 +100,11 @@ extension PoolCore {
         let backend = Int(slots[slot].backend)
         let lane = Int(slots[slot].lane)
         let (previous, next) = (slots[slot].previous, slots[slot].next)
-        if previous >= 0 { slots[Int(previous)].next = next } else { backends[backend].lanes[lane].head = next }
+        if previous >= 0 {
+            slots[Int(previous)].next = next
+        } else {
+            backends[backend].lanes[lane].head = next
+        }
         if next >= 0 {
             slots[Int(next)].previous = previous
         } else {
@@ -142,7 +146,9 @@ extension PoolCore {
     func coldest(_ backend: Int) -> Int? {
         var coldest: Int32 = -1
         for lane in backends[backend].lanes where lane.tail >= 0 {
-            if coldest < 0 || slots[Int(lane.tail)].activeAt < slots[Int(coldest)].activeAt { coldest = lane.tail }
+            if coldest < 0 || slots[Int(lane.tail)].activeAt < slots[Int(coldest)].activeAt {
+                coldest = lane.tail
+            }
         }
         return coldest < 0 ? nil : Int(coldest)
     }

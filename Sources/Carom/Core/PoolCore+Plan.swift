@@ -111,7 +111,9 @@ extension PoolCore {
     mutating func exchangeOne(_ now: Int64) {
         var newcomer: Int?
         for backend in order where backends[backend].wanted == 0 && !backends[backend].isDead {
-            if newcomer == nil || backends[backend].plannedAt < backends[newcomer!].plannedAt { newcomer = backend }
+            if newcomer == nil || backends[backend].plannedAt < backends[newcomer!].plannedAt {
+                newcomer = backend
+            }
         }
         guard let newcomer else { return }
         order.removeAll { $0 == newcomer }

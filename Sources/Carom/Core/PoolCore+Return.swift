@@ -7,7 +7,7 @@ extension PoolCore {
         guard let slot = find(id), slots[slot].state == .claimed else { return .late }
         let held = now - slots[slot].claimedAt
         totals.holdNanoseconds &+= UInt64(max(0, held))
-        if observed { emit(.returned(id, held: .nanoseconds(held))) }
+        if observesClaims { emit(.returned(id, held: .nanoseconds(held))) }
         if slots[slot].overdue {
             slots[slot].overdue = false
             effects.append(.overdueReturned(id, held: held))
@@ -85,7 +85,9 @@ extension PoolCore {
         if isStopping { return .stopping }
         if counts.all > rules.maxSlots { return .surplus }
         if now >= slots[slot].retireAt { return .tooOld }
-        if backends[backend].counts.live > backends[backend].wanted { return surplusReason(backend, now: now) }
+        if backends[backend].counts.live > backends[backend].wanted {
+            return surplusReason(backend, now: now)
+        }
         return nil
     }
 
@@ -117,7 +119,9 @@ extension PoolCore {
                 {
                     continue
                 }
-                if waiter < 0 || queue.records[Int(head)].number < queue.records[Int(waiter)].number { waiter = head }
+                if waiter < 0 || queue.records[Int(head)].number < queue.records[Int(waiter)].number {
+                    waiter = head
+                }
             }
             if waiter < 0 { return nil }
             let index = Int(waiter)
@@ -152,7 +156,7 @@ extension PoolCore {
         if rules.leakThreshold != .never || rules.leaseLimit != .never {
             arm(slot, by: now.after(min(rules.leakThreshold, rules.leaseLimit)))
         }
-        if observed { emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now - since))) }
+        if observesClaims { emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now - since))) }
     }
 
     /// A connection became free in the background: to a waiter, among the idle ones, or closed.

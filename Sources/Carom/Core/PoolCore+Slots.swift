@@ -35,7 +35,8 @@ extension PoolCore {
         slots[slot].deadline = .never
         slots[slot].checkEvery = drawCheck()
         if rules.maxLifetime != .never {
-            slots[slot].retireAt = now.after(random.early(rules.maxLifetime, spread: rules.policy.lifetimeSpread))
+            slots[slot].retireAt = now.after(
+                random.early(rules.maxLifetime, spread: rules.policy.lifetimeSpread))
         }
         if backends[backend].failures > 0 {
             slots[slot].unproven = true
@@ -80,7 +81,9 @@ extension PoolCore {
         if backends[backend].failingSince == .never { backends[backend].failingSince = now }
         noteFailure(backend, blamed: kind != .other, restart: false, reason, now: now)
         let wait = Duration.nanoseconds(max(0, backends[backend].notBefore - now))
-        if observed { emit(.connectFailed(id(slot), backends[backend].id, kind, reason: reason, retryIn: wait)) }
+        if observed {
+            emit(.connectFailed(id(slot), backends[backend].id, kind, reason: reason, retryIn: wait))
+        }
     }
 
     /// One step further in the series of failures, unless the last step's wait still runs.
@@ -180,7 +183,7 @@ extension PoolCore {
             close(slot, .acquireFailed, now: now)
             if waiter >= 0 { tryAgain(waiter, now: now) }
         } else {
-            if observed { emit(.acquireDone(id)) }
+            if observesClaims { emit(.acquireDone(id)) }
             refresh(slot, now: now)
             if waiter >= 0 {
                 let since = queue.records[waiter].since
@@ -225,6 +228,7 @@ extension PoolCore {
         if observed { emit(.closing(id(slot), backends[backend].id, reason)) }
         effects.append(slots[slot].connected ? .close(id(slot)) : .abandon(id(slot)))
         if backends[backend].attempts > 0 { evaluate(backend, now: now) }
+        if !backends[backend].present { needsPlan = true }
         needsConnects = true
     }
 

@@ -25,7 +25,8 @@ extension PoolCore {
         let record = backends[index]
         return PoolStats.BackendStats(
             backend: record.backend, state: record.present ? record.state : .draining, wanted: record.wanted,
-            connecting: record.counts.connecting, idle: record.counts.idle, acquiring: record.counts.acquiring,
+            connecting: record.counts.connecting, idle: record.counts.idle,
+            acquiring: record.counts.acquiring,
             claimed: record.counts.claimed, checking: record.counts.checking,
             recycling: record.counts.recycling, closing: record.counts.closing,
             totalClaims: record.totalClaims, totalConnects: record.totalConnects,

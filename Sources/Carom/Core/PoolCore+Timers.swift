@@ -82,12 +82,12 @@ extension PoolCore {
     }
 
     /// When an idle connection next needs attention.
-    func idleDeadline(_ slot: Int) -> Int64 {
-        let record = slots[slot]
-        var next = min(record.checkBy, record.retireAt)
-        if record.checkEvery != .never { next = min(next, record.activeAt.after(record.checkEvery)) }
-        if record.unproven { next = min(next, record.connectedAt.after(rules.stableAfter)) }
-        if rules.idleLimit != .never { next = min(next, record.activeAt.after(rules.idleLimit)) }
+    mutating func idleDeadline(_ slot: Int) -> Int64 {
+        let activeAt = slots[slot].activeAt
+        var next = min(slots[slot].checkBy, slots[slot].retireAt)
+        if slots[slot].checkEvery != .never { next = min(next, activeAt.after(slots[slot].checkEvery)) }
+        if slots[slot].unproven { next = min(next, slots[slot].connectedAt.after(rules.stableAfter)) }
+        if rules.idleLimit != .never { next = min(next, activeAt.after(rules.idleLimit)) }
         return next
     }
 
@@ -101,7 +101,8 @@ extension PoolCore {
                 return close(slot, .tooOld, now: now)
             }
         }
-        let due = slots[slot].checkEvery == .never ? .never : slots[slot].activeAt.after(slots[slot].checkEvery)
+        let due =
+            slots[slot].checkEvery == .never ? .never : slots[slot].activeAt.after(slots[slot].checkEvery)
         if now >= min(slots[slot].checkBy, due) { return beginCheck(slot, now: now) }
         if rules.idleLimit != .never, now >= slots[slot].activeAt.after(rules.idleLimit) {
             if counts.usable > demand {
@@ -144,7 +145,9 @@ extension PoolCore {
     /// Takes a lease away: the connection is closed under its holder.
     mutating func revoke(_ slot: Int, now: Int64) {
         totals.revocations += 1
-        if observed { emit(.revoked(id(slot), backendID(of: slot), held: .nanoseconds(now - slots[slot].claimedAt))) }
+        if observed {
+            emit(.revoked(id(slot), backendID(of: slot), held: .nanoseconds(now - slots[slot].claimedAt)))
+        }
         close(slot, .revoked, now: now)
     }
 }

@@ -117,7 +117,11 @@ struct WaitQueue: Sendable {
         records[index].previous = after
         records[index].next = before
         if after >= 0 { records[Int(after)].next = Int32(index) } else { lines[line].head = Int32(index) }
-        if before >= 0 { records[Int(before)].previous = Int32(index) } else { lines[line].tail = Int32(index) }
+        if before >= 0 {
+            records[Int(before)].previous = Int32(index)
+        } else {
+            lines[line].tail = Int32(index)
+        }
         if before < 0, lines[line].unassigned < 0 { lines[line].unassigned = Int32(index) }
         lines[line].count += 1
         count += 1

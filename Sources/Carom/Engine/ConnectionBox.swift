@@ -1,9 +1,10 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+public import Synchronization
 
 /// A connection as the engine sees it: whose it is, not what it is.
+@usableFromInline
 protocol AnyConnectionBox: AnyObject, Sendable {
     var slot: SlotID { get }
     var backend: Backend { get }
@@ -12,12 +13,14 @@ protocol AnyConnectionBox: AnyObject, Sendable {
 }
 
 /// One open connection, from connect to close.
+@usableFromInline
 final class ConnectionBox<Connection: Sendable>: AnyConnectionBox {
-    let slot: SlotID
-    let backend: Backend
-    let connection: Connection
-    let ticket = Atomic<Bool>(false)
+    @usableFromInline let slot: SlotID
+    @usableFromInline let backend: Backend
+    @usableFromInline let connection: Connection
+    @usableFromInline let ticket = Atomic<Bool>(false)
 
+    @usableFromInline
     init(slot: SlotID, backend: Backend, connection: Connection) {
         self.slot = slot
         self.backend = backend

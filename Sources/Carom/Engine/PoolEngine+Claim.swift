@@ -3,34 +3,76 @@
 
 import Synchronization
 
-/// A connection just lent, and how long it was idle before.
-struct Lent: Sendable {
-    let box: any AnyConnectionBox
-    let idle: Int64
-}
-
 extension PoolEngine {
-    /// Lends an idle connection, or says that there is none to be lent without waiting.
-    func claimIdle(_ request: borrowing ClaimRequest) -> Lent? {
-        let now = now
-        let (lent, work): (Lent?, Work?) = state.withLock { state in
-            guard let slot = state.core.claimIdle(request, now: now) else { return (nil, nil) }
-            let index = Int(slot.index)
-            let idle = now - state.core.slots[index].activeAt
-            guard let box = state.boxes[index] else { preconditionFailure("a lent slot has no connection") }
-            return (Lent(box: box, idle: idle), state.collect(now))
+    /// Lends an idle connection, or says that there is none to be lent without waiting. Connections that the
+    /// connector finds dead on looking at them are closed on the way.
+    @usableFromInline
+    func lendIdle(_ request: borrowing ClaimRequest, file: StaticString, line: UInt) -> Lease? {
+        while true {
+            let now = now
+            var idle: Int64 = 0
+            let (lent, slot, work): ((any AnyConnectionBox)?, SlotID?, Work?) = state.withLock { state in
+                guard let slot = state.core.claimIdle(request, now: now) else { return (nil, nil, nil) }
+                let index = Int(slot.index)
+                idle = now - state.core.slots[index].activeAt
+                return (state.boxes[index], slot, state.collect(now))
+            }
+            guard let slot else { return nil }
+            guard let lent else { preconditionFailure("a lent slot has no connection") }
+            if let work { perform(work) }
+            if connector.isUsable(lent, idle) { return lease(lent, slot, file: file, line: line) }
+            giveBack(lent, slot, .discard(.unusable, blame: false, suspect: false))
         }
-        if let work { perform(work) }
-        return lent
     }
 
-    /// The same, without the connections that the connector finds dead on looking at them.
-    func claimUsable(_ request: borrowing ClaimRequest) -> (any AnyConnectionBox)? {
-        while let lent = claimIdle(request) {
-            if connector.isUsable(lent.box, idleFor: .nanoseconds(lent.idle)) { return lent.box }
-            giveBack(lent.box, .discard(.unusable, blame: false, suspect: false))
+    /// Waits for a connection, in order of arrival.
+    @usableFromInline
+    func lendLater(
+        _ request: ClaimRequest, timeout: Duration?, file: StaticString, line: UInt
+    ) async throws(PoolError) -> Lease {
+        while true {
+            let ticket = await wait(request, timeout: timeout)
+            switch ticket.outcome {
+            case .failed(let error): throw error
+            case .served(let box, let idle):
+                if Task.isCancelled {
+                    giveBack(box, box.slot, .untouched)
+                    throw cancelled()
+                }
+                if idle == 0 || connector.isUsable(box, idle) {
+                    return lease(box, box.slot, file: file, line: line)
+                }
+                giveBack(box, box.slot, .discard(.unusable, blame: false, suspect: false))
+            }
         }
-        return nil
+    }
+
+    /// Lends, or lets the receiver wait.
+    @usableFromInline
+    func lendOrWait(
+        _ request: ClaimRequest, timeout: Duration?, receiver: any ClaimReceiver, file: StaticString,
+        line: UInt
+    ) -> LeaseAttempt {
+        while true {
+            let (ticket, waiter) = claim(request, timeout: timeout, handle: .receiver(receiver), cell: nil)
+            if let waiter { return .waiting(waiter) }
+            guard let ticket else { preconditionFailure("a claim neither waits nor has an answer") }
+            switch ticket.outcome {
+            case .failed(let error): return .failed(error)
+            case .served(let box, let idle):
+                if connector.isUsable(box, idle) {
+                    return .lent(lease(box, box.slot, file: file, line: line))
+                }
+                giveBack(box, box.slot, .discard(.unusable, blame: false, suspect: false))
+            }
+        }
+    }
+
+    func lease(_ box: any AnyConnectionBox, _ slot: SlotID, file: StaticString, line: UInt) -> Lease {
+        if watchesLeaks {
+            note("\(file):\(line), task \(Task.name ?? "without a name")", for: slot)
+        }
+        return Lease(self, box, slot)
     }
 
     /// A claim in full for someone who can be reached by the handle: served, failed, or waiting.
@@ -91,21 +133,22 @@ extension PoolEngine {
     }
 
     /// Takes back a connection as its connector judges it.
-    func giveBack(_ box: any AnyConnectionBox) {
+    func giveBack(_ box: any AnyConnectionBox, _ slot: SlotID) {
         switch connector.returned(box) {
-        case .clean: giveBack(box, .clean)
-        case .recycle: giveBack(box, .recycle)
-        case .discard: giveBack(box, .discard(.discarded, blame: false, suspect: false))
-        case .discardSuspectingBackend: giveBack(box, .discard(.discarded, blame: true, suspect: true))
+        case .clean: giveBack(box, slot, .clean)
+        case .recycle: giveBack(box, slot, .recycle)
+        case .discard: giveBack(box, slot, .discard(.discarded, blame: false, suspect: false))
+        case .discardSuspectingBackend:
+            giveBack(box, slot, .discard(.discarded, blame: true, suspect: true))
         }
     }
 
-    func giveBack(_ box: any AnyConnectionBox, _ kind: ReturnKind) {
-        let affinity = connector.affinity(of: box) ?? .noAffinity
+    func giveBack(_ box: any AnyConnectionBox, _ slot: SlotID, _ kind: ReturnKind) {
+        let affinity = connector.affinity(box) ?? .noAffinity
         let now = now
         let (next, waiter, work): (WaiterHandle, WaiterID?, Work?) = state.withLock { state in
-            let decision = state.core.giveBack(box.slot, kind, affinity: affinity, now: now)
-            if !state.places.isEmpty, decision != .late { state.places[box.slot] = nil }
+            let decision = state.core.giveBack(slot, kind, affinity: affinity, now: now)
+            if !state.places.isEmpty, decision != .late { state.places[slot] = nil }
             switch decision {
             case .serve(let waiter):
                 box.ticket.store(true, ordering: .relaxed)
@@ -117,12 +160,26 @@ extension PoolEngine {
         if let waiter { next.deliver(ClaimTicket(waiter: waiter, outcome: .served(box, idle: 0))) }
     }
 
+    /// Takes back a connection nobody gave back.
+    @usableFromInline
+    func forgotten(_ box: any AnyConnectionBox, _ slot: SlotID) {
+        giveBack(box, slot, .discard(.forgotten, blame: false, suspect: false))
+    }
+
     /// Remembers where a lease was claimed.
     func note(_ place: String, for slot: SlotID) {
         state.withLock { state in
             if state.core.find(slot) != nil { state.places[slot] = place }
         }
     }
+}
+
+/// What a claim by the callback door came to, without the connection's type.
+@usableFromInline
+enum LeaseAttempt: ~Copyable {
+    case lent(Lease)
+    case waiting(WaiterID)
+    case failed(PoolError)
 }
 
 /// Tells a cancellation handler which waiter its task has become, if it has.

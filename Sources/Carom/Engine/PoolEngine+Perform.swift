@@ -24,7 +24,7 @@ extension PoolEngine {
         _ operation: Operation, affinity: Int?, _ body: @escaping @Sendable (PoolEngine) async -> Void
     ) {
         operations.add(1, ordering: .relaxed)
-        operation.start(on: connector.executor(affinity: affinity) ?? executor) {
+        operation.start(on: connector.executor(affinity) ?? executor) {
             await body(self)
             self.operations.subtract(1, ordering: .relaxed)
         }
@@ -33,7 +33,7 @@ extension PoolEngine {
     private func connect(_ operation: Operation, _ backend: Backend, _ context: ConnectContext) {
         start(operation, affinity: context.affinity) { engine in
             do {
-                let box = try await engine.connector.connect(to: backend, context: context)
+                let box = try await engine.connector.connect(backend, context)
                 engine.connected(box)
             } catch {
                 engine.connectFailed(context.slot, backend.id, error)
@@ -42,8 +42,8 @@ extension PoolEngine {
     }
 
     private func connected(_ box: any AnyConnectionBox) {
-        let learnt = connector.attributes(of: box)
-        let affinity = connector.affinity(of: box) ?? .noAffinity
+        let learnt = connector.attributes(box)
+        let affinity = connector.affinity(box) ?? .noAffinity
         let accepted = decide { state, now in
             if state.core.find(box.slot) != nil {
                 state.setBox(box, box.slot)
@@ -68,7 +68,7 @@ extension PoolEngine {
     }
 
     private func examine(_ operation: Operation, _ box: any AnyConnectionBox, _ what: Work.Examination) {
-        start(operation, affinity: connector.affinity(of: box)) { engine in
+        start(operation, affinity: connector.affinity(box)) { engine in
             do {
                 switch what {
                 case .check: try await engine.connector.isValid(box)
@@ -98,7 +98,7 @@ extension PoolEngine {
     }
 
     private func close(_ box: any AnyConnectionBox) {
-        start(Operation(), affinity: connector.affinity(of: box)) { engine in
+        start(Operation(), affinity: connector.affinity(box)) { engine in
             await engine.connector.close(box)
             engine.decide { state, now in state.core.closed(box.slot, now: now) }
         }

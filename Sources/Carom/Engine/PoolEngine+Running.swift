@@ -46,7 +46,7 @@ extension PoolEngine {
         }
     }
 
-    private func beginStop(grace: Int64?, then continuation: UnsafeContinuation<Void, Never>?) {
+    func beginStop(grace: Int64?, then continuation: UnsafeContinuation<Void, Never>?) {
         let (over, resolving): (Bool, Operation?) = decide { state, now in
             if state.finished { return (true, nil) }
             if let continuation { state.stoppers.append(continuation) }

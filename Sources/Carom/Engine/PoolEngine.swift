@@ -7,10 +7,11 @@ import Synchronization
 /// do what it decides.
 ///
 /// The pattern is always the same: lock, decide, unlock, act.
+@usableFromInline
 final class PoolEngine: Sendable {
     let name: String
     let clock: any PoolClock
-    let connector: any ErasedConnector
+    let connector: ConnectorDoor
     let resolver: any Resolver
     let observer: (any PoolObserver)?
     let executor: (any TaskExecutor)?
@@ -19,17 +20,22 @@ final class PoolEngine: Sendable {
     let operations = Atomic<Int>(0)
     private let leaks: Atomic<Bool>
 
+    @usableFromInline
     init(
-        name: String, clock: any PoolClock, connector: any ErasedConnector, resolver: any Resolver,
-        observer: (any PoolObserver)?, executor: (any TaskExecutor)?, core: consuming PoolCore
+        name: String, policy: Policy, connector: ConnectorDoor, resolver: any Resolver,
+        observers: [any PoolObserver], clock: any PoolClock, executor: (any TaskExecutor)?, seed: UInt64?
     ) {
         self.name = name
         self.clock = clock
         self.connector = connector
         self.resolver = resolver
-        self.observer = observer
+        observer = observers.count > 1 ? PoolObservers(observers) : observers.first
         self.executor = executor
-        leaks = Atomic(core.rules.leakThreshold != .never)
+        leaks = Atomic(policy.leakThreshold != nil)
+        let core = PoolCore(
+            policy: policy, seed: seed ?? .random(in: 0 ... .max), acquires: connector.acquires,
+            observed: observer != nil, observesClaims: observer?.observesClaims ?? false,
+            now: clock.now.nanoseconds)
         state = Mutex(EngineState(name: name, core: core))
     }
 
@@ -130,7 +136,8 @@ struct EngineState: ~Copyable, Sendable {
         PoolError(
             code: code,
             details: PoolError.Details(
-                pool: name, waited: .nanoseconds(now - since), inUse: core.counts.claimed, limit: core.capacity,
+                pool: name, waited: .nanoseconds(now - since), inUse: core.counts.claimed,
+                limit: core.capacity,
                 backends: core.order.count, causes: causes))
     }
 

@@ -68,7 +68,8 @@ extension EngineState {
             let operation = Operation()
             setRunning(operation, slot)
             let context = ConnectContext(
-                affinity: affinity, slot: slot, attempt: attempt, deadline: PoolInstant(nanoseconds: deadline),
+                affinity: affinity, slot: slot, attempt: attempt,
+                deadline: PoolInstant(nanoseconds: deadline),
                 timeout: .nanoseconds(deadline - now))
             work.items.append(.connect(operation, backend, context))
         case .check(let slot): examine(slot, .check, &work)
@@ -91,7 +92,9 @@ extension EngineState {
             revoked.append(StopReport.Lease(slot: slot, backend: backend, held: .nanoseconds(held)))
         case .overdue(let slot, let held):
             let place = places[slot] ?? "unknown"
-            if core.observed { work.items.append(.event(.overdue(slot, held: .nanoseconds(held), place: place))) }
+            if core.observed {
+                work.items.append(.event(.overdue(slot, held: .nanoseconds(held), place: place)))
+            }
         case .overdueReturned(let slot, let held):
             let place = places[slot] ?? "unknown"
             let event = PoolEvent.overdueReturned(slot, held: .nanoseconds(held), place: place)

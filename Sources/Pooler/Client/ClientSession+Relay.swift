@@ -12,8 +12,16 @@ extension ClientSession {
     /// Nothing here suspends but the one wait: claiming an idle server, forwarding and giving back happen in the turn in
     /// which the bytes arrived.
     func relay() async throws(SessionEnd) {
-        var turns = 0
         while true {
+            let isBusy = try turn()
+            try await isBusy ? giveWay() : wait()
+        }
+    }
+
+    /// Passes on what is there, a bounded number of times: a transfer that never waits must not keep the other sessions of the
+    /// worker waiting. `true`: there may be more.
+    private func turn() throws(SessionEnd) -> Bool {
+        for _ in 0..<Self.turnsInARow {
             var moved = try receiveFromClient()
             if try attachDelivered() {
                 inputIsReady = true
@@ -21,17 +29,9 @@ extension ClientSession {
             }
             if try receiveFromServer() { moved = true }
             if try flush() { moved = true }
-            if moved {
-                turns += 1
-                // A transfer that never waits must not keep the other sessions of the worker waiting.
-                if turns < Self.turnsInARow { continue }
-                turns = 0
-                await worker.reactor.nextTurn()
-            } else {
-                turns = 0
-                try await wait()
-            }
+            if !moved { return false }
         }
+        return true
     }
 
     private static var turnsInARow: Int { 8 }

@@ -15,28 +15,35 @@ final class ClientSession {
     /// The number by which server connections remember their last user.
     let owner: UInt64
     let worker: Worker
+    /// The worker's buffer: its content lasts until the next suspension.
+    let buffer: UnsafeMutableRawBufferPointer
     let stream: Stream
     let waker = Waker()
     let timer: ReactorTimer
     let listener: ListenSettings
 
+    // From here on, `unchecked`: a session runs on one thread and no method is called while another is inside a property;
+    // the run-time check would be on the path of every message.
+
     /// Bytes from the client that wait for more bytes, or for a server.
-    var input: [UInt8] = []
+    @exclusivity(unchecked) var input: [UInt8] = []
     /// The kept bytes can be worked on, though the socket has brought nothing new.
-    var inputIsReady = false
+    @exclusivity(unchecked) var inputIsReady = false
     /// Bytes that the client has not taken yet.
-    var output = OutputQueue()
+    @exclusivity(unchecked) var output = OutputQueue()
     /// Where the stream from the client stands.
-    var walker = FrameWalker()
+    @exclusivity(unchecked) var walker = FrameWalker()
 
     /// What the client said at its start; known after the startup stage.
     var startup: StartupMessage?
     /// The pool that serves the client; known after the route stage.
     var route: Route?
+    /// Our errors carry the client's id (`client_show_id`).
+    var showsID = true
     /// Counts of this route on this worker.
     var counters: RouteCounters?
     /// The client's session parameters as it believes they are.
-    var parameters = SessionParameters(.pooled)
+    @exclusivity(unchecked) var parameters = SessionParameters(.pooled)
     /// What the client must show to have its query cancelled.
     var cancelKey: BackendKeyData?
 
@@ -44,22 +51,23 @@ final class ClientSession {
     var isReady: Bool { cancelKey != nil }
 
     /// The server connection that the session holds now.
-    var claim: Claim<PostgresConnection>?
-    var server: PostgresConnection?
+    @exclusivity(unchecked) var claim: Claim<PostgresConnection>?
+    @exclusivity(unchecked) var server: PostgresConnection?
     /// What goes to the server before the client's own bytes, in the same write.
-    var prefix: [UInt8] = []
+    @exclusivity(unchecked) var prefix: [UInt8] = []
     /// The place in the queue for a server, while there is one.
-    var waiting: WaiterID?
+    @exclusivity(unchecked) var waiting: WaiterID?
     let delivery: ClaimDelivery
-    var preferredSlot: SlotID?
+    @exclusivity(unchecked) var preferredSlot: SlotID?
     /// Cancels on their way to the server: until they have arrived the server is not let go.
-    var cancelsUnderWay = 0
+    @exclusivity(unchecked) var cancelsUnderWay = 0
     private var isStopping = false
     private var isAborting = false
     private var isAdmitted = false
 
     init(worker: Worker, stream: Stream, owner: UInt64, listener: ListenSettings) {
         self.worker = worker
+        buffer = worker.buffer
         self.stream = stream
         self.owner = owner
         self.listener = listener
@@ -80,7 +88,8 @@ final class ClientSession {
             await close(error)
         }
         worker.log.session(
-            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)", in: context(.main))
+            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)",
+            in: context(.main))
     }
 
     private func open() async throws(SessionEnd) {
@@ -88,7 +97,8 @@ final class ClientSession {
         let startup = try await receiveStartup()
         self.startup = startup
         guard worker.admission.enter() else {
-            throw .fatal(.tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
+            throw .fatal(
+                .tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
         }
         isAdmitted = true
         let rule = try findRule(startup)
@@ -125,6 +135,16 @@ final class ClientSession {
     /// - Throws: `loginTimedOut` when the login takes too long, `shutdown` when the pooler goes down.
     func wait() async throws(SessionEnd) {
         await waker.wait()
+        try checkEnd()
+    }
+
+    /// Lets the other sessions of the worker have a turn.
+    func giveWay() async throws(SessionEnd) {
+        await worker.reactor.nextTurn()
+        try checkEnd()
+    }
+
+    private func checkEnd() throws(SessionEnd) {
         if timer.deadline != .max, timer.isDue(at: Reactor.now) { throw .loginTimedOut }
         if isAborting || (isStopping && server == nil && waiting == nil) { throw .shutdown }
     }
@@ -132,9 +152,9 @@ final class ClientSession {
     /// Reads more of what the client sends, waiting for it, and keeps it in `input`.
     func fillInput() async throws(SessionEnd) {
         while true {
-            switch try readClient(into: worker.buffer) {
+            switch try readClient(into: buffer) {
             case .bytes(let count):
-                input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.buffer[..<count]))
+                input.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 return
             case .wouldBlock: try await wait()
             case .end: throw .clientLeft

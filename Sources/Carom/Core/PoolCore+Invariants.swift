@@ -1,0 +1,111 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+extension PoolCore {
+    /// What must hold after every event; nil, or a sentence about the first thing that does not. For tests.
+    func brokenInvariant(now: Int64) -> String? {
+        brokenCounts() ?? brokenLanes() ?? brokenQueue() ?? brokenPromise(now: now)
+    }
+
+    private func brokenCounts() -> String? {
+        var recount = SlotCounts()
+        var perBackend = ContiguousArray(repeating: SlotCounts(), count: backends.count)
+        for slot in slots.indices where slots[slot].state != .free {
+            let state = slots[slot].state
+            recount.add(1, to: state)
+            perBackend[Int(slots[slot].backend)].add(1, to: state)
+            if state != .idle, state != .claimed {
+                if slots[slot].deadline == .never { return "slot \(id(slot)) is \(state) without a deadline" }
+                if slots[slot].timerAt > slots[slot].deadline { return "slot \(id(slot)) is not timed" }
+            }
+            if slots[slot].timerAt != timers.at(slot) { return "the timer of slot \(id(slot)) is elsewhere" }
+            if state == .acquiring, slots[slot].waiter >= 0 {
+                let waiter = Int(slots[slot].waiter)
+                if queue.records[waiter].state != .acquiring || queue.records[waiter].slot != Int32(slot) {
+                    return "slot \(id(slot)) is acquired for a waiter that does not know it"
+                }
+            }
+        }
+        if recount != counts { return "slots are \(recount), counted as \(counts)" }
+        for backend in backends.indices where backends[backend].counts != perBackend[backend] {
+            return "slots of backend \(backend) are \(perBackend[backend])"
+        }
+        if order.contains(where: { !backends[$0].present }) { return "an absent backend is preferred" }
+        return nil
+    }
+
+    private func brokenLanes() -> String? {
+        for backend in backends.indices {
+            var idle = 0
+            for lane in backends[backend].lanes.indices {
+                var slot = backends[backend].lanes[lane].head
+                var previous: Int32 = -1
+                while slot >= 0 {
+                    let record = slots[Int(slot)]
+                    if record.state != .idle || record.previous != previous || record.lane != Int32(lane)
+                        || record.backend != Int32(backend)
+                    {
+                        return "slot \(id(Int(slot))) is in the wrong idle lane"
+                    }
+                    idle += 1
+                    previous = slot
+                    slot = record.next
+                }
+                if backends[backend].lanes[lane].tail != previous { return "a lane has lost its tail" }
+            }
+            if idle != backends[backend].counts.idle { return "backend \(backend) has \(idle) in its lanes" }
+            if (backends[backend].readyPosition >= 0) != (idle > 0) {
+                return "backend \(backend) is not ready"
+            }
+        }
+        return nil
+    }
+
+    private func brokenQueue() -> String? {
+        var waiting = 0
+        for line in queue.lines.indices {
+            var waiter = queue.lines[line].head
+            var previous: Int32 = -1
+            var number: UInt64 = 0
+            var count = 0
+            while waiter >= 0 {
+                let record = queue.records[Int(waiter)]
+                if record.state != .queued || record.previous != previous || record.number <= number {
+                    return "waiter \(waiter) is out of line"
+                }
+                number = record.number
+                count += 1
+                previous = waiter
+                waiter = record.next
+            }
+            if count != queue.lines[line].count { return "line \(line) has \(count) waiters" }
+            waiting += count
+        }
+        return waiting == queue.count ? nil : "\(waiting) wait, \(queue.count) are counted"
+    }
+
+    /// Nobody waits beside an idle connection that would do, nor without a connect under way or reason.
+    private func brokenPromise(now: Int64) -> String? {
+        guard mode == .running, queue.count > 0 else { return nil }
+        for line in queue.lines where line.count > 0 {
+            for slot in slots where slot.state == .idle {
+                if attributes.matches(slot.attributes, line.requirement) {
+                    return "an idle connection is waited for"
+                }
+            }
+        }
+        if failed { return "claims wait although all backends are dead" }
+        let soon = now.after(rules.maxBackoff)
+        if order.isEmpty || counts.connecting > 0 || connectAt <= soon || counts.all >= rules.maxSlots {
+            return nil
+        }
+        for backend in order where !backends[backend].isDead && backends[backend].deficit > 0 {
+            return """
+                \(queue.count) claims wait, backend \(backend) lacks connections, and none is being opened: demand \
+                \(demand), planned \(planned), wanted \(wantedTotal), \(counts), \
+                \(order.map { "\(backends[$0].state) \(backends[$0].wanted) \(backends[$0].counts.live)" })
+                """
+        }
+        return nil
+    }
+}

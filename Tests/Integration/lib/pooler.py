@@ -1,0 +1,103 @@
+# Copyright the Carom authors
+# SPDX-License-Identifier: Apache-2.0
+"""The pooler under test: Carom, or with CAROM_POOLER=pgbouncer the peer, to see that a test asks what is right."""
+
+import os
+import shutil
+import socket
+
+from .config import Config, Route
+from .places import free_address
+from .process import Child, unprivileged
+from .waiting import wait_until
+from .wire import Wire
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+PEER = os.environ.get("CAROM_POOLER", "carom") == "pgbouncer"
+
+
+def carom_binary():
+    """CAROM_BINARY, or the release build of this repository."""
+    return os.environ.get("CAROM_BINARY") or os.path.join(ROOT, ".build", "release", "carom")
+
+
+class Pooler:
+    """A running pooler. `address` is where its clients connect."""
+
+    def __init__(self, place, config: Config, kind=None, name="pooler", prefix=(), address=None):
+        self.kind = kind or ("pgbouncer" if PEER else "carom")
+        self.config = config
+        self.address = address or free_address()
+        self.directory = place.directory(f"{name}-{self.address[1]}")
+        self.file = os.path.join(self.directory, f"{self.kind}.conf")
+        output = os.path.join(self.directory, "output")
+        command = self._peer() if self.kind == "pgbouncer" else self._carom()
+        user = unprivileged() if self.kind == "pgbouncer" else None
+        self.child = Child([*prefix, *command], output, user=user, cwd="/")
+        try:
+            wait_until(self._accepts, f"{self.kind} accepts on {self.address}", timeout=20)
+        except AssertionError as failure:
+            self.child.kill()
+            raise AssertionError(f"{failure}\n{self.log()}") from None
+
+    def _carom(self):
+        with open(self.file, "w") as file:
+            file.write(self.config.for_carom(self.address))
+        return [carom_binary(), "serve", self.file]
+
+    def _peer(self):
+        accounts = os.path.join(self.directory, "accounts")
+        with open(accounts, "w") as file:
+            users = {route.user: route.password or "" for route in self.config.routes if route.user != "default"}
+            for user, password in {"postgres": "", "bench": "", **users}.items():
+                file.write(f'"{user}" "{password}"\n')
+        with open(self.file, "w") as file:
+            file.write(self.config.for_pgbouncer(self.address, accounts))
+        return [shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", self.file]
+
+    def _accepts(self):
+        if not self.child.running:
+            raise AssertionError(f"{self.kind} ended with code {self.child.process.returncode}")
+        try:
+            socket.create_connection(self.address, 1).close()
+            return True
+        except OSError:
+            return False
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    @property
+    def socket_path(self):
+        return os.path.join(self.config.unix_socket_dir, f".s.PGSQL.{self.address[1]}")
+
+    def connect(self, database="postgres", user="postgres", **options):
+        return Wire.open(self.address, user=user, database=database, **options)
+
+    def log(self):
+        return self.child.text()
+
+    def stop(self):
+        """Ends it as an operator would; returns the exit code."""
+        return self.child.stop()
+
+
+class Poolers:
+    """Starts poolers and, at the end, stops each and insists that it ran to its orderly end."""
+
+    def __init__(self, place, storage):
+        self.place, self.storage, self.started = place, storage, []
+
+    def __call__(self, *routes, storage=None, **options):
+        config = Config(storage=storage or self.storage, routes=list(routes) or [Route()], **options)
+        self.started.append(Pooler(self.place, config))
+        return self.started[-1]
+
+    def finish(self):
+        for pooler in self.started:
+            crashed = not pooler.child.running and pooler.child.process.returncode < 0
+            code = pooler.stop()
+            assert not crashed, f"the pooler died of signal {-code}:\n{pooler.log()[-3000:]}"
+            assert code == 0 or pooler.kind == "pgbouncer", (
+                f"the pooler ended with {code}:\n{pooler.log()[-3000:]}")

@@ -1,0 +1,144 @@
+# Copyright the Carom authors
+# SPDX-License-Identifier: Apache-2.0
+"""A throwaway PostgreSQL, with streaming replicas where wanted."""
+
+import glob
+import os
+import shutil
+import signal
+import subprocess
+
+from .places import free_address
+from .process import Child, command_as, unprivileged
+from .waiting import wait_until
+from .wire import ConnectionLost, ServerError, Wire
+
+#: Login roles and the way each must prove itself; trust is for everybody else.
+PASSWORDS = {"clear_user": "clear-S3cret", "md5_user": "md5-S3cret", "scram_user": "scram-S3cret"}
+
+_ACCESS = """\
+local all all trust
+host all clear_user 127.0.0.0/8 password
+host all md5_user 127.0.0.0/8 md5
+host all scram_user 127.0.0.0/8 scram-sha-256
+host all all 127.0.0.0/8 trust
+host replication all 127.0.0.0/8 trust
+"""
+
+_SETTINGS = """\
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+shared_buffers = 256MB
+max_connections = 300
+max_wal_size = 4GB
+wal_keep_size = 256MB
+superuser_reserved_connections = 5
+unix_socket_directories = ''
+log_min_messages = fatal
+timezone = 'Europe/Berlin'
+"""
+
+
+def binary(name):
+    """A server program: from PostgreSQL's own directory, the newest one."""
+    found = shutil.which(name, path=os.pathsep.join(
+        sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]), reverse=True)))
+    return found or shutil.which(name) or name
+
+
+class Postgres:
+    def __init__(self, place, name="primary", settings=""):
+        self.place = place
+        self.user = unprivileged()
+        self.data = place.directory(name)
+        os.chmod(self.data, 0o700)
+        self.output = os.path.join(place.path, f"{name}.log")
+        self.settings = settings
+        self.address = free_address()
+        self.child = None
+        self.replicas = 0
+
+    @classmethod
+    def primary(cls, place, settings=""):
+        server = cls(place, settings=settings)
+        server._run("initdb", "-D", server.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                    "--locale=C.UTF-8", "--no-sync")
+        server._write("pg_hba.conf", _ACCESS)
+        server._append("postgresql.conf", _SETTINGS + settings)
+        server.start()
+        with server.connect() as admin:
+            for role, password in PASSWORDS.items():
+                method = "md5" if role == "md5_user" else "scram-sha-256"
+                admin.rows(f"set password_encryption = '{method}'")
+                admin.rows(f"create role {role} login superuser password '{password}'")
+            admin.rows("create role bench login superuser")
+            admin.rows("create database bench owner bench")
+        return server
+
+    def replica(self):
+        """A streaming standby of this server, ready to be read."""
+        self.replicas += 1
+        standby = Postgres(self.place, f"replica{self.replicas}", self.settings)
+        host, port = self.address
+        self._run("pg_basebackup", "-h", host, "-p", str(port), "-U", "postgres", "-D", standby.data, "-R",
+                  "-X", "stream", "-c", "fast", "--no-sync")
+        standby.start()
+        return standby
+
+    def start(self):
+        host, port = self.address
+        self.child = Child(
+            [binary("postgres"), "-D", self.data, "-h", host, "-p", str(port)], self.output, user=self.user,
+            stop_signal=signal.SIGINT, death_signal="INT", cwd="/")
+        try:
+            wait_until(self.answers, "PostgreSQL answers a query", timeout=60)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}\n{self.child.text()[-2000:]}") from None
+
+    def answers(self):
+        if not self.child.running:
+            raise AssertionError("PostgreSQL ended while starting")
+        try:
+            with self.connect() as wire:
+                return wire.value("select 1") == "1"
+        except (OSError, ConnectionLost, ServerError):
+            return False
+
+    def stop(self):
+        return self.child.stop(timeout=30) if self.child else None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def connect(self, database="postgres", user="postgres", **options):
+        return Wire.open(self.address, user=user, database=database, **options)
+
+    def value(self, sql, **options):
+        with self.connect(**options) as wire:
+            return wire.value(sql)
+
+    def rows(self, sql, **options):
+        with self.connect(**options) as wire:
+            return wire.rows(sql)
+
+    def backends(self, user):
+        """The process ids of this user's server connections."""
+        return sorted(int(row[0]) for row in self.rows(
+            "select pid from pg_stat_activity where backend_type = 'client backend' "
+            f"and usename = '{user}' and pid <> pg_backend_pid()"))
+
+    def _run(self, program, *arguments):
+        command = command_as(self.user, [binary(program), *arguments])
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr}")
+
+    def _write(self, name, text):
+        with open(os.path.join(self.data, name), "w") as file:
+            file.write(text)
+
+    def _append(self, name, text):
+        with open(os.path.join(self.data, name), "a") as file:
+            file.write(text)

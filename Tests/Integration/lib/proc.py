@@ -1,0 +1,40 @@
+# Copyright the Carom authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel says about a process."""
+
+import os
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid):
+    """User and system time of all threads so far, as (user, system)."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) / TICK, int(fields[12]) / TICK
+
+
+def _status(pid, key):
+    with open(f"/proc/{pid}/status") as file:
+        for line in file:
+            if line.startswith(key + ":"):
+                return int(line.split()[1]) * 1024
+    raise KeyError(key)
+
+
+def resident_bytes(pid):
+    return _status(pid, "VmRSS")
+
+
+def peak_resident_bytes(pid):
+    """The highest resident size since the start or the last forget_peak."""
+    return _status(pid, "VmHWM")
+
+
+def forget_peak(pid):
+    with open(f"/proc/{pid}/clear_refs", "w") as file:
+        file.write("5")
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))

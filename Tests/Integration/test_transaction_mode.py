@@ -1,0 +1,226 @@
+# Copyright the Carom authors
+# SPDX-License-Identifier: Apache-2.0
+"""Transaction pooling: a server is lent for a transaction, and what clients may rely on follows them."""
+
+import struct
+import threading
+
+import pytest
+
+from lib.config import Route
+from lib.wire import SYNC, Wire, bind, cstring, dial, execute, message, parse, query, startup
+
+
+@pytest.fixture
+def lone(start):
+    return start(Route(pool_size=1))
+
+
+def test_an_idle_client_holds_no_server(postgres, lone):
+    idle = [lone.connect(user="bench", database="bench") for _ in range(50)]
+    for wire in idle:
+        assert wire.value("select 1") == "1"
+    assert len(postgres.backends("bench")) == 1
+    for wire in idle:
+        wire.close()
+
+
+@pytest.mark.own
+def test_no_server_is_needed_to_log_in(postgres, start):
+    pooler = start(Route(pool_size=1))
+    with pooler.connect(user="bench", database="bench") as first:
+        first.rows("begin")
+        # The only server is taken; clients still come in.
+        others = [pooler.connect(user="bench", database="bench") for _ in range(10)]
+        first.rows("commit")
+    for wire in others:
+        assert wire.value("select 1") == "1"
+        wire.close()
+
+
+def test_a_transaction_keeps_its_server_and_others_wait(lone):
+    holder, waiter = lone.connect(), lone.connect()
+    holder.rows("begin")
+    waiter.send(query("select 'after'"))
+    waiter.stream.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        waiter.receive()
+    assert holder.value("select 'mine'") == "mine"
+    holder.rows("commit")
+    waiter.stream.settimeout(20)
+    assert waiter.result() == [["after"]]
+    holder.close()
+    waiter.close()
+
+
+def test_a_failed_transaction_keeps_its_server_until_rollback(lone):
+    holder, waiter = lone.connect(), lone.connect()
+    assert holder.exchange(query("begin; select 1/0"))[-1] == (b"Z", b"E")
+    waiter.send(query("select 'after'"))
+    waiter.stream.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        waiter.receive()
+    assert holder.exchange(query("rollback"))[-1] == (b"Z", b"I")
+    waiter.stream.settimeout(20)
+    assert waiter.result() == [["after"]]
+    holder.close()
+    waiter.close()
+
+
+SETTINGS = {
+    "application_name": ("first's name", "second's \\ \"name\""),
+    "DateStyle": ("German, DMY", "SQL, MDY"),
+    "TimeZone": ("Asia/Tokyo", "America/New_York"),
+    "client_encoding": ("LATIN1", "UTF8"),
+    "standard_conforming_strings": ("off", "on"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("how", ["startup", "set"])
+def test_reported_settings_follow_the_client(lone, name, how):
+    values = SETTINGS[name]
+    if how == "startup":
+        wires = [lone.connect(**{name: value}) for value in values]
+    else:
+        wires = [lone.connect() for _ in values]
+        for wire, value in zip(wires, values):
+            quoted = value.replace("'", "''")
+            quoted = quoted.replace("\\", "\\\\")
+            wire.rows(f"set {name} = E'{quoted}'" if name != "DateStyle" else f"set datestyle = {value}")
+    for _ in range(3):
+        for wire, value in zip(wires, values):
+            assert wire.value(f"show {name}") == value
+            assert wire.parameters[name] == value
+    for wire in wires:
+        wire.close()
+
+
+@pytest.mark.own
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_newcomer_sees_nobody_elses_settings(postgres, lone, name):
+    with postgres.connect() as direct:
+        untouched = direct.parameters[name]
+    with lone.connect(**{name: SETTINGS[name][0]}) as wire:
+        assert wire.value(f"show {name}") == SETTINGS[name][0]
+        with lone.connect() as fresh:
+            assert fresh.parameters[name] == untouched
+            assert fresh.value(f"show {name}") == untouched
+
+
+def test_a_hostile_setting_is_data_not_sql(lone):
+    evil = "x'; create table pwned (a int); --\\' select 1; \n\""
+    wire, other = lone.connect(application_name=evil), lone.connect(application_name="other")
+    for _ in range(2):
+        other.value("select 1")
+        shown = wire.value("show application_name")
+    # PostgreSQL itself turns what is not printable ASCII into '?' or \x escapes.
+    assert shown.replace("?", "\n").replace("\\x0a", "\n") == evil[:63]
+    assert wire.value("select to_regclass('pwned') is null") == "t"
+    wire.close()
+    other.close()
+
+
+def test_pipelined_work_keeps_the_link(lone):
+    """A later part of a pipeline is never run on a server that somebody else has got meanwhile."""
+    wires = [lone.connect() for _ in range(2)]
+    unit = parse("", "select pg_backend_pid(), $1::text") + bind("", "", [b"v"]) + execute() + SYNC
+    for wire in wires:
+        wire.send(unit * 200)
+    for wire in wires:
+        messages = wire.until_ready(200)
+        assert sum(kind == b"D" for kind, _ in messages) == 200
+        assert not any(kind == b"E" for kind, _ in messages)
+        wire.close()
+
+
+def test_a_pipeline_without_sync_holds_its_server(lone):
+    holder, waiter = lone.connect(), lone.connect()
+    holder.send(parse("", "select 'one'") + bind("", "") + execute() + b"H\0\0\0\4")
+    assert [holder.receive()[0] for _ in range(4)] == [b"1", b"2", b"D", b"C"]
+    waiter.send(query("select 'after'"))
+    waiter.stream.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        waiter.receive()
+    holder.send(bind("", "") + execute() + SYNC)
+    assert [kind for kind, _ in holder.until_ready()] == [b"2", b"D", b"C", b"Z"]
+    waiter.stream.settimeout(20)
+    assert waiter.result() == [["after"]]
+    holder.close()
+    waiter.close()
+
+
+def test_an_error_in_a_pipeline_skips_to_its_own_sync(lone):
+    bad = parse("", "select 1/0") + bind("", "") + execute()
+    good = parse("", "select 7") + bind("", "") + execute()
+    with lone.connect() as wire:
+        kinds = [kind for kind, _ in wire.exchange(bad + good + SYNC + good + SYNC, ready=2)]
+        assert kinds.count(b"E") == 1 and kinds.count(b"D") == 1
+        assert kinds.index(b"E") < kinds.index(b"Z") < kinds.index(b"D")
+
+
+@pytest.mark.own
+def test_a_transaction_per_sync_may_change_servers_but_never_mixes_clients(start):
+    pooler = start(Route(pool_size=3), workers=2)
+    troubles = []
+
+    def client(number):
+        try:
+            with pooler.connect() as wire:
+                for n in range(300):
+                    label = f"{number}/{n}".encode()
+                    unit = parse("", "select $1::text") + bind("", "", [label]) + execute() + SYNC
+                    bodies = [body for kind, body in wire.exchange(unit) if kind == b"D"]
+                    assert [body[6:] for body in bodies] == [label]
+        except Exception as trouble:
+            troubles.append(repr(trouble))
+    threads = [threading.Thread(target=client, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == []
+
+
+def test_waiting_clients_are_served_in_order(lone):
+    holder = lone.connect()
+    waiters = [lone.connect() for _ in range(10)]
+    holder.rows("drop table if exists turns; create table turns (n serial, who int)")
+    holder.rows("begin")
+    for number, wire in enumerate(waiters):
+        wire.send(query(f"insert into turns (who) values ({number})"))
+        # Its bytes are on their way before the next one asks.
+        with lone.connect() as _:
+            pass
+    holder.rows("commit")
+    for wire in waiters:
+        wire.until_ready()
+    assert [row[0] for row in holder.rows("select who from turns order by n")] == [str(n) for n in range(10)]
+    holder.rows("drop table turns")
+    for wire in [holder, *waiters]:
+        wire.close()
+
+
+@pytest.mark.own
+def test_a_protocol_newer_than_ours_is_negotiated_down(lone):
+    wire = Wire(dial(lone.address))
+    wire.send(startup({"user": "postgres", "database": "postgres", "_pq_.unknown": "1"}, version=196608 + 2))
+    kind, body = wire.receive()
+    assert kind == b"v"
+    # PostgreSQL puts the newest minor version here, as a full version number since 3.2 is known.
+    assert struct.unpack("!II", body[:8]) in [(0, 1), (196608, 1)]
+    assert body[8:] == cstring("_pq_.unknown")
+    wire.authenticate("postgres", None)
+    assert wire.value("select 1") == "1"
+    wire.close()
+
+
+@pytest.mark.parametrize("code", [80877103, 80877104], ids=["ssl", "gss"])
+def test_encryption_requests_are_declined_and_the_client_goes_on(lone, code):
+    wire = Wire(dial(lone.address))
+    wire.send(message(b"", struct.pack("!I", code)))
+    assert wire.take(1) == b"N"
+    wire.send(startup({"user": "postgres", "database": "postgres"}))
+    wire.authenticate("postgres", None)
+    assert wire.value("select 1") == "1"
+    wire.close()
