@@ -53,7 +53,8 @@ struct Top: AsyncParsableCommand {
             } else if once {
                 try await printTable(stream, reactor)
             } else {
-                try await TopLive(url: stream, reactor: reactor, order: sort).run()
+                var live = TopLive(url: stream, reactor: reactor, order: sort)
+                try await live.run()
             }
         } catch {
             complain("carom: \(error)")

@@ -71,7 +71,8 @@ public struct StatsServer: Sendable {
                         onListening(await server.boundPort ?? port)
                     }
                 }
-                try await group.waitForAll()
+                // The first failure ends the other.
+                while try await group.next() != nil {}
             }
         } catch {
             if Task.isCancelled { return }

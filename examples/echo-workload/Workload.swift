@@ -45,12 +45,12 @@ struct Workload: Sendable {
                 throw CancellationError()
             }
             defer { reactors.stop() }
+            // The first to throw ends the others, which are waited for when the group ends.
             do {
-                try await group.waitForAll()
+                while try await group.next() != nil {}
             } catch is CancellationError {
                 group.cancelAll()
             }
-            while await group.nextResult() != nil {}
         }
     }
 
