@@ -105,4 +105,14 @@ public enum PoolEvent: Sendable, Equatable {
 public protocol PoolObserver: Sendable {
     /// Called for each event, without a lock, possibly from several threads at once. Must not block.
     func observe(_ event: PoolEvent)
+
+    /// Whether it wants the events that every claim makes: `claimQueued`, `claimed`, `claimCancelled`, `acquireStarted`,
+    /// `acquireDone` and `returned`. Asked once, when the pool is made. If no observer wants them they are never put together,
+    /// and a claim allocates nothing.
+    var observesClaims: Bool { get }
+}
+
+extension PoolObserver {
+    /// True.
+    public var observesClaims: Bool { true }
 }

@@ -14,6 +14,9 @@ public struct PoolLogging: PoolObserver {
         self.logger = logger
     }
 
+    /// Those events are `trace`: they are wanted if the logger shows that.
+    public var observesClaims: Bool { logger.logLevel <= .trace }
+
     /// Writes one line.
     public func observe(_ event: PoolEvent) {
         let level = Self.level(of: event)

@@ -9,6 +9,8 @@ struct PoolObservers: PoolObserver {
         self.observers = observers
     }
 
+    var observesClaims: Bool { observers.contains { $0.observesClaims } }
+
     func observe(_ event: PoolEvent) {
         for observer in observers { observer.observe(event) }
     }

@@ -14,7 +14,7 @@ extension ConnectionState {
         package var completed = 0
         /// How many of those ended a transaction (or a statement outside one).
         package var transactions = 0
-        /// A reported parameter changed in the sight of the client.
+        /// A reported parameter changed.
         package var parametersChanged = false
         /// An error passed by.
         package var sawError = false
@@ -80,7 +80,7 @@ extension ConnectionState {
         case .parameterStatus:
             let status = try ParameterStatus(body: body)
             parameters.set(status.name, to: status.value)
-            if hiddenReplies == 0 { result.parametersChanged = true }
+            result.parametersChanged = true
         case .errorResponse:
             result.sawError = true
             if hiddenReplies > 0 { hiddenError = ErrorFields(body: body) }

@@ -100,17 +100,20 @@ public final class PostgresConnector: Connector {
 
     /// Decides without waiting whether the connection can go straight to its next user.
     public func returned(_ connection: PostgresConnection) -> ReturnVerdict {
-        let state = connection.state.value
+        // Property by property: a copy of the whole state would cost more than all of the checks.
+        let state = connection.state
         if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
-        if let failure = state.failure { return .discardSuspectingBackend(reason: failure.message) }
+        if let failure = state.value.failure { return .discardSuspectingBackend(reason: failure.message) }
         if connection.stream.isHungUp { return .discardSuspectingBackend(reason: "the server has closed the connection") }
+        if state.value.isClean {
+            return state.value.needsReset || configuration.recycling.discards ? .recycle : .clean
+        }
         // The client is to blame for these, not the backend.
-        if state.flow.isLost { return .discard(reason: "nobody can tell what the server still has to answer") }
-        if state.isSendingMessage || !state.output.isEmpty {
+        if state.value.flow.isLost { return .discard(reason: "nobody can tell what the server still has to answer") }
+        if state.value.isSendingMessage || !state.value.output.isEmpty {
             return .discard(reason: "the client left in the middle of a message")
         }
-        if state.needsReset || configuration.recycling.discards { return .recycle }
-        return state.isClean ? .clean : .recycle
+        return .recycle
     }
 
     /// Cancels what still runs, rolls back what is open and resets the session where that was asked for.

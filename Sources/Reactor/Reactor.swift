@@ -25,10 +25,13 @@ public final class Reactor: @unchecked Sendable {
     private let thread = Atomic<UInt>(0)
     private let stopping = Atomic<Bool>(false)
 
-    private var ready = Deque<UnownedJob>()
+    // The loop's own queues: `enqueue` appends from within a job that was taken out before, never during an access.
+    @exclusivity(unchecked) private var ready = Deque<UnownedJob>()
     private var yielded: [UnsafeContinuation<Void, Never>] = []
-    private var timers = TimerQueue()
-    private var table = RegistrationTable()
+    @exclusivity(unchecked) private var timers = TimerQueue()
+    @exclusivity(unchecked) private var table = RegistrationTable()
+    /// The time of the present turn, as long as there are timers.
+    private var turnTime: UInt64 = 0
     private let inboxKey: UInt64
     private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: Reactor.batch)
 
@@ -154,9 +157,10 @@ public final class Reactor: @unchecked Sendable {
     private func timeout() -> Int32 {
         if !ready.isEmpty || !yielded.isEmpty { return 0 }
         guard let earliest = timers.earliest else { return -1 }
-        let now = Self.now
-        guard earliest > now else { return 0 }
-        return Int32(clamping: (earliest - now + 999_999) / 1_000_000)
+        // The turn's own time is good enough: what the jobs took since then makes a timer that much later.
+        if turnTime == 0 { turnTime = Self.now }
+        guard earliest > turnTime else { return 0 }
+        return Int32(clamping: (earliest - turnTime + 999_999) / 1_000_000)
     }
 
     private func resumeYielded() {
@@ -167,9 +171,12 @@ public final class Reactor: @unchecked Sendable {
     }
 
     private func expireTimers() {
-        if timers.isEmpty { return }
-        let now = Self.now
-        while let timer = timers.popDue(at: now) { timer.waker.wake() }
+        if timers.isEmpty {
+            turnTime = 0
+            return
+        }
+        turnTime = Self.now
+        while let timer = timers.popDue(at: turnTime) { timer.waker.wake() }
     }
 
     // MARK: Timers and messages

@@ -12,7 +12,8 @@ import Synchronization
 /// What epoll has said is atomic, because a pool looks at an idle connection from the thread that wants it.
 final class Registration {
     let descriptor: Int32
-    var waker: Waker?
+    // Only ever read and replaced as a whole.
+    @exclusivity(unchecked) var waker: Waker?
     private let readable = Atomic<Bool>(false)
     private let writable = Atomic<Bool>(false)
     private let hungUp = Atomic<Bool>(false)

@@ -33,8 +33,9 @@ public enum WriteOutcome: Equatable, Sendable {
 public final class Stream: @unchecked Sendable {
     // Unchecked: one owner at a time; ownership passes through a hand-over that synchronises (a pool's lock, a task's start).
 
-    private var descriptor: Int32
-    private var registration: Registration
+    // Read on every call, changed only by a move or the end: no access can overlap another.
+    @exclusivity(unchecked) private var descriptor: Int32
+    @exclusivity(unchecked) private var registration: Registration
     private var key: UInt64
     /// The reactor whose thread may use the stream.
     public private(set) var reactor: Reactor

@@ -11,8 +11,9 @@
 public final class Waker: @unchecked Sendable {
     // Unchecked: every member is used on the reactor's thread only; it travels as a reference in `wake(_:)`.
 
-    private var continuation: UnsafeContinuation<Void, Never>?
-    private var signalled = false
+    // Trivial values on one thread: no access can overlap another.
+    @exclusivity(unchecked) private var continuation: UnsafeContinuation<Void, Never>?
+    @exclusivity(unchecked) private var signalled = false
 
     /// A waker that nobody waits on yet.
     public init() {}

@@ -42,7 +42,7 @@ extension PoolCore {
             queue.enqueue(waiter)
             if queue.records[waiter].line > 0 { needsPlan = true }
             mostWaiting = max(mostWaiting, queue.count)
-            if observed { emit(.claimQueued(queue.id(waiter), waiting: queue.count)) }
+            if observesClaims { emit(.claimQueued(queue.id(waiter), waiting: queue.count)) }
         }
         growIfNeeded(now)
         settle(now)
@@ -53,7 +53,7 @@ extension PoolCore {
     mutating func cancel(_ waiter: WaiterID, now: Int64) -> Bool {
         guard let index = queue.find(waiter) else { return false }
         totals.cancellations += 1
-        if observed { emit(.claimCancelled(waiter)) }
+        if observesClaims { emit(.claimCancelled(waiter)) }
         dismiss(index)
         settle(now)
         return true
@@ -102,7 +102,7 @@ extension PoolCore {
         if rules.leakThreshold != .never || rules.leaseLimit != .never {
             arm(slot, by: now.after(min(rules.leakThreshold, rules.leaseLimit)))
         }
-        if observed { emit(.claimed(id(slot), backends[backend].id, waited: .zero)) }
+        if observesClaims { emit(.claimed(id(slot), backends[backend].id, waited: .zero)) }
         let demand = demand
         if demand >= planned { growIfNeeded(now) }
         return id(slot)
@@ -127,7 +127,7 @@ extension PoolCore {
         slots[slot].waiter = Int32(waiter)
         queue.beginAcquiring(waiter, slot: slot)
         begin(slot, .acquiring, now: now, limit: rules.healthTimeout)
-        if observed { emit(.acquireStarted(id(slot))) }
+        if observesClaims { emit(.acquireStarted(id(slot))) }
         effects.append(.acquire(id(slot), validate: validate))
     }
 

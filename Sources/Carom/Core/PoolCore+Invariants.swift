@@ -100,7 +100,11 @@ extension PoolCore {
             return nil
         }
         for backend in order where !backends[backend].isDead && backends[backend].deficit > 0 {
-            return "claims wait, backend \(backend) lacks connections, and none is being opened"
+            return """
+                \(queue.count) claims wait, backend \(backend) lacks connections, and none is being opened: demand \
+                \(demand), planned \(planned), wanted \(wantedTotal), \(counts), \
+                \(order.map { "\(backends[$0].state) \(backends[$0].wanted) \(backends[$0].counts.live)" })
+                """
         }
         return nil
     }

@@ -7,7 +7,7 @@ extension PoolCore {
         guard let slot = find(id), slots[slot].state == .claimed else { return .late }
         let held = now - slots[slot].claimedAt
         totals.holdNanoseconds &+= UInt64(max(0, held))
-        if observed { emit(.returned(id, held: .nanoseconds(held))) }
+        if observesClaims { emit(.returned(id, held: .nanoseconds(held))) }
         if slots[slot].overdue {
             slots[slot].overdue = false
             effects.append(.overdueReturned(id, held: held))
@@ -156,7 +156,7 @@ extension PoolCore {
         if rules.leakThreshold != .never || rules.leaseLimit != .never {
             arm(slot, by: now.after(min(rules.leakThreshold, rules.leaseLimit)))
         }
-        if observed { emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now - since))) }
+        if observesClaims { emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now - since))) }
     }
 
     /// A connection became free in the background: to a waiter, among the idle ones, or closed.

@@ -183,7 +183,7 @@ extension PoolCore {
             close(slot, .acquireFailed, now: now)
             if waiter >= 0 { tryAgain(waiter, now: now) }
         } else {
-            if observed { emit(.acquireDone(id)) }
+            if observesClaims { emit(.acquireDone(id)) }
             refresh(slot, now: now)
             if waiter >= 0 {
                 let since = queue.records[waiter].since

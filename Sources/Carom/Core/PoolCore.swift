@@ -63,15 +63,22 @@ struct PoolCore: ~Copyable, Sendable {
 
     var effects: [PoolEffect] = []
     let observed: Bool
+    /// Somebody wants the events of every claim, too.
+    let observesClaims: Bool
     /// The connector has an acquire hook: no connection is lent without it.
     let acquires: Bool
     var totals = PoolStats.Totals()
     var mostWaiting = 0
 
-    init(policy: Policy, seed: UInt64, acquires: Bool = false, observed: Bool = false, now: Int64) {
+    init(
+        policy: Policy, seed: UInt64, acquires: Bool = false, observed: Bool = false,
+        observesClaims: Bool? = nil,
+        now: Int64
+    ) {
         rules = Rules(policy)
         random = SeededRandom(seed: seed)
         self.observed = observed
+        self.observesClaims = observesClaims ?? observed
         self.acquires = acquires
         rebalanceAt = now.after(rules.rebalanceInterval)
         decoherenceAt = now.after(rules.decoherenceInterval)
@@ -94,11 +101,13 @@ struct PoolCore: ~Copyable, Sendable {
         return min(next, decoherenceAt)
     }
 
-    /// Connections demand justifies at this moment: lent, waited for, and spares.
+    /// Connections demand justifies at this moment: lent, waited for, and spares. Idle connections beside waiters are
+    /// none that the waiters could use, and one under check may not come back: neither counts as what they wait for.
     var demand: Int {
-        let asked = counts.busy + queue.count
-        return min(
-            rules.maxSlots, asked > rules.maxSlots - rules.spares ? rules.maxSlots : asked + rules.spares)
+        var spare = rules.spares
+        if queue.count > 0, counts.idle > spare, mode == .running { spare = counts.idle }
+        let asked = counts.busy + queue.count + (queue.count > 0 ? counts.checking : 0)
+        return min(rules.maxSlots, asked > rules.maxSlots - spare ? rules.maxSlots : asked + spare)
     }
 
     var isStopping: Bool {

@@ -34,7 +34,8 @@ final class PoolEngine: Sendable {
         leaks = Atomic(policy.leakThreshold != nil)
         let core = PoolCore(
             policy: policy, seed: seed ?? .random(in: 0 ... .max), acquires: connector.acquires,
-            observed: observer != nil, now: clock.now.nanoseconds)
+            observed: observer != nil, observesClaims: observer?.observesClaims ?? false,
+            now: clock.now.nanoseconds)
         state = Mutex(EngineState(name: name, core: core))
     }
 

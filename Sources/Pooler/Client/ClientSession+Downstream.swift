@@ -17,7 +17,6 @@ extension ClientSession {
             try loseServer(server, failure.message)
             return true
         }
-        let buffer = worker.buffer
         let kept = state.value.input.count
         if kept > 0 {
             state.value.input.withUnsafeBytes { buffer.copyMemory(from: $0) }
@@ -61,7 +60,7 @@ extension ClientSession {
             state.value.hiddenError = nil
             throw .refused(refusedParameters(error))
         }
-        if absorbed.parametersChanged || absorbed.completed > 0 { parameters = state.value.parameters }
+        if absorbed.parametersChanged { parameters = state.value.parameters }
         if absorbed.completed > 0 { detachIfFree() }
     }
 

@@ -18,7 +18,6 @@ extension ClientSession {
         if let server { if !server.state.value.output.isEmpty { return false } } else if !output.isEmpty { return false }
         guard inputIsReady || stream.isReadable else { return false }
         inputIsReady = false
-        let buffer = worker.buffer
         var count = input.count
         if count > 0 {
             input.withUnsafeBytes { buffer.copyMemory(from: $0) }

@@ -15,19 +15,24 @@ final class ClientSession {
     /// The number by which server connections remember their last user.
     let owner: UInt64
     let worker: Worker
+    /// The worker's buffer: its content lasts until the next suspension.
+    let buffer: UnsafeMutableRawBufferPointer
     let stream: Stream
     let waker = Waker()
     let timer: ReactorTimer
     let listener: ListenSettings
 
+    // From here on, `unchecked`: a session runs on one thread and no method is called while another is inside a property;
+    // the run-time check would be on the path of every message.
+
     /// Bytes from the client that wait for more bytes, or for a server.
-    var input: [UInt8] = []
+    @exclusivity(unchecked) var input: [UInt8] = []
     /// The kept bytes can be worked on, though the socket has brought nothing new.
-    var inputIsReady = false
+    @exclusivity(unchecked) var inputIsReady = false
     /// Bytes that the client has not taken yet.
-    var output = OutputQueue()
+    @exclusivity(unchecked) var output = OutputQueue()
     /// Where the stream from the client stands.
-    var walker = FrameWalker()
+    @exclusivity(unchecked) var walker = FrameWalker()
 
     /// What the client said at its start; known after the startup stage.
     var startup: StartupMessage?
@@ -38,7 +43,7 @@ final class ClientSession {
     /// Counts of this route on this worker.
     var counters: RouteCounters?
     /// The client's session parameters as it believes they are.
-    var parameters = SessionParameters(.pooled)
+    @exclusivity(unchecked) var parameters = SessionParameters(.pooled)
     /// What the client must show to have its query cancelled.
     var cancelKey: BackendKeyData?
 
@@ -46,22 +51,23 @@ final class ClientSession {
     var isReady: Bool { cancelKey != nil }
 
     /// The server connection that the session holds now.
-    var claim: Claim<PostgresConnection>?
-    var server: PostgresConnection?
+    @exclusivity(unchecked) var claim: Claim<PostgresConnection>?
+    @exclusivity(unchecked) var server: PostgresConnection?
     /// What goes to the server before the client's own bytes, in the same write.
-    var prefix: [UInt8] = []
+    @exclusivity(unchecked) var prefix: [UInt8] = []
     /// The place in the queue for a server, while there is one.
-    var waiting: WaiterID?
+    @exclusivity(unchecked) var waiting: WaiterID?
     let delivery: ClaimDelivery
-    var preferredSlot: SlotID?
+    @exclusivity(unchecked) var preferredSlot: SlotID?
     /// Cancels on their way to the server: until they have arrived the server is not let go.
-    var cancelsUnderWay = 0
+    @exclusivity(unchecked) var cancelsUnderWay = 0
     private var isStopping = false
     private var isAborting = false
     private var isAdmitted = false
 
     init(worker: Worker, stream: Stream, owner: UInt64, listener: ListenSettings) {
         self.worker = worker
+        buffer = worker.buffer
         self.stream = stream
         self.owner = owner
         self.listener = listener
@@ -144,9 +150,9 @@ final class ClientSession {
     /// Reads more of what the client sends, waiting for it, and keeps it in `input`.
     func fillInput() async throws(SessionEnd) {
         while true {
-            switch try readClient(into: worker.buffer) {
+            switch try readClient(into: buffer) {
             case .bytes(let count):
-                input.append(contentsOf: UnsafeRawBufferPointer(rebasing: worker.buffer[..<count]))
+                input.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 return
             case .wouldBlock: try await wait()
             case .end: throw .clientLeft
