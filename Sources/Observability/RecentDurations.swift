@@ -9,6 +9,7 @@ import Histogram
 /// kept to two significant digits, from a microsecond to a day; what is longer counts as a day.
 struct RecentDurations {
     static let turn: Int64 = 10_000_000_000
+    private static let resolution: UInt64 = 1024
     private static let longest: UInt64 = 86_400_000_000_000
 
     private var current = RecentDurations.empty
@@ -21,7 +22,7 @@ struct RecentDurations {
 
     private static var empty: Histogram<UInt32> {
         var histogram = Histogram<UInt32>(
-            lowestDiscernibleValue: 1024, highestTrackableValue: 1 << 20, numberOfSignificantValueDigits: .two)
+            lowestDiscernibleValue: resolution, highestTrackableValue: 1 << 20, numberOfSignificantValueDigits: .two)
         histogram.autoResize = true
         return histogram
     }
@@ -43,7 +44,9 @@ struct RecentDurations {
         guard all.totalCount > 0 else { return Quantiles() }
         let most = all.maxRecorded
         func seconds(_ percentile: Double) -> Double {
-            Double(min(all.valueAtPercentile(percentile), most)) / 1e9
+            // Everything below the resolution is one value, which is called by its upper end: it means nothing.
+            let value = min(all.valueAtPercentile(percentile), most)
+            return value < Self.resolution ? 0 : Double(value) / 1e9
         }
         return Quantiles(
             count: all.totalCount, p50: seconds(50), p90: seconds(90), p99: seconds(99), max: Double(most) / 1e9)
