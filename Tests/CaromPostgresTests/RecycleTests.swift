@@ -24,7 +24,8 @@ extension ServerTests {
                     let start = ContinuousClock.now
                     try await connector.onRecycle(connection)
                     #expect(ContinuousClock.now - start < .seconds(4), "it was waited for, not cancelled")
-                    #expect(connection.state.value.isClean)
+                    let isClean = connection.state.value.isClean
+                    #expect(isClean)
                     #expect(connector.returned(connection) == .clean)
                     #expect(connector.isUsable(connection, idleFor: .zero))
                     try await connector.isValid(connection)
