@@ -13,7 +13,7 @@ struct CaromCommand: AsyncParsableCommand {
         commandName: "carom",
         abstract: "A resolver-driven, multi-threaded PostgreSQL connection pooler.",
         version: "carom 0.1.0",
-        subcommands: [Serve.self, Check.self])
+        subcommands: [Serve.self, Check.self, Top.self])
 
     /// Runs commands beside the main thread, which only waits.
     ///
@@ -44,8 +44,9 @@ struct CaromCommand: AsyncParsableCommand {
     }
 }
 
-/// The one argument that both commands take.
+/// The one argument of the commands that work with a configuration.
 struct ConfigurationArgument: ParsableArguments {
-    @Argument(help: "The configuration file, in Odyssey's grammar (docs/configuration.adoc).", completion: .file())
+    @Argument(
+        help: "The configuration file, in Odyssey's grammar (docs/configuration.adoc).", completion: .file())
     var file: String
 }

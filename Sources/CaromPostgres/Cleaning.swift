@@ -6,9 +6,28 @@ import Reactor
 
 extension ConnectionState {
     /// Whether the next user may have the connection as it is: no transaction, nothing owed, nothing unread or unsent.
+    ///
+    /// `mutating` only so that a look through a reference borrows the state instead of copying all of it.
     package var isClean: Bool {
-        flow.isFree && input.isEmpty && output.isEmpty && walker.isAtBorder && !isSendingMessage
-            && hiddenReplies == 0 && failure == nil
+        mutating get {
+            flow.isFree && input.isEmpty && output.isEmpty && walker.isAtBorder && !isSendingMessage
+                && hiddenReplies == 0 && !hasFailed
+        }
+    }
+
+    /// Whether the connection stands between two transactions; likewise `mutating` for cheapness.
+    package var isFree: Bool {
+        mutating get { flow.isFree }
+    }
+
+    /// Whether it would be free but for a ReadyForQuery that may or may not come.
+    package var mayBeFree: Bool {
+        mutating get { flow.needsProbe && flow.transactionStatus == .idle }
+    }
+
+    /// Whether nobody can tell any more what the server still has to answer.
+    package var isLost: Bool {
+        mutating get { flow.isLost }
     }
 }
 
@@ -19,9 +38,13 @@ extension PostgresConnector {
         let state = connection.state
         if !state.value.flow.isSynchronised, !state.value.flow.needsProbe {
             guard recycling.cancels else {
-                throw PostgresError(.connection, "the client left with a query under way, and pool_cancel is no")
+                throw PostgresError(
+                    .connection, "the client left with a query under way, and pool_cancel is no")
             }
             try await abandon(connection, conversation)
+        } else if !state.value.input.isEmpty || !state.value.walker.isAtBorder {
+            // The beginning of something the server says by itself: a notice, a parameter, a notification.
+            try await conversation.drain(connection)
         }
         // The answer to an empty query shows whether a ReadyForQuery is still to come.
         if state.value.flow.needsProbe { try await conversation.execute("", in: connection) }
@@ -63,6 +86,11 @@ extension PostgresConnector {
         }
         if !bytes.isEmpty { try await conversation.send(bytes) }
         // A cancel ends one query. Behind it more may wait that run as long.
-        try await conversation.drain(connection) { await self.cancelRunningQuery(connection) }
+        try await conversation.drain(connection) { () throws(PostgresError) in
+            guard await connection.requestCancel(on: connection.stream.reactor, deadline: conversation.deadline)
+            else {
+                throw PostgresError(.connection, "a cancel request may still be under way to the server")
+            }
+        }
     }
 }

@@ -66,6 +66,24 @@ extension ConnectionState {
         return result
     }
 
+    /// Takes note of one whole message, for readers that keep what it says.
+    ///
+    /// - Throws: ``PostgresError`` with the code `protocolViolation`.
+    mutating func accept(_ tag: UInt8, _ body: RawSpan) throws(PostgresError) -> BackendTag {
+        do {
+            guard let known = BackendTag(rawValue: tag) else { throw FlowError.unknownServerMessage(tag) }
+            if known == .readyForQuery {
+                try flow.receivedReady(try ReadyForQuery(body: body).status)
+            } else {
+                var seen = Absorbed(visible: 0..<0, consumed: 0)
+                try note(tag, body, &seen)
+            }
+            return known
+        } catch {
+            throw PostgresError(.protocolViolation, "the server broke the protocol: \(error)")
+        }
+    }
+
     private mutating func ready(_ chunk: RawSpan, _ range: Range<Int>, _ result: inout Absorbed) throws {
         let body = chunk.extracting(range.dropFirst(Framing.headerSize))
         try flow.receivedReady(try ReadyForQuery(body: body).status)

@@ -27,24 +27,41 @@ extension Conversation {
         }
     }
 
-    /// Reads and throws away until the server owes nothing.
+    /// Reads and throws away until the server owes nothing and what came is complete.
+    ///
+    /// A Sync is sent when it turns out that the server waits for one: it swallowed that of a COPY that failed.
     ///
     /// - Parameter onStall: called when there is nothing to read, once for each ReadyForQuery that is owed.
     package func drain(
-        _ connection: PostgresConnection, onStall: (() async -> Void)? = nil
+        _ connection: PostgresConnection, onStall: (() async throws(PostgresError) -> Void)? = nil
     ) async throws(PostgresError) {
         let rules = FrameRules.server()
         let state = connection.state
         try absorb(state, rules)
         var owed = Int.max
-        while !state.value.flow.isSynchronised, !state.value.flow.needsProbe {
-            if let onStall, state.value.flow.outstandingReady < owed {
-                owed = state.value.flow.outstandingReady
-                await onStall()
+        while true {
+            let flow = state.value.flow
+            let isComplete = state.value.input.isEmpty && state.value.walker.isAtBorder
+            if flow.isSynchronised || flow.needsProbe, isComplete { return }
+            if flow.isSkippingToSync { try await sendSync(state) }
+            if let onStall, flow.outstandingReady < owed {
+                owed = flow.outstandingReady
+                try await onStall()
             }
             try await fill()
             try absorb(state, rules)
         }
+    }
+
+    private func sendSync(_ state: Confined<ConnectionState>) async throws(PostgresError) {
+        do throws(FlowError) {
+            try state.value.flow.sent(.sync)
+        } catch {
+            throw PostgresError(.protocolViolation, "\(error)")
+        }
+        var bytes: [UInt8] = []
+        FrontendTag.sync.encodeEmpty(into: &bytes)
+        try await send(bytes)
     }
 
     private func absorb(_ state: Confined<ConnectionState>, _ rules: FrameRules) throws(PostgresError) {
@@ -59,6 +76,7 @@ extension PostgresError {
     package init(_ fields: ErrorFields) {
         self.init(
             .server, fields.message ?? "the server reported an error without a message",
-            sqlState: fields.code?.description, detail: fields.detail, hint: fields.hint)
+            sqlState: fields.code?.description, detail: fields.detail, hint: fields.hint,
+            constraint: fields.text(.constraint))
     }
 }

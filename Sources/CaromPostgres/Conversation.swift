@@ -21,7 +21,8 @@ package final class Conversation {
     private let stream: Stream
     private let waker = Waker()
     private let timer: ReactorTimer
-    private let deadline: UInt64
+    /// When it ends at the latest, in ``Reactor/now`` nanoseconds.
+    let deadline: UInt64
     private let state: Confined<ConnectionState>
 
     /// The longest message that is taken in whole: nothing that a login or a check brings comes near.
@@ -122,7 +123,12 @@ package final class Conversation {
         } onCancel: { [waker] in
             reactor.wake(waker)
         }
-        if Task.isCancelled { throw SystemError(code: ECANCELED, operation: "waiting for \(stream.peer) \(what)") }
+        if stream.isClosed {
+            throw SystemError(code: ECONNABORTED, operation: "waiting for \(stream.peer) \(what)")
+        }
+        if Task.isCancelled {
+            throw SystemError(code: ECANCELED, operation: "waiting for \(stream.peer) \(what)")
+        }
         if timer.deadline != .max, timer.isDue(at: Reactor.now) {
             throw SystemError(code: ETIMEDOUT, operation: "waiting for \(stream.peer) \(what)")
         }

@@ -46,11 +46,13 @@ struct Login {
             case .sasl(let mechanisms):
                 try await scram(mechanisms)
             case .saslContinue, .saslFinal:
-                throw PostgresError(.protocolViolation, "the server goes on with an exchange that never began")
+                throw PostgresError(
+                    .protocolViolation, "the server goes on with an exchange that never began")
             case .unsupported(let number):
                 throw PostgresError(
                     .authentication,
-                    "the server asks for authentication method \(number); supported are trust, password, md5 and scram-sha-256")
+                    "the server asks for authentication method \(number); supported are trust, password, md5 and scram-sha-256"
+                )
             }
         }
     }
@@ -70,7 +72,8 @@ struct Login {
             case .noticeResponse, .negotiateProtocolVersion: continue
             default:
                 throw PostgresError(
-                    .protocolViolation, "the server sent \(tagText(message.tag)) instead of an authentication request")
+                    .protocolViolation,
+                    "the server sent \(tagText(message.tag)) instead of an authentication request")
             }
         }
     }
@@ -83,7 +86,8 @@ struct Login {
 
     private func password() throws(PostgresError) -> String {
         guard let password = configuration.password else {
-            throw PostgresError(.authentication, "the server asks for a password and none is configured for \(configuration)")
+            throw PostgresError(
+                .authentication, "the server asks for a password and none is configured for \(configuration)")
         }
         return password
     }
@@ -93,8 +97,10 @@ struct Login {
         let hash =
             MD5Password.isHash(password)
             ? password : MD5Password.hash(user: configuration.user, password: password, using: cryptography)
-        guard let hash, let response = MD5Password.response(hash: hash, salt: salt, using: cryptography) else {
-            throw PostgresError(.authentication, "the server asks for md5, which is switched off on this machine")
+        guard let hash, let response = MD5Password.response(hash: hash, salt: salt, using: cryptography)
+        else {
+            throw PostgresError(
+                .authentication, "the server asks for md5, which is switched off on this machine")
         }
         return response
     }

@@ -48,6 +48,9 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
             // Whether the server still hears it changes nothing.
             goodbye.withUnsafeBytes { bytes in _ = try? stream.write(bytes) }
         }
+        // Somebody may be waiting for the socket: a lease that is revoked, a check that hangs.
+        let waiting = stream.waker
         stream.close()
+        waiting?.wake()
     }
 }

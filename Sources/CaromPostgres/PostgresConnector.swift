@@ -103,13 +103,17 @@ public final class PostgresConnector: Connector {
         // Property by property: a copy of the whole state would cost more than all of the checks.
         let state = connection.state
         if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
-        if let failure = state.value.failure { return .discardSuspectingBackend(reason: failure.message) }
-        if connection.stream.isHungUp { return .discardSuspectingBackend(reason: "the server has closed the connection") }
+        if state.value.hasFailed, let failure = state.value.failure {
+            return .discardSuspectingBackend(reason: failure.message)
+        }
+        if connection.stream.isHungUp {
+            return .discardSuspectingBackend(reason: "the server has closed the connection")
+        }
         if state.value.isClean {
             return state.value.needsReset || configuration.recycling.discards ? .recycle : .clean
         }
         // The client is to blame for these, not the backend.
-        if state.value.flow.isLost { return .discard(reason: "nobody can tell what the server still has to answer") }
+        if state.value.isLost { return .discard(reason: "nobody can tell what the server still has to answer") }
         if state.value.isSendingMessage || !state.value.output.isEmpty {
             return .discard(reason: "the client left in the middle of a message")
         }
@@ -136,11 +140,7 @@ public final class PostgresConnector: Connector {
 
     /// `role`: `primary` or `standby`, as the server reports it (PostgreSQL 14 and later).
     public func attributes(of connection: PostgresConnection) -> [String: String] {
-        switch connection.initialParameters["in_hot_standby"] {
-        case "on": ["role": "standby"]
-        case "off": ["role": "primary"]
-        default: [:]
-        }
+        connection.role.map { ["role": $0.rawValue] } ?? [:]
     }
 
     /// The index of the reactor it lives on.
@@ -161,20 +161,23 @@ public final class PostgresConnector: Connector {
     public func classify(_ error: any Error) -> FailureKind {
         switch (error as? PostgresError)?.code {
         case .authentication: .authentication
-        case .cancelled: .other
+        case .cancelled, .busy, .invalidRequest, .tooLarge, .decoding: .other
         case .connection, .timedOut, .protocolViolation, .server, nil: .backend
         }
     }
 
     /// The reactor of that index, so that nothing has to change threads.
-    public func executor(affinity: Int?) -> (any TaskExecutor)? { affinity.map { _ in reactor(for: affinity) } }
+    public func executor(affinity: Int?) -> (any TaskExecutor)? {
+        affinity.map { _ in reactor(for: affinity) }
+    }
 
     /// Runs `body` on the connection's thread with a conversation that ends after `limit`.
     package func exclusively<R: Sendable>(
         _ connection: PostgresConnection, within limit: Duration,
         _ body: (Conversation) async throws(PostgresError) -> R
     ) async throws(PostgresError) -> R {
-        try await withTaskExecutorPreference(connection.stream.reactor) { () async throws(PostgresError) -> R in
+        try await withTaskExecutorPreference(connection.stream.reactor) {
+            () async throws(PostgresError) -> R in
             if connection.stream.isClosed { throw PostgresError(.connection, "\(connection) is closed") }
             let deadline = Reactor.now + UInt64(clamping: limit.nanoseconds)
             let conversation = Conversation(connection.stream, connection.state, deadline: deadline)

@@ -17,6 +17,14 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
         case authentication
         /// The server answered with an error; see ``PostgresError/sqlState``.
         case server
+        /// The connection has something else to do: another task's query, or what is left of an abandoned one.
+        case busy
+        /// What was asked for cannot be sent; nothing was.
+        case invalidRequest
+        /// The result is larger than was allowed for it.
+        case tooLarge
+        /// A value is not of the type it was to be read as.
+        case decoding
     }
 
     /// What kind of failure it was.
@@ -29,16 +37,20 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     public let detail: String?
     /// The server's HINT, when it sent one.
     public let hint: String?
+    /// The constraint that was violated, when the server names one.
+    public let constraint: String?
 
     /// An error of the given kind.
     public init(
-        _ code: Code, _ message: String, sqlState: String? = nil, detail: String? = nil, hint: String? = nil
+        _ code: Code, _ message: String, sqlState: String? = nil, detail: String? = nil, hint: String? = nil,
+        constraint: String? = nil
     ) {
         self.code = code
         self.message = message
         self.sqlState = sqlState
         self.detail = detail
         self.hint = hint
+        self.constraint = constraint
     }
 
     /// The message, with the server's code in parentheses when there is one.

@@ -97,9 +97,8 @@ extension ClientSession {
     /// Lets the server go if the client's transaction is over and nothing is under way. Session pooling keeps it.
     func detachIfFree() {
         guard let server, cancelsUnderWay == 0, let route, route.settings.pool == .transaction else { return }
-        let flow = server.state.value.flow
         // A server that must be asked first whether it is free is asked by the pool; its client waits for nothing more.
-        guard flow.isFree ? server.state.value.isClean : flow.needsProbe && flow.transactionStatus == .idle else { return }
+        guard server.state.value.isFree ? server.state.value.isClean : server.state.value.mayBeFree else { return }
         if walker.isAtBorder { detach() }
     }
 

@@ -70,6 +70,7 @@ extension ClientSession {
         guard showsID else { return fields }
         return ErrorFields(
             severity: fields.severity ?? .error, code: fields.code ?? .internalError,
-            message: "carom: \(id): \(fields.message ?? "unknown error")", detail: fields.detail, hint: fields.hint)
+            message: "carom: \(id): \(fields.message ?? "unknown error")", detail: fields.detail,
+            hint: fields.hint)
     }
 }

@@ -13,7 +13,7 @@ extension ClientSession {
         let state = server.state
         guard server.stream.isReadable else {
             // A write has failed and nothing is left to be read that would say why.
-            guard let failure = state.value.failure else { return false }
+            guard state.value.hasFailed, let failure = state.value.failure else { return false }
             try loseServer(server, failure.message)
             return true
         }

@@ -57,7 +57,9 @@ extension ClientSession {
     }
 
     /// Takes note of every message in the chunk. `position` ends behind the last one that is to be sent.
-    private func walk(_ chunk: RawSpan, _ position: inout Int, _ state: Confined<ConnectionState>) throws(SessionEnd) {
+    private func walk(_ chunk: RawSpan, _ position: inout Int, _ state: Confined<ConnectionState>)
+        throws(SessionEnd)
+    {
         var sent = position
         defer { position = sent }
         let logsQueries = logsQueries
@@ -87,7 +89,9 @@ extension ClientSession {
             if prefix.isEmpty {
                 try server.state.value.output.write(bytes, to: server.stream)
             } else {
-                try prefix.withUnsafeBytes { try server.state.value.output.write($0, bytes, to: server.stream) }
+                try prefix.withUnsafeBytes {
+                    try server.state.value.output.write($0, bytes, to: server.stream)
+                }
                 prefix.removeAll(keepingCapacity: true)
             }
         } catch {

@@ -88,7 +88,8 @@ final class ClientSession {
             await close(error)
         }
         worker.log.session(
-            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)", in: context(.main))
+            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)",
+            in: context(.main))
     }
 
     private func open() async throws(SessionEnd) {
@@ -96,7 +97,8 @@ final class ClientSession {
         let startup = try await receiveStartup()
         self.startup = startup
         guard worker.admission.enter() else {
-            throw .fatal(.tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
+            throw .fatal(
+                .tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
         }
         isAdmitted = true
         let rule = try findRule(startup)

@@ -110,7 +110,8 @@ final class Worker: Sendable {
     /// Cancels what a client of this worker has under way, and waits until the server knows.
     func cancelQuery(of owner: UInt64) async {
         await withTaskExecutorPreference(reactor) {
-            guard let session = local.value.sessions[owner], let (server, connector) = session.beginCancel() else {
+            guard let session = local.value.sessions[owner], let (server, connector) = session.beginCancel()
+            else {
                 return
             }
             await connector.cancelRunningQuery(server, on: reactor, within: cancelTimeout)

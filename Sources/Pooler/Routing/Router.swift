@@ -48,7 +48,9 @@ final class Router: Sendable {
     }
 
     /// The rule for a client; `nil` when there is none (3D000).
-    func rule(database: String, user: String) -> RouteSettings? { table.match(database: database, user: user) }
+    func rule(database: String, user: String) -> RouteSettings? {
+        table.match(database: database, user: user)
+    }
 
     /// What a client of the rule is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
     func verifier(for rule: RouteSettings) -> SCRAMVerifier? { verifiers[rule.pattern] }

@@ -1,0 +1,83 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import PostgresProtocol
+import Reactor
+
+/// Running statements: for whoever holds a connection, one at a time, from any task.
+///
+/// All of them throw ``PostgresError``. After the code `server` (a statement failed), `tooLarge`, `decoding` and `invalidRequest`
+/// the connection can go on; after `cancelled` and `timedOut` it must be given back, and is made clean then; after any
+/// other it is of no further use. Cancelling the task cancels the query on the server.
+extension PostgresConnection {
+    /// Runs one or more statements without parameters and returns the result of the last one
+    /// (simple protocol; all values are text).
+    ///
+    /// Several statements are one transaction unless they say otherwise; if one fails, none after it is run.
+    public func query(_ sql: String, options: QueryOptions = QueryOptions())
+        async throws(PostgresError) -> PostgresResult
+    {
+        try Self.only(try await run(try QueryRequest(sql), keeping: .last, options))
+    }
+
+    /// Runs one or more statements without parameters and returns the result of each one.
+    ///
+    /// The limit of `options` is for all together.
+    public func queryAll(_ sql: String, options: QueryOptions = QueryOptions())
+        async throws(PostgresError) -> [PostgresResult]
+    {
+        try await run(try QueryRequest(sql), keeping: .all, options)
+    }
+
+    /// Runs one statement with values for `$1`, `$2` and so on (extended protocol).
+    ///
+    /// The values never become part of the text, so nothing in them needs quoting.
+    public func query(
+        _ sql: String, _ parameters: [PostgresParameter], options: QueryOptions = QueryOptions()
+    )
+        async throws(PostgresError) -> PostgresResult
+    {
+        let request = try QueryRequest(sql, parameters, format: options.format)
+        return try Self.only(try await run(request, keeping: .last, options))
+    }
+
+    /// Runs one or more statements whose rows nobody wants.
+    ///
+    /// - Returns: how many rows the last one affected; nil if it does not count them.
+    @discardableResult
+    public func execute(_ sql: String, options: QueryOptions = QueryOptions()) async throws(PostgresError)
+        -> Int?
+    {
+        try await run(try QueryRequest(sql), keeping: .tag, options).last?.affectedRows
+    }
+
+    /// Runs one statement with values for `$1`, `$2` and so on, whose rows nobody wants.
+    ///
+    /// - Returns: how many rows it affected; nil if it does not count them.
+    @discardableResult
+    public func execute(
+        _ sql: String, _ parameters: [PostgresParameter], options: QueryOptions = QueryOptions()
+    )
+        async throws(PostgresError) -> Int?
+    {
+        let request = try QueryRequest(sql, parameters, format: options.format)
+        return try await run(request, keeping: .tag, options).last?.affectedRows
+    }
+
+    private func run(_ request: QueryRequest, keeping: ResultAssembler.Keeping, _ options: QueryOptions)
+        async throws(PostgresError) -> [PostgresResult]
+    {
+        try await withTaskExecutorPreference(stream.reactor) {
+            () async throws(PostgresError) -> [PostgresResult] in
+            try await QueryExchange.run(request, on: self, keeping: keeping, options: options)
+        }
+    }
+
+    private static func only(_ results: [PostgresResult]) throws(PostgresError) -> PostgresResult {
+        guard let result = results.last else {
+            throw PostgresError(
+                .protocolViolation, "the server answered a query with neither a result nor an error")
+        }
+        return result
+    }
+}
