@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import Foundation
 import Glibc
 
 /// A program that runs beside the tests. Its end is its own end, not that of what it leaves running.
@@ -56,6 +57,13 @@ struct Command: Sendable {
             throw Failure(description: "\(arguments.joined(separator: " ")) ended with \(status): \(text)")
         }
         return text
+    }
+
+    /// Does what blocks on a thread of its own, where it keeps no task waiting.
+    static func besides<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
+        }
     }
 
     /// A file without a name.

@@ -24,7 +24,9 @@ final class PostgresServer: Sendable {
     static let password = "s3cret é"
 
     /// Makes a database cluster and starts a server for it.
-    init() throws {
+    static func launch() async throws -> PostgresServer { try await Command.besides { try PostgresServer() } }
+
+    private init() throws {
         folder = try Self.run("mktemp", ["-d", "/tmp/carom-postgres-XXXXXX"])
             .trimmingCharacters(in: .whitespacesAndNewlines)
         var ends: [Int32] = [-1, -1]
@@ -50,15 +52,22 @@ final class PostgresServer: Sendable {
     }
 
     /// Ends the server and removes all traces of it.
-    func stop() { Self.release(watchdog, leash) }
+    func stop() async {
+        try? await Command.besides { [watchdog, leash] in Self.release(watchdog, leash) }
+    }
 
     /// Ends the server at once, sessions included, as a crash would.
-    func crash() throws {
-        try Self.run(try Self.tool("pg_ctl"), ["-D", "\(folder)/data", "-m", "immediate", "-w", "stop"])
+    func crash() async throws {
+        try await Command.besides { [folder] in
+            _ = try Self.run(
+                try Self.tool("pg_ctl"), ["-D", "\(folder)/data", "-m", "immediate", "-w", "stop"])
+        }
     }
 
     /// Starts it again on the same port.
-    func restart() throws { _ = try Self.start(folder, port: port) }
+    func restart() async throws {
+        try await Command.besides { [folder, port] in _ = try Self.start(folder, port: port) }
+    }
 
     // MARK: Making a cluster
 
