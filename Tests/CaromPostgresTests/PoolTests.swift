@@ -185,7 +185,7 @@ extension ServerTests {
                 await workers.value
                 #expect(pool.stats.claimed == 0)
             }
-            #expect(OpenSockets.connected(to: server.port) == 0)
+            #expect(await OpenSockets.vanish(server.port))
             await server.stop()
         }
     }

@@ -52,7 +52,7 @@ struct ServerScope: SuiteTrait, TestScoping {
             result = .success(())
         } catch { result = .failure(error) }
         // Every test has ended, so every connection must have.
-        #expect(OpenSockets.connected(to: server.port, server.socketPath) == 0, "descriptors were left open")
+        #expect(await OpenSockets.vanish(server.port, server.socketPath), "descriptors were left open")
         await server.stop()
         try result.get()
     }
