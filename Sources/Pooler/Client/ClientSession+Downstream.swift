@@ -39,14 +39,8 @@ extension ClientSession {
 
     private func pass(_ chunk: UnsafeRawBufferPointer, _ server: PostgresConnection) throws(SessionEnd) {
         let state = server.state
-        let absorbed: ConnectionState.Absorbed
-        do throws(PostgresError) {
-            absorbed = try state.value.absorb(RawSpan(_unsafeBytes: chunk), rules: worker.serverRules)
-        } catch {
-            try loseServer(server, "\(error)")
-            return
-        }
-        if absorbed.consumed < chunk.count { state.value.input = Array(chunk[absorbed.consumed...]) }
+        let absorbed = state.value.absorb(RawSpan(_unsafeBytes: chunk), rules: worker.serverRules)
+        if absorbed.consumed < chunk.count, !absorbed.isBroken { state.value.input = Array(chunk[absorbed.consumed...]) }
         if !absorbed.visible.isEmpty {
             let visible = UnsafeRawBufferPointer(rebasing: chunk[absorbed.visible])
             counters?.sent(visible.count, queries: absorbed.completed, transactions: absorbed.transactions)
@@ -56,6 +50,7 @@ extension ClientSession {
                 throw .clientLeft
             }
         }
+        if absorbed.isBroken { return try loseServer(server, state.value.failure?.message ?? "it broke the protocol") }
         if let error = state.value.hiddenError, state.value.hiddenReplies == 0 {
             state.value.hiddenError = nil
             throw .refused(refusedParameters(error))
@@ -80,10 +75,13 @@ extension ClientSession {
         worker.log.error("server connection lost: \(reason)", in: context(.server))
         state.value.failure = PostgresError(.connection, reason)
         server.stream.close()
+        // A client whose transaction is over has lost nothing.
+        let isOver = !wasBusy && !isInsideMessage && walker.isAtBorder && route?.settings.pool == .transaction
         let outstanding = state.value.flow.outstandingReady
         let isBatchOpen = state.value.flow.hasUnsyncedMessages || state.value.flow.isSkippingToSync
         let isCertain = state.value.flow.isCertain
         detach()
+        if isOver { return }
         let code = SQLState.connectionFailure
         let message = "server connection lost: \(reason)"
         guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy, outstanding > 0,
