@@ -87,7 +87,8 @@ extension PostgresConnector {
         if !bytes.isEmpty { try await conversation.send(bytes) }
         // A cancel ends one query. Behind it more may wait that run as long.
         try await conversation.drain(connection) { () throws(PostgresError) in
-            guard await connection.requestCancel(on: connection.stream.reactor, deadline: conversation.deadline)
+            guard
+                await connection.requestCancel(on: connection.stream.reactor, deadline: conversation.deadline)
             else {
                 throw PostgresError(.connection, "a cancel request may still be under way to the server")
             }

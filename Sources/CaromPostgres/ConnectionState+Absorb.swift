@@ -58,7 +58,9 @@ extension ConnectionState {
                 }
             }
         } catch {
-            failure = error as? PostgresError ?? PostgresError(.protocolViolation, "the server broke the protocol: \(error)")
+            failure =
+                error as? PostgresError
+                ?? PostgresError(.protocolViolation, "the server broke the protocol: \(error)")
             result.isBroken = true
             position = accepted
         }

@@ -40,7 +40,9 @@ extension ClientSession {
     private func pass(_ chunk: UnsafeRawBufferPointer, _ server: PostgresConnection) throws(SessionEnd) {
         let state = server.state
         let absorbed = state.value.absorb(RawSpan(_unsafeBytes: chunk), rules: worker.serverRules)
-        if absorbed.consumed < chunk.count, !absorbed.isBroken { state.value.input = Array(chunk[absorbed.consumed...]) }
+        if absorbed.consumed < chunk.count, !absorbed.isBroken {
+            state.value.input = Array(chunk[absorbed.consumed...])
+        }
         if !absorbed.visible.isEmpty {
             let visible = UnsafeRawBufferPointer(rebasing: chunk[absorbed.visible])
             counters?.sent(visible.count, queries: absorbed.completed, transactions: absorbed.transactions)
@@ -50,7 +52,9 @@ extension ClientSession {
                 throw .clientLeft
             }
         }
-        if absorbed.isBroken { return try loseServer(server, state.value.failure?.message ?? "it broke the protocol") }
+        if absorbed.isBroken {
+            return try loseServer(server, state.value.failure?.message ?? "it broke the protocol")
+        }
         if let error = state.value.hiddenError, state.value.hiddenReplies == 0 {
             state.value.hiddenError = nil
             throw .refused(refusedParameters(error))
@@ -84,7 +88,8 @@ extension ClientSession {
         if isOver { return }
         let code = SQLState.connectionFailure
         let message = "server connection lost: \(reason)"
-        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy, outstanding > 0,
+        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy,
+            outstanding > 0,
             !isBatchOpen, isCertain
         else {
             throw .fatal(code, message)
