@@ -196,7 +196,7 @@ extension ServerTests {
                     (conversation) throws(PostgresError) in
                     try await conversation.fill()
                     let chunk = connection.state.value.input
-                    let absorbed = try connection.state.value.absorb(chunk.span.bytes, rules: .server())
+                    let absorbed = connection.state.value.absorb(chunk.span.bytes, rules: .server())
                     connection.state.value.input.removeFirst(absorbed.consumed)
                 }
                 #expect(!connection.state.value.walker.isAtBorder)
