@@ -120,8 +120,10 @@ let package = Package(
         .testTarget(
             name: "PostgresProtocolTests", dependencies: ["PostgresProtocol"], swiftSettings: settings),
         .testTarget(
+            name: "CaromTCPTests", dependencies: ["Carom", "CaromTCP", "Reactor"], swiftSettings: settings),
+        .testTarget(
             name: "ObservabilityTests",
-            dependencies: ["Carom", "CaromTCP", "Observability", "Reactor", "Terminal"],
+            dependencies: ["Carom", "CaromTCP", "CaromTesting", "Observability", "Reactor", "Terminal"],
             swiftSettings: settings),
         .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
