@@ -1,6 +1,6 @@
 # Copyright the Carom authors
 # SPDX-License-Identifier: Apache-2.0
-"""The comparisons behind Tests/docs. Each prints what is wrong, or a count, and exits with 1 or 0."""
+"""The comparisons behind Tests/docs. Each prints what is wrong, or a count, and exits with 1 or 0 accordingly."""
 
 import json
 import pathlib
@@ -99,5 +99,19 @@ def check_policy():
     return bool(expected) and set(expected) == set(rows) and len(rows) == len(expected)
 
 
-checks = {"symbols": check_symbols, "landing": check_landing, "api": check_api, "policy": check_policy}
+def check_code(path):
+    """Prints the Swift code of a text, in order, as one file."""
+    text = pathlib.Path(path).read_text()
+    if path.endswith(".adoc"):
+        blocks = ['let secret = "the reader has one"\n']
+        blocks += re.findall(r"^\[source,swift\]\n----\n(.*?)^----$", text, re.M | re.S)
+    else:
+        blocks = re.findall(r"^```swift\n(.*?)^```$", text, re.M | re.S)
+    print("\n".join(blocks))
+    return any("import Carom\n" in block for block in blocks)
+
+
+checks = {
+    "symbols": check_symbols, "landing": check_landing, "api": check_api, "policy": check_policy, "code": check_code,
+}
 sys.exit(0 if checks[sys.argv[1]](*sys.argv[2:]) else 1)
