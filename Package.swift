@@ -119,6 +119,12 @@ let package = Package(
         .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
         .testTarget(
             name: "PostgresProtocolTests", dependencies: ["PostgresProtocol"], swiftSettings: settings),
+        .testTarget(
+            name: "CaromTCPTests", dependencies: ["Carom", "CaromTCP", "Reactor"], swiftSettings: settings),
+        .testTarget(
+            name: "ObservabilityTests",
+            dependencies: ["Carom", "CaromTCP", "CaromTesting", "Observability", "Reactor", "Terminal"],
+            swiftSettings: settings),
         .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
         .testTarget(

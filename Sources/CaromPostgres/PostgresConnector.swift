@@ -113,7 +113,9 @@ public final class PostgresConnector: Connector {
             return state.value.needsReset || configuration.recycling.discards ? .recycle : .clean
         }
         // The client is to blame for these, not the backend.
-        if state.value.isLost { return .discard(reason: "nobody can tell what the server still has to answer") }
+        if state.value.isLost {
+            return .discard(reason: "nobody can tell what the server still has to answer")
+        }
         if state.value.isSendingMessage || !state.value.output.isEmpty {
             return .discard(reason: "the client left in the middle of a message")
         }

@@ -26,6 +26,9 @@ struct Workload: Sendable {
         policy.maxBackoff = .seconds(5)
         policy.healthInterval = .seconds(3)
         policy.rebalanceInterval = .seconds(10)
+        // Connections to an echo server are cheap: move them quickly when servers come and go.
+        policy.churnRate = 16
+        policy.churnBurst = 16
         let recorder = PoolRecorder()
         pool = try Pool(name: "echo", resolver: resolver, connector: connector, policy: policy, observer: recorder)
         observed = ObservedPool(pool, recorder: recorder)
