@@ -19,8 +19,10 @@ let package = Package(
     products: [
         .library(name: "Carom", targets: ["Carom"]),
         .library(name: "CaromDNS", targets: ["CaromDNS"]),
+        .library(name: "CaromTCP", targets: ["CaromTCP"]),
         .library(name: "CaromPostgres", targets: ["CaromPostgres"]),
         .library(name: "CaromTesting", targets: ["CaromTesting"]),
+        .library(name: "Observability", targets: ["Observability"]),
         .library(name: "Reactor", targets: ["Reactor"]),
         .executable(name: "carom", targets: ["CaromCommand"]),
     ],
@@ -36,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // Ground floor: no sockets, no threads, no PostgreSQL below this line and above the next.
@@ -64,7 +67,19 @@ let package = Package(
         .target(
             name: "CaromDNS", dependencies: ["Carom", "CAres", logging], swiftSettings: settings),
 
+        .target(name: "Terminal", swiftSettings: settings),
+
         // First floor: connectors and the pooler, where everything meets.
+        .target(name: "CaromTCP", dependencies: ["Carom", "Reactor"], swiftSettings: settings),
+        .target(
+            name: "Observability",
+            dependencies: [
+                "Carom", "CaromTCP", "Reactor", "Terminal", logging,
+                .product(name: "FlyingFox", package: "FlyingFox"),
+                .product(name: "FlyingSocks", package: "FlyingFox"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: settings),
         .target(
             name: "CaromPostgres",
             dependencies: ["Carom", "PostgresProtocol", "Reactor", "TLS", logging],
@@ -79,9 +94,22 @@ let package = Package(
         .executableTarget(
             name: "CaromCommand",
             dependencies: [
-                "Pooler", "Reactor", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Carom", "Observability", "Pooler", "Reactor", "Terminal",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+
+        // Examples: each a program of its own, see examples/README.adoc.
+        .executableTarget(
+            name: "echo-server", dependencies: ["Reactor"], path: "examples/echo-server",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "echo-workload",
+            dependencies: [
+                "Carom", "CaromDNS", "CaromTCP", "Observability", "Reactor", "Terminal",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "examples/echo-workload", swiftSettings: settings),
 
         .target(name: "CAllocationCounter", path: "Tests/Benchmarks/CAllocationCounter"),
         .executableTarget(
@@ -94,7 +122,8 @@ let package = Package(
         .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
         .testTarget(
-            name: "CaromPostgresTests", dependencies: ["Carom", "CaromPostgres", "CLinux", "PostgresProtocol", "Reactor"],
+            name: "CaromPostgresTests",
+            dependencies: ["Carom", "CaromPostgres", "CLinux", "PostgresProtocol", "Reactor"],
             swiftSettings: settings),
         .testTarget(
             name: "PoolerTests", dependencies: ["Pooler", "PostgresProtocol", "CaromPostgres", logging],

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Glibc
+import Pooler
+import Reactor
 
 /// `carom`: the pooler's command line.
 @main
@@ -10,11 +13,40 @@ struct CaromCommand: AsyncParsableCommand {
         commandName: "carom",
         abstract: "A resolver-driven, multi-threaded PostgreSQL connection pooler.",
         version: "carom 0.1.0",
-        subcommands: [Serve.self, Check.self])
+        subcommands: [Serve.self, Check.self, Top.self])
+
+    /// Runs commands beside the main thread, which only waits.
+    ///
+    /// A signal goes to any thread that does not block it. Threads inherit what their maker blocks, so the main thread blocks
+    /// what the pooler handles before there are others; and it stays out of the runtime's main loop, which would unblock it.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            guard let running = command as? any AsyncParsableCommand else { return try command.run() }
+            if running is Serve { Signals.block(Pooler.handledSignals) }
+            start(running)
+            while true { pause() }
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    private static func start(_ command: sending any AsyncParsableCommand) {
+        var command = command
+        Task {
+            do {
+                try await command.run()
+                exit()
+            } catch {
+                exit(withError: error)
+            }
+        }
+    }
 }
 
-/// The one argument that both commands take.
+/// The one argument of the commands that work with a configuration.
 struct ConfigurationArgument: ParsableArguments {
-    @Argument(help: "The configuration file, in Odyssey's grammar (docs/configuration.adoc).", completion: .file())
+    @Argument(
+        help: "The configuration file, in Odyssey's grammar (docs/configuration.adoc).", completion: .file())
     var file: String
 }

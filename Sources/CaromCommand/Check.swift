@@ -8,7 +8,8 @@ import Pooler
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Validate a configuration and exit.",
-        discussion: "Exit code 0: the configuration is valid. 1: it is not, and standard error says where and why.")
+        discussion:
+            "Exit code 0: the configuration is valid. 1: it is not, and standard error says where and why.")
 
     @OptionGroup var argument: ConfigurationArgument
 

@@ -18,8 +18,6 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var argument: ConfigurationArgument
 
     func run() async throws {
-        // Before the first thread that is ours: threads inherit the mask.
-        Signals.block(Pooler.handledSignals)
         signal(SIGPIPE, SIG_IGN)
         let settings = try ConfigurationArgument.load(argument.file)
         do {

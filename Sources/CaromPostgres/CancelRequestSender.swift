@@ -6,12 +6,15 @@ import PostgresProtocol
 package import Reactor
 
 extension PostgresConnector {
-    /// Asks the server to cancel what the connection runs; see ``PostgresConnection/requestCancel(on:)``.
+    /// Asks the server to cancel what the connection runs; see ``PostgresConnection/requestCancel(on:deadline:)``.
+    ///
+    /// - Parameter limit: how long it may take; `nil` for no limit.
     @discardableResult
-    package func cancelRunningQuery(_ connection: PostgresConnection, on reactor: Reactor? = nil) async
-        -> Bool
-    {
-        await connection.requestCancel(on: reactor ?? connection.stream.reactor)
+    package func cancelRunningQuery(
+        _ connection: PostgresConnection, on reactor: Reactor? = nil, within limit: Duration? = .seconds(2)
+    ) async -> Bool {
+        let deadline = limit.map { Reactor.now + UInt64(clamping: $0.nanoseconds) } ?? .max
+        return await connection.requestCancel(on: reactor ?? connection.stream.reactor, deadline: deadline)
     }
 }
 
@@ -24,12 +27,11 @@ extension PostgresConnection {
     ///
     /// - Parameters:
     ///   - reactor: where to do it.
-    ///   - deadline: when to give up, in ``Reactor/now`` nanoseconds; after two seconds in any case.
+    ///   - deadline: when to give up, in ``Reactor/now`` nanoseconds.
     /// - Returns: false when the request was sent and nobody knows whether the server has heard it yet: it could hit a
     ///   later query, so the connection must not be used for one.
-    package func requestCancel(on reactor: Reactor, deadline: UInt64 = .max) async -> Bool {
+    package func requestCancel(on reactor: Reactor, deadline: UInt64) async -> Bool {
         await withTaskExecutorPreference(reactor) {
-            let deadline = min(deadline, Reactor.now + UInt64(clamping: Self.cancelTimeout.nanoseconds))
             let address = SocketAddress(backend.address)
             guard let stream = try? await Stream.connect(to: address, on: reactor, deadline: deadline) else {
                 return true
@@ -49,7 +51,4 @@ extension PostgresConnection {
             }
         }
     }
-
-    /// How long a cancel may take at most.
-    private static var cancelTimeout: Duration { .seconds(2) }
 }

@@ -6,9 +6,28 @@ import Reactor
 
 extension ConnectionState {
     /// Whether the next user may have the connection as it is: no transaction, nothing owed, nothing unread or unsent.
+    ///
+    /// `mutating` only so that a look through a reference borrows the state instead of copying all of it.
     package var isClean: Bool {
-        flow.isFree && input.isEmpty && output.isEmpty && walker.isAtBorder && !isSendingMessage
-            && hiddenReplies == 0 && failure == nil
+        mutating get {
+            flow.isFree && input.isEmpty && output.isEmpty && walker.isAtBorder && !isSendingMessage
+                && hiddenReplies == 0 && !hasFailed
+        }
+    }
+
+    /// Whether the connection stands between two transactions; likewise `mutating` for cheapness.
+    package var isFree: Bool {
+        mutating get { flow.isFree }
+    }
+
+    /// Whether it would be free but for a ReadyForQuery that may or may not come.
+    package var mayBeFree: Bool {
+        mutating get { flow.needsProbe && flow.transactionStatus == .idle }
+    }
+
+    /// Whether nobody can tell any more what the server still has to answer.
+    package var isLost: Bool {
+        mutating get { flow.isLost }
     }
 }
 
@@ -17,10 +36,7 @@ extension PostgresConnector {
     func clean(_ connection: PostgresConnection, _ conversation: Conversation) async throws(PostgresError) {
         let recycling = configuration.recycling
         let state = connection.state
-        if state.value.isSendingMessage || !state.value.output.isEmpty {
-            throw PostgresError(.connection, "the client left in the middle of a message")
-        }
-        if !state.value.flow.isSynchronised {
+        if !state.value.flow.isSynchronised, !state.value.flow.needsProbe {
             guard recycling.cancels else {
                 throw PostgresError(
                     .connection, "the client left with a query under way, and pool_cancel is no")
@@ -30,6 +46,8 @@ extension PostgresConnector {
             // The beginning of something the server says by itself: a notice, a parameter, a notification.
             try await conversation.drain(connection)
         }
+        // The answer to an empty query shows whether a ReadyForQuery is still to come.
+        if state.value.flow.needsProbe { try await conversation.execute("", in: connection) }
         if state.value.flow.transactionStatus != .idle {
             guard recycling.rollsBack else {
                 throw PostgresError(.connection, "the client left in a transaction, and pool_rollback is no")
@@ -68,27 +86,28 @@ extension PostgresConnector {
         }
         if !bytes.isEmpty { try await conversation.send(bytes) }
         try await cancelAndDrain(connection, conversation)
-        if state.value.flow.needsProbe {
-            try await conversation.execute("", in: connection)
-        }
     }
 
     /// Cancels until the server has nothing more to say.
     ///
-    /// Once is not enough: a request that overtakes the query finds an idle server, which takes no notice of it.
+    /// A cancel ends one query; behind it more may wait that run as long. And a cancel that overtakes its query finds
+    /// an idle server, which takes no notice of it: then it is repeated after a while.
     private func cancelAndDrain(_ connection: PostgresConnection, _ conversation: Conversation)
         async throws(PostgresError)
     {
         var patience: UInt64 = 100_000_000
         while true {
-            guard
-                await connection.requestCancel(on: connection.stream.reactor, deadline: conversation.deadline)
-            else {
-                throw PostgresError(.connection, "a cancel request may still be under way to the server")
-            }
-            conversation.pause(at: Reactor.now + patience)
             do throws(PostgresError) {
-                try await conversation.drain(connection)
+                try await conversation.drain(connection) { () throws(PostgresError) in
+                    guard
+                        await connection.requestCancel(
+                            on: connection.stream.reactor, deadline: conversation.deadline)
+                    else {
+                        throw PostgresError(
+                            .connection, "a cancel request may still be under way to the server")
+                    }
+                    conversation.pause(at: Reactor.now + patience)
+                }
                 return conversation.pause(at: .max)
             } catch {
                 guard error.code == .timedOut, Reactor.now < conversation.deadline else { throw error }

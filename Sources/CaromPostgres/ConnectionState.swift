@@ -30,5 +30,10 @@ package struct ConnectionState {
     /// The session must be reset before anybody else uses it.
     package var needsReset = false
     /// Why the connection cannot be used again, once that is known.
-    package var failure: PostgresError?
+    package var failure: PostgresError? {
+        didSet { hasFailed = failure != nil }
+    }
+
+    /// There is a ``failure``: asked for every transaction.
+    package private(set) var hasFailed = false
 }

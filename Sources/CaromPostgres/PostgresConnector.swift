@@ -17,17 +17,29 @@ public final class PostgresConnector: Connector {
     private let reactors: [Reactor]
     private let next = Atomic<Int>(0)
     private let tcp: TCPOptions
+    private let observer: (any ConnectionObserver)?
 
     /// A connector whose connections are spread over the given reactors.
     ///
     /// - Precondition: `reactors` is not empty.
-    public init(
+    public convenience init(
         _ configuration: PostgresConfiguration, reactors: [Reactor], tcp: TCPOptions = TCPOptions()
+    ) {
+        self.init(configuration, reactors: reactors, tcp: tcp, observer: nil)
+    }
+
+    /// A connector that tells somebody of every connection that comes and goes.
+    ///
+    /// - Precondition: `reactors` is not empty.
+    package init(
+        _ configuration: PostgresConfiguration, reactors: [Reactor], tcp: TCPOptions,
+        observer: (any ConnectionObserver)?
     ) {
         precondition(!reactors.isEmpty, "a connector needs a reactor for its connections")
         self.configuration = configuration
         self.reactors = reactors
         self.tcp = tcp
+        self.observer = observer
     }
 
     /// Connects and logs in.
@@ -36,8 +48,15 @@ public final class PostgresConnector: Connector {
     public func connect(to backend: Backend, context: ConnectContext) async throws -> PostgresConnection {
         let reactor = reactor(for: context.affinity)
         let deadline = Reactor.now + UInt64(clamping: context.timeout.nanoseconds)
-        return try await withTaskExecutorPreference(reactor) {
-            try await self.open(backend, on: reactor, deadline: deadline)
+        do throws(PostgresError) {
+            let connection = try await withTaskExecutorPreference(reactor) { () async throws(PostgresError) in
+                try await self.open(backend, on: reactor, deadline: deadline)
+            }
+            observer?.opened(connection)
+            return connection
+        } catch {
+            observer?.failed(backend, error)
+            throw error
         }
     }
 
@@ -84,12 +103,23 @@ public final class PostgresConnector: Connector {
         // Property by property: a copy of the whole state would cost more than all of the checks.
         let state = connection.state
         if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
-        if let failure = state.value.failure { return .discardSuspectingBackend(reason: failure.message) }
+        if state.value.hasFailed, let failure = state.value.failure {
+            return .discardSuspectingBackend(reason: failure.message)
+        }
         if connection.stream.isHungUp {
             return .discardSuspectingBackend(reason: "the server has closed the connection")
         }
-        if state.value.needsReset || configuration.recycling.discards { return .recycle }
-        return state.value.isClean ? .clean : .recycle
+        if state.value.isClean {
+            return state.value.needsReset || configuration.recycling.discards ? .recycle : .clean
+        }
+        // The client is to blame for these, not the backend.
+        if state.value.isLost {
+            return .discard(reason: "nobody can tell what the server still has to answer")
+        }
+        if state.value.isSendingMessage || !state.value.output.isEmpty {
+            return .discard(reason: "the client left in the middle of a message")
+        }
+        return .recycle
     }
 
     /// Cancels what still runs, rolls back what is open and resets the session where that was asked for.
@@ -118,9 +148,15 @@ public final class PostgresConnector: Connector {
     /// The index of the reactor it lives on.
     public func affinity(of connection: PostgresConnection) -> Int? { connection.stream.reactor.index }
 
-    /// Ends the session.
+    /// Ends the session, and before that what it still runs: a server does not notice that its client has gone until it
+    /// wants to say something.
     public func close(_ connection: PostgresConnection) async {
-        await withTaskExecutorPreference(connection.stream.reactor) { connection.terminate() }
+        await withTaskExecutorPreference(connection.stream.reactor) {
+            let isBusy = !connection.stream.isHungUp && connection.state.value.flow.awaitsServer
+            if isBusy, configuration.recycling.cancels { await cancelRunningQuery(connection) }
+            connection.terminate()
+        }
+        observer?.closed(connection)
     }
 
     /// A refused login is no sign of a broken backend; neither is a cancelled attempt.

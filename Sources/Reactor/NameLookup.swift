@@ -18,7 +18,8 @@ extension SocketAddress {
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, String(port), &hints, &list)
         guard code == 0 else {
-            throw SystemError(code: ENOENT, operation: "address of \(host) (\(String(cString: gai_strerror(code))))")
+            throw SystemError(
+                code: ENOENT, operation: "address of \(host) (\(String(cString: gai_strerror(code))))")
         }
         defer { freeaddrinfo(list) }
         var addresses: [SocketAddress] = []
@@ -26,7 +27,9 @@ extension SocketAddress {
         while let info = entry {
             var storage = sockaddr_storage()
             withUnsafeMutableBytes(of: &storage) {
-                $0.copyMemory(from: UnsafeRawBufferPointer(start: info.pointee.ai_addr, count: Int(info.pointee.ai_addrlen)))
+                $0.copyMemory(
+                    from: UnsafeRawBufferPointer(
+                        start: info.pointee.ai_addr, count: Int(info.pointee.ai_addrlen)))
             }
             let address = SocketAddress(storage)
             if !addresses.contains(address) { addresses.append(address) }

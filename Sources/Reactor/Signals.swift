@@ -52,7 +52,9 @@ public final class Signals {
         return await withTaskCancellationHandler {
             while !Task.isCancelled, deadline == .max || !timer.isDue(at: Reactor.now) {
                 var info = signalfd_siginfo()
-                if read(descriptor, &info, MemoryLayout<signalfd_siginfo>.size) > 0 { return Int32(info.ssi_signo) }
+                if read(descriptor, &info, MemoryLayout<signalfd_siginfo>.size) > 0 {
+                    return Int32(info.ssi_signo)
+                }
                 await waker.wait()
             }
             return nil

@@ -138,8 +138,10 @@ public final class Stream: @unchecked Sendable {
         let total = first.count + second.count
         while true {
             let count = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
-                parts[0] = iovec(iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count)
-                parts[1] = iovec(iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
+                parts[0] = iovec(
+                    iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count)
+                parts[1] = iovec(
+                    iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
                 var message = msghdr()
                 message.msg_iov = parts.baseAddress
                 message.msg_iovlen = 2

@@ -128,11 +128,15 @@ struct QueryExchange: ~Copyable {
         try await conversation.drain(connection)
     }
 
+    /// How long a cancel may take: it is a round trip to a server that answered a moment ago.
+    private static var cancelNanoseconds: UInt64 { 2_000_000_000 }
+
     /// Cancels the query on the server, also for a task that is cancelled itself.
     private func cancel() async {
         let connection = connection
         let isCertain = await Task(executorPreference: connection.stream.reactor) {
-            await connection.requestCancel(on: connection.stream.reactor)
+            await connection.requestCancel(
+                on: connection.stream.reactor, deadline: Reactor.now + Self.cancelNanoseconds)
         }.value
         if !isCertain {
             connection.state.value.failure = PostgresError(

@@ -96,10 +96,10 @@ extension ClientSession {
 
     /// Lets the server go if the client's transaction is over and nothing is under way. Session pooling keeps it.
     func detachIfFree() {
-        guard let server, server.state.value.flow.isFree, cancelsUnderWay == 0 else { return }
-        guard let route, route.settings.pool == .transaction, walker.isAtBorder else { return }
-        guard server.state.value.isClean else { return }
-        detach()
+        guard let server, cancelsUnderWay == 0, let route, route.settings.pool == .transaction else { return }
+        // A server that must be asked first whether it is free is asked by the pool; its client waits for nothing more.
+        guard server.state.value.isFree ? server.state.value.isClean : server.state.value.mayBeFree else { return }
+        if walker.isAtBorder { detach() }
     }
 
     /// Gives the server back in whatever state it is; the pool has it cleaned where that is needed.

@@ -45,7 +45,9 @@ extension ClientSession {
         }
     }
 
-    private func checkClearText(_ startup: StartupMessage, _ rule: RouteSettings) async throws(SessionEnd) -> Bool {
+    private func checkClearText(_ startup: StartupMessage, _ rule: RouteSettings) async throws(SessionEnd)
+        -> Bool
+    {
         try ask(.cleartextPassword)
         let password = try await passwordMessage()
         guard let secret = secret(rule) else { return false }
@@ -62,14 +64,16 @@ extension ClientSession {
     }
 
     /// SCRAM-SHA-256 (RFC 7677). A route without a usable secret goes through the motions, so that the client cannot tell.
-    private func checkSCRAM(_ startup: StartupMessage, _ rule: RouteSettings) async throws(SessionEnd) -> Bool {
+    private func checkSCRAM(_ startup: StartupMessage, _ rule: RouteSettings) async throws(SessionEnd) -> Bool
+    {
         let nonce = SCRAM.nonce(using: worker.cryptography)
         var machine: SCRAMServer
         if let verifier = worker.router.verifier(for: rule) {
             machine = SCRAMServer(verifier: verifier, nonce: nonce)
         } else {
             machine = SCRAMServer(
-                mockUser: startup.user, secret: worker.router.mockSecret, nonce: nonce, using: worker.cryptography)
+                mockUser: startup.user, secret: worker.router.mockSecret, nonce: nonce,
+                using: worker.cryptography)
         }
         try ask(.sasl(mechanisms: SCRAMServer.mechanisms(hasChannelData: false)))
         let first = try await receivePassword()

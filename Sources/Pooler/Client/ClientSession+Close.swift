@@ -8,22 +8,25 @@ import Reactor
 extension ClientSession {
     /// Stage 6, cleanup: the client is told why, everything it held goes back, the socket is closed.
     func close(_ end: SessionEnd) async {
+        if let cancelKey { worker.cancels.remove(cancelKey) }
         abandonClaim()
+        // A cancel that is on its way must not find the server with somebody else.
+        while cancelsUnderWay > 0 { await waker.wait() }
         if let server {
             if route?.resetsOnLeave == true { server.state.value.needsReset = true }
             detach()
         }
-        if let cancelKey { worker.cancels.remove(cancelKey) }
-        if let fields = farewell(end) {
+        let fields = farewell(end)
+        if let fields {
             worker.log.error(
                 "\(fields.code?.description ?? "-----") \(fields.message ?? "")", in: context(.cleanup))
             var bytes: [UInt8] = []
             describe(fields).encode(into: &bytes)
             try? send(bytes)
         }
-        await lingering()
-        worker.reactor.disarm(timer)
         leave()
+        if fields != nil { await linger() }
+        worker.reactor.disarm(timer)
         stream.close()
     }
 
@@ -40,14 +43,23 @@ extension ClientSession {
         }
     }
 
-    /// Waits a moment for a slow client to take what it was told.
-    private func lingering() async {
-        guard !output.isEmpty else { return }
+    /// Waits a moment for the client to take what it was told and to hang up.
+    ///
+    /// Closing a socket with unread bytes in it resets the connection, and what was written last is lost with it: so what
+    /// the client still sends is read and dropped.
+    private func linger() async {
         let deadline = Reactor.now + Self.lingerNanoseconds
         worker.reactor.arm(timer, at: deadline)
-        while !output.isEmpty, !stream.isHungUp, Reactor.now < deadline {
-            await waker.wait()
+        var isShut = false
+        while Reactor.now < deadline {
             guard (try? output.flush(to: stream)) != nil else { return }
+            if output.isEmpty, !isShut {
+                stream.shutdownWriting()
+                isShut = true
+            }
+            guard let outcome = try? stream.read(into: worker.buffer), outcome != .end else { return }
+            // A client that never stops sending gets one buffer a turn.
+            if outcome == .wouldBlock { await waker.wait() } else { await worker.reactor.nextTurn() }
         }
     }
 
@@ -55,9 +67,10 @@ extension ClientSession {
 
     /// Puts the client's id into an error of our own.
     func describe(_ fields: ErrorFields) -> ErrorFields {
-        guard route?.settings.clientShowID ?? true else { return fields }
+        guard showsID else { return fields }
         return ErrorFields(
             severity: fields.severity ?? .error, code: fields.code ?? .internalError,
-            message: "carom: \(id): \(fields.message ?? "unknown error")", detail: fields.detail, hint: fields.hint)
+            message: "carom: \(id): \(fields.message ?? "unknown error")", detail: fields.detail,
+            hint: fields.hint)
     }
 }

@@ -13,7 +13,7 @@ extension ClientSession {
         let state = server.state
         guard server.stream.isReadable else {
             // A write has failed and nothing is left to be read that would say why.
-            guard let failure = state.value.failure else { return false }
+            guard state.value.hasFailed, let failure = state.value.failure else { return false }
             try loseServer(server, failure.message)
             return true
         }
@@ -81,10 +81,13 @@ extension ClientSession {
         state.value.failure = PostgresError(.connection, reason)
         server.stream.close()
         let outstanding = state.value.flow.outstandingReady
+        let isBatchOpen = state.value.flow.hasUnsyncedMessages || state.value.flow.isSkippingToSync
+        let isCertain = state.value.flow.isCertain
         detach()
         let code = SQLState.connectionFailure
         let message = "server connection lost: \(reason)"
-        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy, outstanding > 0
+        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy, outstanding > 0,
+            !isBatchOpen, isCertain
         else {
             throw .fatal(code, message)
         }
@@ -92,7 +95,6 @@ extension ClientSession {
         var bytes: [UInt8] = []
         describe(ErrorFields(severity: .error, code: code, message: message)).encode(into: &bytes)
         for _ in 0..<outstanding { ReadyForQuery(status: .idle).encode(into: &bytes) }
-        input.removeAll()
         try send(bytes)
     }
 }

@@ -19,4 +19,30 @@ extension ClientSession {
         context.serverHost = server?.backend.address.description
         return context
     }
+
+    /// Whether what the client sends is to be logged (`log_query`).
+    var logsQueries: Bool { worker.log.isLoggingQueries || route?.settings.logQuery == true }
+
+    /// Writes a line for a Query or Parse, as far as its text has come. Values of parameters are never logged.
+    func logQuery(_ tag: UInt8, _ message: RawSpan) {
+        var text = message.extracting(droppingFirst: min(Framing.headerSize, message.byteCount))
+        switch tag {
+        case FrontendTag.query.rawValue: break
+        case FrontendTag.parse.rawValue:
+            // The statement's name stands before its text.
+            guard let end = text.firstZero else { return }
+            text = text.extracting(droppingFirst: end + 1)
+        default: return
+        }
+        let length = min(text.firstZero ?? text.byteCount, LogLine.longestMessage)
+        let query = text.extracting(first: length).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        worker.log.query(query, in: context(.main), ofRoute: true)
+    }
+}
+
+extension RawSpan {
+    /// Where the first zero byte is.
+    fileprivate var firstZero: Int? {
+        withUnsafeBytes { $0.firstIndex(of: 0) }
+    }
 }

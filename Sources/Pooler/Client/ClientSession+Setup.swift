@@ -17,6 +17,7 @@ extension ClientSession {
                 .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
                 hint: "add a database and user block to the configuration, or a default one")
         }
+        showsID = rule.clientShowID
         return rule
     }
 
@@ -62,7 +63,8 @@ extension ClientSession {
         ReadyForQuery(status: .idle).encode(into: &bytes)
         try send(bytes)
         inputIsReady = !input.isEmpty
-        worker.log.session("route '\(startup.database).\(startup.user)' to \(route.name)", in: context(.setup))
+        worker.log.session(
+            "route '\(startup.database).\(startup.user)' to \(route.name)", in: context(.setup))
     }
 
     private func attachForSetup() async throws(SessionEnd) {
@@ -83,7 +85,8 @@ extension ClientSession {
             if let rejected = parsed.rejected.first {
                 throw .fatal(
                     .invalidParameterValue,
-                    "unsupported startup option: \"\(rejected)\"; -c name=value and --name=value are supported")
+                    "unsupported startup option: \"\(rejected)\"; -c name=value and --name=value are supported"
+                )
             }
             wishes = parsed.settings + wishes
         }

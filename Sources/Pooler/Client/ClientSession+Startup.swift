@@ -67,7 +67,8 @@ extension ClientSession {
                 guard header.tag == FrontendTag.password.rawValue else {
                     if header.tag == FrontendTag.terminate.rawValue { throw .terminated }
                     throw .fatal(
-                        .protocolViolation, "expected a password message, got message type \(tagText(header.tag))")
+                        .protocolViolation,
+                        "expected a password message, got message type \(tagText(header.tag))")
                 }
                 guard input.count >= header.length else {
                     try await fillInput()

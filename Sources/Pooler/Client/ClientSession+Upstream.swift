@@ -14,7 +14,8 @@ extension ClientSession {
             if stream.isHungUp { throw .clientLeft }
             return false
         }
-        if let server, !server.state.value.output.isEmpty { return false }
+        // Nothing is read for a side that does not keep up.
+        if let server { if !server.state.value.output.isEmpty { return false } } else if !output.isEmpty { return false }
         guard inputIsReady || stream.isReadable else { return false }
         inputIsReady = false
         var count = input.count
@@ -35,14 +36,14 @@ extension ClientSession {
 
     /// Passes a chunk of the client's stream on, as far as it consists of messages; the rest is kept.
     private func forward(_ chunk: UnsafeRawBufferPointer) throws(SessionEnd) {
+        var start = 0
         if server == nil {
-            guard chunk.count >= Framing.headerSize else { return keep(chunk, from: 0) }
-            if chunk[0] == FrontendTag.terminate.rawValue { throw .terminated }
-            try check(firstMessage: chunk)
-            guard try attach() else { return keep(chunk, from: 0) }
+            guard try reachesWork(RawSpan(_unsafeBytes: chunk), &start), try attach() else {
+                return keep(chunk, from: start)
+            }
         }
         guard let server else { preconditionFailure("attached without a server") }
-        var position = 0
+        var position = start
         var end: SessionEnd?
         do throws(SessionEnd) {
             try walk(RawSpan(_unsafeBytes: chunk), &position, server.state)
@@ -50,19 +51,23 @@ extension ClientSession {
             end = error
         }
         // What came before a goodbye or an offence still goes out: the flow has counted it.
-        try write(UnsafeRawBufferPointer(rebasing: chunk[..<position]), to: server)
+        try write(UnsafeRawBufferPointer(rebasing: chunk[start..<position]), to: server)
         if let end { throw end }
         keep(chunk, from: position)
     }
 
     /// Takes note of every message in the chunk. `position` ends behind the last one that is to be sent.
-    private func walk(_ chunk: RawSpan, _ position: inout Int, _ state: Confined<ConnectionState>) throws(SessionEnd) {
+    private func walk(_ chunk: RawSpan, _ position: inout Int, _ state: Confined<ConnectionState>)
+        throws(SessionEnd)
+    {
         var sent = position
         defer { position = sent }
+        let logsQueries = logsQueries
         while true {
             switch walker.next(in: chunk, at: &position, rules: worker.clientRules) {
             case .message(let tag, let range), .run(let tag, let range, _), .beginning(let tag, let range, _):
                 if tag == FrontendTag.terminate.rawValue { throw .terminated }
+                if logsQueries { logQuery(tag, chunk.extracting(range)) }
                 do throws(FlowError) {
                     try state.value.flow.sent(tag)
                 } catch {
@@ -76,13 +81,6 @@ extension ClientSession {
         }
     }
 
-    /// A client without a server must not take one for a message that is none.
-    private func check(firstMessage chunk: UnsafeRawBufferPointer) throws(SessionEnd) {
-        guard FrontendTag(rawValue: chunk[0]) != nil else {
-            throw .fatal(.protocolViolation, "invalid frontend message type \(chunk[0])")
-        }
-    }
-
     private func write(_ bytes: UnsafeRawBufferPointer, to server: PostgresConnection) throws(SessionEnd) {
         guard bytes.count > 0 || !prefix.isEmpty else { return }
         counters?.received(bytes.count)
@@ -91,7 +89,9 @@ extension ClientSession {
             if prefix.isEmpty {
                 try server.state.value.output.write(bytes, to: server.stream)
             } else {
-                try prefix.withUnsafeBytes { try server.state.value.output.write($0, bytes, to: server.stream) }
+                try prefix.withUnsafeBytes {
+                    try server.state.value.output.write($0, bytes, to: server.stream)
+                }
                 prefix.removeAll(keepingCapacity: true)
             }
         } catch {

@@ -38,6 +38,8 @@ final class ClientSession {
     var startup: StartupMessage?
     /// The pool that serves the client; known after the route stage.
     var route: Route?
+    /// Our errors carry the client's id (`client_show_id`).
+    var showsID = true
     /// Counts of this route on this worker.
     var counters: RouteCounters?
     /// The client's session parameters as it believes they are.
@@ -86,7 +88,8 @@ final class ClientSession {
             await close(error)
         }
         worker.log.session(
-            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)", in: context(.main))
+            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)",
+            in: context(.main))
     }
 
     private func open() async throws(SessionEnd) {
@@ -94,7 +97,8 @@ final class ClientSession {
         let startup = try await receiveStartup()
         self.startup = startup
         guard worker.admission.enter() else {
-            throw .fatal(.tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
+            throw .fatal(
+                .tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
         }
         isAdmitted = true
         let rule = try findRule(startup)

@@ -18,7 +18,9 @@ enum SessionEnd: Error {
     case shutdown
 
     /// A refusal with our own words.
-    static func fatal(_ code: SQLState, _ message: String, detail: String? = nil, hint: String? = nil) -> SessionEnd {
+    static func fatal(_ code: SQLState, _ message: String, detail: String? = nil, hint: String? = nil)
+        -> SessionEnd
+    {
         .refused(ErrorFields(severity: .fatal, code: code, message: message, detail: detail, hint: hint))
     }
 }

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Reactor
 import Synchronization
 
@@ -11,9 +12,13 @@ extension Pooler {
         do throws(SystemError) {
             for block in settings.listeners {
                 for (address, mode) in try addresses(of: block) {
-                    let listener = try Listener(
-                        on: address, backlog: Int32(clamping: block.backlog), mode: mode, reactor: reactor)
-                    listeners.append((listener, block))
+                    do throws(SystemError) {
+                        let listener = try Listener(
+                            on: address, backlog: Int32(clamping: block.backlog), mode: mode, reactor: reactor)
+                        listeners.append((listener, block))
+                    } catch where error.code == EAFNOSUPPORT && address == Self.everyIPv6(block.port) {
+                        log.info("\(error); this machine has no IPv6")
+                    }
                 }
             }
         } catch {
@@ -23,11 +28,13 @@ extension Pooler {
         return listeners
     }
 
+    private static func everyIPv6(_ port: Int) -> SocketAddress { SocketAddress(.ip("::", port: UInt16(clamping: port))) }
+
     private func addresses(of block: ListenSettings) throws(SystemError) -> [(SocketAddress, UInt32)] {
         let mode: UInt32 = 0o777
         switch settings.address(of: block) {
         case .everyAddress(let port):
-            return ["0.0.0.0", "::"].map { (SocketAddress(.ip($0, port: UInt16(port))), mode) }
+            return [(SocketAddress(.ip("0.0.0.0", port: UInt16(port))), mode), (Self.everyIPv6(port), mode)]
         case .host(let host, let port):
             return try SocketAddress.lookUp(host, port: UInt16(port)).map { ($0, mode) }
         case .unixSocket(let path, let mode):

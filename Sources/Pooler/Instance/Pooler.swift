@@ -29,7 +29,7 @@ package final class Pooler: Sendable {
         let (opened, opening) = AsyncStream.makeStream(of: Route.self)
         self.opened = opened
         let router = Router(
-            settings, reactors: reactors.reactors, resolvers: try Storages.resolvers(settings), log: log,
+            settings, reactors: reactors.reactors, resolvers: try Storages.resolvers(settings, log: log), log: log,
             opened: opening)
         self.router = router
         let cancels = CancelRegistry()
@@ -37,16 +37,18 @@ package final class Pooler: Sendable {
         workers = reactors.reactors.map {
             Worker(
                 reactor: $0, router: router, cancels: cancels, admission: admission, log: log,
-                bufferSize: settings.readahead)
+                bufferSize: settings.readahead, cancelTimeout: settings.cancelTimeout)
         }
     }
 
     /// Listens and serves until SIGTERM or SIGINT, or until the task is cancelled; then lets the clients finish.
     ///
-    /// - Throws: `SystemError` when a listener's address cannot be had; nothing was served then.
+    /// - Throws: `SystemError` when a listener's address cannot be had or `pid_file` cannot be written; nothing was served then.
     package func run() async throws {
         let first = reactors.reactors[0]
         let listeners = try await withTaskExecutorPreference(first) { try self.listen(on: first) }
+        let processFile = try settings.pidFile.map { path throws(SystemError) in try ProcessFile(path) }
+        log.configuration(settings)
         for (listener, _) in listeners { log.info("listening on \(listener.address)") }
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { background in
@@ -65,6 +67,7 @@ package final class Pooler: Sendable {
             stop(listeners.map { $0.0 })
         }
         reactors.stop()
+        _ = consume processFile
         log.info("stopped")
     }
 

@@ -2,30 +2,64 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromDNS
 
 /// Storages of the configuration as resolvers of the library: one each, shared by all routes that use it.
 enum Storages {
     /// By the storages' names.
-    static func resolvers(_ settings: Settings) throws -> [String: any Resolver] {
+    ///
+    /// - Throws: `DNSError` when a name cannot be looked up at all, because it is none or because no thread can be had.
+    static func resolvers(_ settings: Settings, log: PoolerLog) throws(DNSError) -> [String: any Resolver] {
         var resolvers: [String: any Resolver] = [:]
-        for storage in settings.storages { resolvers[storage.name] = try resolver(storage) }
+        for storage in settings.storages { resolvers[storage.name] = try resolver(storage, log) }
         return resolvers
     }
 
-    private static func resolver(_ storage: StorageSettings) throws -> any Resolver {
+    private static func resolver(_ storage: StorageSettings, _ log: PoolerLog) throws(DNSError) -> any Resolver {
         switch storage.backends {
-        case .hosts(let hosts): StaticResolver(hosts.compactMap { backend($0, storage) })
-        case .file: preconditionFailure("")
-        case .service: preconditionFailure("")
+        case .hosts(let hosts): return try resolver(hosts, storage, log)
+        case .service(let name): return SharedResolver(try dns(.service(name), storage, log))
+        case .file(let path):
+            let name = storage.name
+            return SharedResolver(
+                FileResolver(path: path, defaultPort: UInt16(clamping: storage.port)) { problem in
+                    log.error("storage \(name): \(path): \(problem)", in: LogContext(.resolver))
+                })
         }
     }
 
-    private static func backend(_ host: StorageHost, _ storage: StorageSettings) -> Backend? {
-        let port = UInt16(storage.port(of: host))
-        switch host.location {
-        case .address(let address): return Backend(address: .ip(address, port: port))
-        case .unixDirectory(let directory): return Backend(address: .unix(path: "\(directory)/.s.PGSQL.\(port)"))
-        case .name: return nil
+    /// A list of hosts: literal addresses are known, every name is followed in the DNS.
+    private static func resolver(
+        _ hosts: [StorageHost], _ storage: StorageSettings, _ log: PoolerLog
+    ) throws(DNSError) -> any Resolver {
+        var fixed: [Backend] = []
+        var named: [any Resolver] = []
+        for host in hosts {
+            let port = UInt16(clamping: storage.port(of: host))
+            switch host.location {
+            case .address(let address): fixed.append(Backend(address: .ip(address, port: port)))
+            case .unixDirectory(let directory):
+                fixed.append(Backend(address: .unix(path: "\(directory)/.s.PGSQL.\(port)")))
+            case .name(let name): named.append(try dns(.host(name, port: port), storage, log))
+            }
         }
+        if named.isEmpty { return StaticResolver(fixed) }
+        let known: [any Resolver] = fixed.isEmpty ? [] : [StaticResolver(fixed)]
+        return SharedResolver(CompositeResolver(known + named, rule: .merge))
+    }
+
+    private static func dns(
+        _ subject: DNSConfiguration.Subject, _ storage: StorageSettings, _ log: PoolerLog
+    ) throws(DNSError) -> DNSResolver {
+        var configuration = DNSConfiguration(subject)
+        if !storage.nameservers.isEmpty {
+            var servers: [DNSServer] = []
+            for server in storage.nameservers {
+                servers.append(try DNSServer(address: server.address, port: UInt16(clamping: server.port)))
+            }
+            configuration.servers = .fixed(servers)
+        }
+        let logger = log.libraryLogger(label: "storage \(storage.name)", phase: .resolver)
+        return try DNSResolver(configuration, log: .logging(to: logger))
     }
 }

@@ -15,7 +15,8 @@ final class Worker: Sendable {
     let admission: Admission
     let cryptography = OpenSSLCryptography()
     let clientRules = FrameRules.client()
-    let serverRules = FrameRules.server()
+    let serverRules: FrameRules
+    private let cancelTimeout: Duration?
     private let present = Atomic<Int>(0)
     private let local: Confined<Local>
 
@@ -37,13 +38,17 @@ final class Worker: Sendable {
 
     init(
         reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission, log: PoolerLog,
-        bufferSize: Int
+        bufferSize: Int, cancelTimeout: Duration?
     ) {
         self.reactor = reactor
         self.router = router
         self.cancels = cancels
         self.admission = admission
         self.log = log
+        self.cancelTimeout = cancelTimeout
+        // What is never handed out in pieces must fit into the buffer.
+        let bufferSize = max(bufferSize, Self.smallestBuffer)
+        serverRules = FrameRules.server(heldLimit: bufferSize)
         local = Confined(
             Local(
                 buffer: .allocate(byteCount: bufferSize, alignment: 64),
@@ -51,6 +56,9 @@ final class Worker: Sendable {
     }
 
     deinit { local.value.buffer.deallocate() }
+
+    /// Room for the longest of the messages that `FrameRules` calls small.
+    private static var smallestBuffer: Int { 32_768 }
 
     /// Where every session of this worker reads to. Its content lasts until the next suspension.
     var buffer: UnsafeMutableRawBufferPointer { local.value.buffer }
@@ -102,10 +110,11 @@ final class Worker: Sendable {
     /// Cancels what a client of this worker has under way, and waits until the server knows.
     func cancelQuery(of owner: UInt64) async {
         await withTaskExecutorPreference(reactor) {
-            guard let session = local.value.sessions[owner], let (server, connector) = session.beginCancel() else {
+            guard let session = local.value.sessions[owner], let (server, connector) = session.beginCancel()
+            else {
                 return
             }
-            await connector.cancelRunningQuery(server, on: reactor)
+            await connector.cancelRunningQuery(server, on: reactor, within: cancelTimeout)
             session.endCancel()
         }
     }

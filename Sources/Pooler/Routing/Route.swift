@@ -25,7 +25,8 @@ final class Route: Sendable {
     private let known = Mutex<SessionParameters?>(nil)
 
     init(
-        key: Key, settings: RouteSettings, connector: PostgresConnector, pool: Pool<PostgresConnector>, workers: Int
+        key: Key, settings: RouteSettings, connector: PostgresConnector, pool: Pool<PostgresConnector>,
+        workers: Int
     ) {
         self.key = key
         self.settings = settings
@@ -57,7 +58,8 @@ final class Route: Sendable {
     func forwardedError(_ error: PoolError) -> ErrorFields? {
         guard settings.clientForwardError else { return nil }
         for cause in error.causes {
-            guard let error = cause.underlying as? PostgresError, let state = error.sqlState.flatMap({ SQLState($0) })
+            guard let error = cause.underlying as? PostgresError,
+                let state = error.sqlState.flatMap({ SQLState($0) })
             else { continue }
             return ErrorFields(
                 severity: .fatal, code: state, message: error.message, detail: error.detail, hint: error.hint)

@@ -48,7 +48,9 @@ final class Router: Sendable {
     }
 
     /// The rule for a client; `nil` when there is none (3D000).
-    func rule(database: String, user: String) -> RouteSettings? { table.match(database: database, user: user) }
+    func rule(database: String, user: String) -> RouteSettings? {
+        table.match(database: database, user: user)
+    }
 
     /// What a client of the rule is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
     func verifier(for rule: RouteSettings) -> SCRAMVerifier? { verifiers[rule.pattern] }
@@ -79,7 +81,8 @@ final class Router: Sendable {
             preconditionFailure("a route of checked settings names a storage that is not there")
         }
         let connector = PostgresConnector(
-            PostgresConfiguration(key, rule), reactors: reactors, tcp: tcpOptions)
+            PostgresConfiguration(key, rule), reactors: reactors, tcp: tcpOptions,
+            observer: ServerConnectionLog(log: log, user: key.user, database: key.database))
         let name = "\(key.database).\(key.user)"
         let pool = try Pool(
             name: name, resolver: resolver, connector: connector, policy: Policy(rule, settings),

@@ -12,7 +12,9 @@ struct ImportTests {
         let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let core = root.appending(path: "Sources/Carom/Core")
-        let files = try FileManager.default.contentsOfDirectory(atPath: core.path).filter { $0.hasSuffix(".swift") }
+        let files = try FileManager.default.contentsOfDirectory(atPath: core.path).filter {
+            $0.hasSuffix(".swift")
+        }
         #expect(files.count > 15)
         for file in files {
             let text = try String(contentsOf: core.appending(path: file), encoding: .utf8)

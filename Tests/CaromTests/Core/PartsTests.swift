@@ -84,7 +84,8 @@ struct PartsTests {
     @Test(
         arguments: [
             "", "host:1", "1.2.3:1", "1.2.3.4.5:1", "256.1.1.1:1", "01.1.1.1:1", "1.2.3.4:0", "1.2.3.4:65536",
-            "1.2.3.4:+5", "[::1", "[::1]x:1", ":::1", "1:2:3:4:5:6:7:8:9", "1::2::3", "unix:", "unix:rel", "[1.2.3.4]:5",
+            "1.2.3.4:+5", "[::1", "[::1]x:1", ":::1", "1:2:3:4:5:6:7:8:9", "1::2::3", "unix:", "unix:rel",
+            "[1.2.3.4]:5",
             "12345::", "::1%", "/" + String(repeating: "x", count: 108),
         ])
     func badAddressesAreErrors(text: String) {
@@ -96,7 +97,8 @@ struct PartsTests {
             ("maxSlots", { $0.maxSlots = 0 }), ("spares", { $0.spares = -1 }),
             ("maxBackoff", { $0.maxBackoff = .milliseconds(1) }), ("healthSpread", { $0.healthSpread = 0.6 }),
             ("lifetimeSpread", { $0.lifetimeSpread = -.infinity }), ("churnRate", { $0.churnRate = .nan }),
-            ("connectTimeout", { $0.connectTimeout = .zero }), ("claimTimeout", { $0.claimTimeout = .seconds(-1) }),
+            ("connectTimeout", { $0.connectTimeout = .zero }),
+            ("claimTimeout", { $0.claimTimeout = .seconds(-1) }),
             ("shrink.afterIdle", { $0.shrink = .afterIdle(.zero) }), ("maxWaiters", { $0.maxWaiters = -1 }),
         ]
         for (knob, change) in cases {

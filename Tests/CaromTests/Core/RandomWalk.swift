@@ -27,7 +27,8 @@ final class RandomWalk {
         random = SeededRandom(seed: seed)
         let acquires = seed % 3 == 0
         core = PoolCore(
-            policy: Self.policy(maxSlots: 16, &random), seed: seed, acquires: acquires, observed: false, now: 0)
+            policy: Self.policy(maxSlots: 16, &random), seed: seed, acquires: acquires, observed: false,
+            now: 0)
         core.resolved(BackendSet(CoreRig.backends(3)), now: 0)
         follow()
     }
@@ -81,7 +82,9 @@ final class RandomWalk {
 
     private func claim() {
         var request = ClaimRequest.any
-        if random.below(5) == 0 { request.requirement = ["role": random.below(2) == 0 ? "primary" : "standby"] }
+        if random.below(5) == 0 {
+            request.requirement = ["role": random.below(2) == 0 ? "primary" : "standby"]
+        }
         if random.below(3) == 0 { request.affinity = random.below(3) }
         if random.below(4) == 0 { request.preferredSlot = claimed.first ?? closing.first }
         if random.below(2) == 0, let slot = core.claimIdle(request, now: now) { return claimed.append(slot) }
@@ -97,7 +100,8 @@ final class RandomWalk {
         guard let slot = pick(&claimed) else { return }
         let kinds: [ReturnKind] = [
             .clean, .clean, .recycle, .untouched, .discard(.discarded, blame: true, suspect: false),
-            .discard(.discarded, blame: false, suspect: true), .discard(.forgotten, blame: false, suspect: false),
+            .discard(.discarded, blame: false, suspect: true),
+            .discard(.forgotten, blame: false, suspect: false),
         ]
         let affinity = random.below(3)
         switch core.giveBack(slot, kinds[random.below(kinds.count)], affinity: affinity, now: now) {

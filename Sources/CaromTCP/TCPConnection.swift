@@ -1,0 +1,145 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+public import Carom
+public import Reactor
+
+/// A byte stream to one backend, made by ``TCPConnector`` and lent by a pool.
+///
+/// It belongs to whoever holds its claim. All work is done on the thread of its reactor, whatever task asks. One
+/// call at a time: a second read or write beside a waiting one is a mistake of the caller's and traps.
+///
+/// A cancelled or timed-out call ends with `ECANCELED` or `ETIMEDOUT`. How much of a write was sent by then is
+/// unknown, so such a connection should be discarded.
+public final class TCPConnection: Sendable, CustomStringConvertible {
+    /// Which backend it leads to.
+    public let backend: Backend
+    let stream: Stream
+    private let pace: Pace
+
+    /// On the reactor's thread.
+    init(stream: Stream, backend: Backend) {
+        self.stream = stream
+        self.backend = backend
+        pace = Pace(stream)
+    }
+
+    /// Connects outside any pool.
+    ///
+    /// - Parameters:
+    ///   - backend: where to.
+    ///   - reactor: where the connection will live; it must have been started.
+    ///   - timeout: the longest attempt; nil leaves it to the kernel.
+    ///   - options: of the socket.
+    /// - Throws: `SystemError`, for example `ECONNREFUSED` or `ETIMEDOUT`.
+    @concurrent public static func connect(
+        to backend: Backend, on reactor: Reactor, timeout: Duration? = nil, options: TCPOptions = TCPOptions()
+    ) async throws(SystemError) -> TCPConnection {
+        let deadline = Pace.deadline(after: timeout)
+        return try await withTaskExecutorPreference(reactor) { () async throws(SystemError) in
+            let stream = try await Stream.connect(
+                to: SocketAddress(backend.address), on: reactor, deadline: deadline, options: options)
+            return TCPConnection(stream: stream, backend: backend)
+        }
+    }
+
+    /// The backend's name and address.
+    public var description: String { backend.id.description }
+
+    /// Reads what is there, waiting for at least one byte; empty once the peer has ended its side.
+    ///
+    /// - Parameters:
+    ///   - limit: the most to read, at least 1.
+    ///   - timeout: the longest wait; nil waits for ever.
+    /// - Throws: `SystemError`: `ETIMEDOUT`, `ECANCELED`, or what the kernel says, such as `ECONNRESET`.
+    @concurrent public func read(upTo limit: Int, timeout: Duration? = nil) async throws(SystemError) -> [UInt8] {
+        precondition(limit > 0, "a read needs room for a byte")
+        return try await withTaskExecutorPreference(stream.reactor) { () async throws(SystemError) in
+            try await self.take(limit, by: Pace.deadline(after: timeout))
+        }
+    }
+
+    /// Reads exactly so many bytes.
+    ///
+    /// - Parameter timeout: the longest wait for all of them; nil waits for ever.
+    /// - Throws: `SystemError` as ``read(upTo:timeout:)`` does, and `ECONNRESET` if the peer ends its side too early.
+    @concurrent public func read(exactly count: Int, timeout: Duration? = nil) async throws(SystemError) -> [UInt8] {
+        precondition(count >= 0, "the number of bytes to read is negative")
+        return try await withTaskExecutorPreference(stream.reactor) { () async throws(SystemError) in
+            let deadline = Pace.deadline(after: timeout)
+            var bytes: [UInt8] = []
+            while bytes.count < count {
+                let piece = try await self.take(count - bytes.count, by: deadline)
+                if piece.isEmpty { throw SystemError(code: ECONNRESET, operation: "read from \(self)") }
+                if bytes.isEmpty { bytes = piece } else { bytes += piece }
+            }
+            return bytes
+        }
+    }
+
+    /// Writes all of `bytes`, waiting for the socket to take them.
+    ///
+    /// - Parameter timeout: the longest wait for all of them; nil waits for ever.
+    /// - Throws: `SystemError`: `ETIMEDOUT`, `ECANCELED`, or what the kernel says, such as `EPIPE`.
+    @concurrent public func write(_ bytes: [UInt8], timeout: Duration? = nil) async throws(SystemError) {
+        try await withTaskExecutorPreference(stream.reactor) { () async throws(SystemError) in
+            try await self.put(bytes, by: Pace.deadline(after: timeout))
+        }
+    }
+
+    /// Closes the socket, from any thread. A call that waits on it ends with `ECONNABORTED`. A second close does nothing.
+    @concurrent public func close() async {
+        await withTaskExecutorPreference(stream.reactor) {
+            self.stream.close()
+            self.pace.interrupt()
+        }
+    }
+
+    // MARK: On the reactor's thread
+
+    private func take(_ limit: Int, by deadline: UInt64) async throws(SystemError) -> [UInt8] {
+        while true {
+            try pace.check("read from", self)
+            var outcome = ReadOutcome.end
+            let size = min(limit, 65_536)
+            let bytes = try [UInt8](capacity: size) { (room) throws(SystemError) in
+                outcome = try stream.read(into: room)
+                return if case .bytes(let count) = outcome { count } else { 0 }
+            }
+            if outcome != .wouldBlock { return bytes }
+            try await pace.wait(until: deadline, "read from", self)
+        }
+    }
+
+    private func put(_ bytes: [UInt8], by deadline: UInt64) async throws(SystemError) {
+        var sent = 0
+        while sent < bytes.count {
+            try pace.check("write to", self)
+            let outcome = try bytes.span.bytes.withUnsafeBytes { (raw) throws(SystemError) in
+                try stream.write(UnsafeRawBufferPointer(rebasing: raw[sent...]))
+            }
+            switch outcome {
+            case .bytes(let count): sent += count
+            case .wouldBlock: try await pace.wait(until: deadline, "write to", self)
+            }
+        }
+    }
+}
+
+extension [UInt8] {
+    /// An array of what `fill` wrote, without clearing the room first.
+    fileprivate init(
+        capacity: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(SystemError) -> Int
+    ) throws(SystemError) {
+        var failure: SystemError?
+        self.init(unsafeUninitializedCapacity: capacity) { (buffer, count) in
+            do throws(SystemError) {
+                count = try fill(UnsafeMutableRawBufferPointer(buffer))
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,123 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromTesting
+import Synchronization
+
+/// A real pool in virtual time, with a fake connector and a scripted resolver.
+struct ShellRig {
+    let clock = ManualClock()
+    let connector: FakeConnector
+    let resolver: ScriptedResolver
+    let pool: Pool<FakeConnector>
+    let events = EventLog()
+    let running: Task<Void, Never>
+
+    init(
+        _ backends: [Backend]? = [Backend(name: "a", address: .unix(path: "/a"))],
+        script: FakeConnector.Script = FakeConnector.Script(), _ change: (inout Policy) -> Void = { _ in }
+    ) throws {
+        var policy = Policy()
+        policy.spares = 2
+        policy.maxSlots = 4
+        change(&policy)
+        connector = FakeConnector(clock: clock, script: script)
+        resolver = ScriptedResolver(backends)
+        let pool = try Pool(
+            name: "test", resolver: resolver, connector: connector, policy: policy, observer: events,
+            clock: clock, executor: clock, seed: 1)
+        self.pool = pool
+        running = Task(executorPreference: clock) { await pool.run() }
+        clock.runUntilQuiescent()
+    }
+
+    /// A task of the test's own, on the pool's clock. Its claim is held until the flag says otherwise.
+    func hold(_ request: ClaimRequest = .any, timeout: Duration? = nil) -> Holder {
+        let holder = Holder()
+        let pool = pool
+        let task = Task(executorPreference: clock) {
+            do throws(PoolError) {
+                let claim = try await pool.claim(request, timeout: timeout)
+                holder.set(.holding(claim.connection.number))
+                await holder.released()
+                claim.recycle()
+            } catch {
+                holder.set(.failed(error.code))
+            }
+        }
+        holder.cancel = { task.cancel() }
+        clock.runUntilQuiescent()
+        return holder
+    }
+
+    /// Stops the pool and lets the time pass that it takes.
+    func stop(grace: Duration? = nil) -> StopReport? {
+        let report = Kept<StopReport>()
+        let pool = pool
+        _ = Task(executorPreference: clock) { report.value = await pool.stop(grace: grace) }
+        clock.advance(by: .seconds(60))
+        return report.value
+    }
+}
+
+/// A claim held by a task.
+final class Holder: Sendable {
+    enum State: Equatable, Sendable {
+        case waiting
+        case holding(Int)
+        case failed(PoolError.Code)
+    }
+    private struct Inside {
+        var state = State.waiting
+        var isReleased = false
+        var waiting: UnsafeContinuation<Void, Never>?
+        var cancel: (@Sendable () -> Void)?
+    }
+    private let inside = Mutex(Inside())
+
+    var state: State { inside.withLock { $0.state } }
+    var cancel: (@Sendable () -> Void)? {
+        get { inside.withLock { $0.cancel } }
+        set { inside.withLock { $0.cancel = newValue } }
+    }
+
+    func set(_ state: State) { inside.withLock { $0.state = state } }
+
+    func release() {
+        let waiting = inside.withLock { inside in
+            inside.isReleased = true
+            let waiting = inside.waiting
+            inside.waiting = nil
+            return waiting
+        }
+        waiting?.resume()
+    }
+
+    func released() async {
+        await withUnsafeContinuation { continuation in
+            let now = inside.withLock { inside in
+                if inside.isReleased { return true }
+                inside.waiting = continuation
+                return false
+            }
+            if now { continuation.resume() }
+        }
+    }
+}
+
+/// A value set by one task and read by another.
+final class Kept<Value: Sendable>: Sendable {
+    private let inside = Mutex<Value?>(nil)
+    var value: Value? {
+        get { inside.withLock { $0 } }
+        set { inside.withLock { $0 = newValue } }
+    }
+}
+
+/// Keeps every event.
+final class EventLog: PoolObserver {
+    private let inside = Mutex<[PoolEvent]>([])
+    var all: [PoolEvent] { inside.withLock { $0 } }
+    func observe(_ event: PoolEvent) { inside.withLock { $0.append(event) } }
+}

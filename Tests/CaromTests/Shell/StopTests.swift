@@ -1,0 +1,137 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromTesting
+import Testing
+
+@Suite("Stopping and hanging")
+struct StopTests {
+    @Test("behaviour 46: the pool itself stops at the end of the grace and says what it revoked")
+    func stopReports() throws {
+        let rig = try ShellRig { $0.maxSlots = 2 }
+        let early = rig.hold()
+        let never = rig.hold()
+        let waiting = (0..<3).map { _ in rig.hold() }
+        let began = rig.clock.now
+        let report = Kept<(StopReport, PoolInstant)>()
+        let pool = rig.pool
+        let clock = rig.clock
+        _ = Task(executorPreference: clock) {
+            report.value = (await pool.stop(grace: .seconds(5)), clock.now)
+        }
+        rig.clock.runUntilQuiescent()
+        #expect(waiting.allSatisfy { $0.state == .failed(.stopped) })
+        rig.clock.advance(by: .seconds(1))
+        early.release()
+        rig.clock.advance(by: .seconds(10))
+        #expect(report.value?.1 == began.advanced(by: .seconds(5)))
+        #expect(report.value?.0.revokedLeases.count == 1)
+        #expect(report.value?.0.description == "1 lease revoked, 3 waiting claims failed")
+        #expect(rig.connector.open == 0)
+        never.release()
+        rig.clock.runUntilQuiescent()
+        #expect(rig.connector.closedOnce)
+    }
+
+    @Test("behaviour 47: ten stops return after the same end")
+    func tenStops() throws {
+        let rig = try ShellRig()
+        let pool = rig.pool
+        let reports = (0..<10).map { _ in Kept<StopReport>() }
+        for report in reports {
+            _ = Task(executorPreference: rig.clock) { report.value = await pool.stop() }
+        }
+        rig.clock.advance(by: .seconds(6))
+        #expect(Set(reports.map(\.value)).count == 1 && reports[0].value != nil)
+        #expect(rig.stop() == reports[0].value)
+    }
+
+    @Test func cancellingRunStopsAtOnce() throws {
+        let rig = try ShellRig()
+        let holder = rig.hold()
+        rig.running.cancel()
+        rig.clock.runUntilQuiescent()
+        #expect(rig.pool.stats.state == .stopped)
+        #expect(rig.connector.open == 0)
+        #expect(!rig.resolver.isRunning)
+        holder.release()
+        rig.clock.runUntilQuiescent()
+        #expect(rig.connector.closedOnce)
+    }
+
+    @Test("behaviour 14: the pool closes a connection that arrives too late, and does not count it")
+    func lateConnectionIsClosed() throws {
+        var script = FakeConnector.Script()
+        script.connect = { _ in .hangIgnoringCancellation }
+        let rig = try ShellRig(script: script) {
+            $0.spares = 1
+            $0.maxSlots = 1
+        }
+        rig.clock.advance(by: .seconds(11))
+        rig.connector.releaseHanging()
+        rig.clock.runUntilQuiescent()
+        #expect(rig.connector.opened == 1 && rig.connector.closed == 1)
+        #expect(rig.pool.stats.idle == 0)
+        #expect(rig.events.all.contains { if case .connectedTooLate = $0 { true } else { false } })
+    }
+
+    @Test func aConnectorThatHangsAndIgnoresCancellationDelaysNobody() throws {
+        var script = FakeConnector.Script()
+        script.isValid = { $0.number <= 2 ? .hangIgnoringCancellation : .succeed }
+        script.close = { _ in .hangIgnoringCancellation }
+        let rig = try ShellRig(script: script)
+        rig.clock.advance(by: .seconds(40))
+        #expect(rig.connector.opened > 2)
+        #expect(rig.pool.stats.idle >= 1)
+        let ended = Kept<Bool>()
+        let running = rig.running
+        _ = Task(executorPreference: rig.clock) {
+            await running.value
+            ended.value = true
+        }
+        let report = rig.stop(grace: .seconds(1))
+        #expect(ended.value == true)
+        #expect((report?.unfinishedOperations ?? 0) >= 2)
+        rig.connector.releaseHanging()
+        rig.clock.runUntilQuiescent()
+        #expect(rig.connector.closedOnce)
+    }
+
+    @Test func suspendAndResumeThroughThePool() throws {
+        let rig = try ShellRig()
+        rig.pool.suspend()
+        let holder = rig.hold()
+        rig.clock.advance(by: .seconds(1))
+        #expect(holder.state == .waiting)
+        rig.pool.resume()
+        rig.clock.advance(by: .seconds(1))
+        #expect(holder.state != .waiting)
+    }
+
+    @Test func aBadPolicyIsRefusedAndTheOldOneStays() throws {
+        let rig = try ShellRig()
+        var bad = rig.pool.policy
+        bad.maxSlots = 0
+        #expect(throws: PolicyError.self) { try rig.pool.update(policy: bad) }
+        #expect(rig.pool.policy.maxSlots == 4)
+        #expect(throws: PolicyError.self) {
+            try Pool(name: "p", resolver: ScriptedResolver(), connector: FakeConnector(), policy: bad)
+        }
+    }
+
+    @Test("behaviour 34: a leak is reported with the place it was claimed at")
+    func leaksNameTheirPlace() throws {
+        let rig = try ShellRig { $0.leakThreshold = .seconds(60) }
+        let holder = rig.hold()
+        rig.clock.advance(by: .seconds(61))
+        let places = rig.events.all.compactMap { event in
+            if case .overdue(_, _, let place) = event { place } else { nil }
+        }
+        #expect(places.count == 1)
+        #expect(places.first?.contains("ShellRig.swift") == true)
+        holder.release()
+        rig.clock.runUntilQuiescent()
+        #expect(rig.events.all.contains { if case .overdueReturned = $0 { true } else { false } })
+    }
+}
