@@ -51,11 +51,10 @@ struct StatsFeed: WSHandler {
                 switch frame.opcode {
                 case .ping where frame.payload.count <= 125:
                     frames.yield(WSFrame(fin: true, opcode: .pong, mask: nil, payload: frame.payload))
-                case .ping:
-                    frames.yield(.close(code: .protocolError))
-                    return
-                case .close:
-                    frames.yield(.close(code: .normalClosure))
+                case .ping, .close:
+                    frames.yield(.close(code: frame.opcode == .close ? .normalClosure : .protocolError))
+                    // Nothing may follow a goodbye, not even a message that is just being made.
+                    frames.finish()
                     return
                 // There is nothing to be said to this stream.
                 default: continue

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import Carom
+@testable import Carom
 import FoundationEssentials
 import Testing
 

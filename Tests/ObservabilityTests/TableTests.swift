@@ -71,7 +71,7 @@ import Testing
             table.lines(width: 100, order: .claims, styled: false) == [
                 "orders: running, 13 waiting, 28 of 64 slots, wait p50 1.20ms p90 10.0ms p99 250ms max 3.00s, hold unknown",
                 "",
-                "BACKEND  STATE   CONN  IDLE  CLAIMED  CHECK  *CLAIMS/S  WAIT P50  P99  HOLD P50  P99  CLAIMS/S, NEW",
+                "BACKEND  STATE   CONN  IDLE  CLAIMED  CHECK  *CLAIMS/S  WAIT P50  P99  HOLD P50  P99  CLAIMS/S, NEWE",
                 "db1      online     1     2        7     11       50.0                                             █",
             ])
         #expect(table.lines(width: 40, styled: false)[2].hasSuffix("P99"))
