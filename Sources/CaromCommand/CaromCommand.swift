@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Glibc
 import Pooler
 import Reactor
 
@@ -14,20 +15,31 @@ struct CaromCommand: AsyncParsableCommand {
         version: "carom 0.1.0",
         subcommands: [Serve.self, Check.self, Top.self])
 
-    /// Starts on the main thread, which is the only one then: a signal goes to any thread that does not block it, and
-    /// threads inherit what their maker blocks.
-    @MainActor
-    static func main() async {
+    /// Runs commands beside the main thread, which only waits.
+    ///
+    /// A signal goes to any thread that does not block it. Threads inherit what their maker blocks, so the main thread blocks
+    /// what the pooler handles before there are others; and it stays out of the runtime's main loop, which would unblock it.
+    static func main() {
         do {
             var command = try parseAsRoot()
-            if command is Serve { Signals.block(Pooler.handledSignals) }
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
+            guard let running = command as? any AsyncParsableCommand else { return try command.run() }
+            if running is Serve { Signals.block(Pooler.handledSignals) }
+            start(running)
+            while true { pause() }
         } catch {
             exit(withError: error)
+        }
+    }
+
+    private static func start(_ command: sending any AsyncParsableCommand) {
+        var command = command
+        Task {
+            do {
+                try await command.run()
+                exit()
+            } catch {
+                exit(withError: error)
+            }
         }
     }
 }

@@ -18,19 +18,21 @@ extension ConnectionState {
         package var parametersChanged = false
         /// An error passed by.
         package var sawError = false
+        /// What comes behind `consumed` is no PostgreSQL server's: `failure` says why, and the connection is of no further use.
+        package var isBroken = false
     }
 
     /// Takes note of everything in a chunk of the server's stream: what it answers, what it reports.
     ///
-    /// - Throws: ``PostgresError`` with the code `protocolViolation` for what no server says at this point.
-    package mutating func absorb(_ chunk: RawSpan, rules: borrowing FrameRules)
-        throws(PostgresError) -> Absorbed
-    {
+    /// What no server says at this point ends it: everything before that is still good, and `failure` holds the reason.
+    package mutating func absorb(_ chunk: RawSpan, rules: borrowing FrameRules) -> Absorbed {
         var position = 0
+        var accepted = 0
         var result = Absorbed(visible: 0..<0, consumed: 0)
         var visibleFrom = 0
         do {
             walk: while true {
+                accepted = position
                 switch walker.next(in: chunk, at: &position, rules: rules) {
                 case .run(let tag, _, _):
                     try flow.received(BackendTag(rawValue: tag).unsafelyUnwrapped)
@@ -55,10 +57,12 @@ extension ConnectionState {
                     throw PostgresError(.protocolViolation, "the server broke the protocol: \(error)")
                 }
             }
-        } catch let error as PostgresError {
-            throw error
         } catch {
-            throw PostgresError(.protocolViolation, "the server broke the protocol: \(error)")
+            failure =
+                error as? PostgresError
+                ?? PostgresError(.protocolViolation, "the server broke the protocol: \(error)")
+            result.isBroken = true
+            position = accepted
         }
         result.consumed = position
         // Until the last hidden reply is over, nothing in the chunk is the client's.

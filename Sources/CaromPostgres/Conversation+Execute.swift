@@ -29,45 +29,47 @@ extension Conversation {
 
     /// Reads and throws away until the server owes nothing and what came is complete.
     ///
-    /// A Sync is sent when it turns out that the server waits for one: it swallowed that of a COPY that failed.
-    ///
-    /// - Parameter onStall: called when there is nothing to read, once for each ReadyForQuery that is owed.
-    package func drain(
-        _ connection: PostgresConnection, onStall: (() async throws(PostgresError) -> Void)? = nil
-    ) async throws(PostgresError) {
+    /// COPY data that the server turns out to wait for is refused, and so is a Sync sent if it waits for one: it
+    /// swallowed that of a COPY that failed.
+    package func drain(_ connection: PostgresConnection) async throws(PostgresError) {
         let rules = FrameRules.server()
         let state = connection.state
         try absorb(state, rules)
-        var owed = Int.max
         while true {
             let flow = state.value.flow
             let isComplete = state.value.input.isEmpty && state.value.walker.isAtBorder
             if flow.isSynchronised || flow.needsProbe, isComplete { return }
-            if flow.isSkippingToSync { try await sendSync(state) }
-            if let onStall, flow.outstandingReady < owed {
-                owed = flow.outstandingReady
-                try await onStall()
+            if flow.awaitsClientData {
+                try await say(.copyFail, to: state) {
+                    CopyFail(reason: "the client has gone").encode(into: &$0)
+                }
+            }
+            if flow.isSkippingToSync {
+                try await say(.sync, to: state) { FrontendTag.sync.encodeEmpty(into: &$0) }
             }
             try await fill()
             try absorb(state, rules)
         }
     }
 
-    private func sendSync(_ state: Confined<ConnectionState>) async throws(PostgresError) {
+    private func say(
+        _ tag: FrontendTag, to state: Confined<ConnectionState>, _ encode: (inout [UInt8]) -> Void
+    ) async throws(PostgresError) {
         do throws(FlowError) {
-            try state.value.flow.sent(.sync)
+            try state.value.flow.sent(tag)
         } catch {
             throw PostgresError(.protocolViolation, "\(error)")
         }
         var bytes: [UInt8] = []
-        FrontendTag.sync.encodeEmpty(into: &bytes)
+        encode(&bytes)
         try await send(bytes)
     }
 
     private func absorb(_ state: Confined<ConnectionState>, _ rules: FrameRules) throws(PostgresError) {
         let chunk = state.value.input
-        let absorbed = try state.value.absorb(chunk.span.bytes, rules: rules)
+        let absorbed = state.value.absorb(chunk.span.bytes, rules: rules)
         state.value.input.removeFirst(absorbed.consumed)
+        if absorbed.isBroken, let failure = state.value.failure { throw failure }
     }
 }
 

@@ -46,6 +46,14 @@ package final class Conversation {
         if !stream.isClosed { stream.waker = nil }
     }
 
+    /// Ends the next wait at `time` at the latest, with the code `timedOut`; `UInt64.max` goes back to the deadline.
+    ///
+    /// After that error, unlike others, the exchange may go on until its deadline.
+    func pause(at time: UInt64) {
+        let time = min(time, deadline)
+        if time == .max { stream.reactor.disarm(timer) } else { stream.reactor.arm(timer, at: time) }
+    }
+
     /// Sends `bytes`, waiting for the socket to take them all.
     package func send(_ bytes: [UInt8]) async throws(PostgresError) {
         do throws(SystemError) {

@@ -109,13 +109,17 @@ public final class PostgresConnector: Connector {
         if connection.stream.isHungUp {
             return .discardSuspectingBackend(reason: "the server has closed the connection")
         }
+        if state.value.isClean {
+            return state.value.needsReset || configuration.recycling.discards ? .recycle : .clean
+        }
         // The client is to blame for these, not the backend.
-        if state.value.isLost { return .discard(reason: "nobody can tell what the server still has to answer") }
+        if state.value.isLost {
+            return .discard(reason: "nobody can tell what the server still has to answer")
+        }
         if state.value.isSendingMessage || !state.value.output.isEmpty {
             return .discard(reason: "the client left in the middle of a message")
         }
-        if state.value.needsReset || configuration.recycling.discards { return .recycle }
-        return state.value.isClean ? .clean : .recycle
+        return .recycle
     }
 
     /// Cancels what still runs, rolls back what is open and resets the session where that was asked for.

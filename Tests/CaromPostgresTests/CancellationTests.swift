@@ -23,7 +23,7 @@ extension ServerTests {
         }
 
         private static func untilActive(_ connection: PostgresConnection) async throws {
-            while try await activity(of: connection)?.state != "active" { await Task.yield() }
+            try await until { try await activity(of: connection)?.state == "active" }
         }
 
         @Test(arguments: [0, 1]) func cancellingTheTaskCancelsTheQueryOnTheServer(parameters: Int)
@@ -43,7 +43,7 @@ extension ServerTests {
                 let busy = await failure { try await connection.query("select 1") }
                 #expect(busy.code == .busy)
                 // Nobody has recycled it yet: the request was sent by the query itself.
-                while try await Self.activity(of: connection)?.state == "active" { await Task.yield() }
+                try await until { try await Self.activity(of: connection)?.state != "active" }
                 try await connector.onRecycle(connection)
                 #expect(connector.returned(connection) == .clean)
                 #expect(try await connection.number("select pg_backend_pid()") == Int(connection.processID))

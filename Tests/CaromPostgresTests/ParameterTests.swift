@@ -118,7 +118,8 @@ extension ServerTests {
                 ] {
                     let error = await failure { try await request() }
                     #expect(error.code == .invalidRequest)
-                    #expect(connection.state.value.isClean)
+                    let isClean = connection.state.value.isClean
+                    #expect(isClean)
                 }
                 let error = await failure { try await connection.query("select $1::text", ["a\0b"]) }
                 #expect(error.sqlState == "22021")

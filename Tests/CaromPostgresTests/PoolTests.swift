@@ -149,8 +149,7 @@ extension ServerTests {
         }
 
         @Test func aServerThatDiesAndComesBackIsUsedAgain() async throws {
-            let server = try PostgresServer()
-            defer { server.stop() }
+            let server = try await PostgresServer.launch()
             let world = World(server: server, reactors: World.current.reactors)
             let tally = Tally()
             try await withPool(world) { pool in
@@ -176,17 +175,18 @@ extension ServerTests {
                         }
                     }
                 }
-                while tally.served.load(ordering: .relaxed) < 50 { await Task.yield() }
-                try server.crash()
-                while tally.failed.load(ordering: .relaxed) < 8 { await Task.yield() }
-                try server.restart()
+                try await until { tally.served.load(ordering: .relaxed) >= 50 }
+                try await server.crash()
+                try await until { tally.failed.load(ordering: .relaxed) >= 8 }
+                try await server.restart()
                 let before = tally.served.load(ordering: .relaxed)
-                while tally.served.load(ordering: .relaxed) < before + 50 { await Task.yield() }
+                try await until { tally.served.load(ordering: .relaxed) >= before + 50 }
                 workers.cancel()
                 await workers.value
                 #expect(pool.stats.claimed == 0)
             }
-            #expect(OpenSockets.connected(to: server.port) == 0)
+            #expect(await OpenSockets.vanish(server.port))
+            await server.stop()
         }
     }
 }

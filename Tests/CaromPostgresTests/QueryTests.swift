@@ -81,10 +81,10 @@ extension ServerTests {
             }
         }
 
-        @Test func aMillionRowsArriveInOrder() async throws {
+        @Test func manyRowsArriveInOrder() async throws {
             try await withSession { (connection, _) async throws in
-                let result = try await connection.query("select generate_series(1, 300000)")
-                #expect(result.count == 300_000)
+                let result = try await connection.query("select generate_series(1, 100000)")
+                #expect(result.count == 100_000)
                 #expect(zip(result, 1...).allSatisfy { $0[0].int == $1 })
             }
         }
@@ -155,7 +155,7 @@ extension ServerTests {
         @Test func twoQueriesAtTheSameTimeAreRefusedNotMixed() async throws {
             try await withSession { (connection, _) async throws in
                 let first = Task { try await connection.number("select 1 from pg_sleep(0.5)") }
-                while connection.stream.waker == nil { await Task.yield() }
+                try await until { connection.stream.waker != nil }
                 let error = await failure { try await connection.query("select 2") }
                 #expect(error.code == .busy)
                 #expect(try await first.value == 1)

@@ -19,7 +19,8 @@ extension ServerTests {
                 try await change(connection)
                 #expect(connector.returned(connection) == .recycle, sourceLocation: sourceLocation)
                 try await connector.onRecycle(connection)
-                #expect(connector.returned(connection) == .clean, sourceLocation: sourceLocation)
+                #expect(connection.state.value.isClean, sourceLocation: sourceLocation)
+                #expect(!connection.state.value.needsReset, sourceLocation: sourceLocation)
                 let row = try await connection.query(
                     """
                     select current_setting('work_mem'), current_setting('application_name'), current_setting('timezone'),

@@ -94,9 +94,10 @@ def test_an_unknown_route_is_3d000(start):
     for options in ({"database": "nowhere", "user": "bench"}, {"database": "postgres", "user": "nobody"}):
         error = refusal(pooler, **options)
         assert error.code == "3D000"
-    for size in (64, 65, 1000, 9000):
+    # PostgreSQL keeps 63 bytes of a name and would take a longer one for another; that is said instead (name_too_long).
+    for size, code in ((63, "3D000"), (64, "42622"), (65, "42622"), (1000, "42622"), (9000, "42622")):
         try:
-            assert refusal(pooler, database="d" * size, user="bench").code in ("3D000", "08P01")
+            assert refusal(pooler, database="d" * size, user="bench").code == code
         except ConnectionLost:
             pytest.fail(f"a database name of {size} characters got no answer")
     with pooler.connect(user="bench") as wire:

@@ -273,6 +273,36 @@ import Testing
         }
     }
 
+    @Test func tlsIsUnderstoodAndNotPretended() throws {
+        let text = """
+            listen { host "a" tls "require" tls_cert_file "c" tls_key_file "k" }
+            listen { host "b" tls "disable" }
+            storage "pg" {
+                type "remote" host "h"
+                tls "verify_full"
+            }
+            database default { user default { authentication "none" storage "pg" pool "session" } }
+            """
+        #expect(
+            try ConfigurationFile.parse(text: text, file: "a.conf").unsupported.map(\.description) == [
+                "a.conf:1:19: error: tls: \"require\" is not possible, this version speaks no TLS; allowed: \"disable\"",
+                "a.conf:5:5: error: tls: \"verify_full\" is not possible, this version speaks no TLS; allowed: \"disable\"",
+            ])
+    }
+
+    @Test func mixedUpQuotesDoNotRevealAPassword() {
+        let text = """
+            listen { host "*" }
+            storage "pg" { type "remote host "h" }
+            database default { user default { authentication "md5" password "s3cret" storage "pg" pool "session" } }
+            storage "two" { type "remote" host h" port 5 }
+            database "x" { user "y" { authentication "md5" password "4ever" storage "two" pool "session" } }
+            """
+        let found = findings(in: text)
+        #expect(found.contains { $0.hasPrefix("a.conf:2:") })
+        for secret in ["s3cret", "4ever"] { #expect(!found.contains { $0.contains(secret) }, "\(found)") }
+    }
+
     @Test func everyMistakeIsReportedInOneRun() {
         let text = """
             workers 0

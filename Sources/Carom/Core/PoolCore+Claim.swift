@@ -104,7 +104,7 @@ extension PoolCore {
         }
         if observesClaims { emit(.claimed(id(slot), backends[backend].id, waited: .zero)) }
         let demand = demand
-        if demand >= planned { growIfNeeded(now) }
+        if demand >= planned || lacking > 0 { growIfNeeded(now) }
         return id(slot)
     }
 
@@ -118,7 +118,7 @@ extension PoolCore {
                 needsPlan = true
             }
         }
-        if counts.live < min(demand, wantedTotal) { needsConnects = true }
+        if lacking > 0 { needsConnects = true }
     }
 
     /// Has an idle connection validated and prepared for a waiter.

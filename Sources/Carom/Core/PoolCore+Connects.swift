@@ -24,6 +24,7 @@ extension PoolCore {
                 }
             }
         }
+        lacking = wantedTotal - effective
         probe(reserved: max(0, goal - effective), now: now)
         if blocked, counts.closing == 0 { makeRoom(now) }
     }

@@ -24,6 +24,8 @@ extension PoolCore {
         change(to: .running)
         if failed { failQueue(.failed, now: now) }
         serveFromIdle(now)
+        growIfNeeded(now)
+        needsConnects = true
         settle(now)
     }
 

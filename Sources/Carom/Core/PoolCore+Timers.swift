@@ -124,6 +124,7 @@ extension PoolCore {
 
     private mutating func beginCheck(_ slot: Int, now: Int64) {
         takeIdle(slot)
+        if queue.count > 0 { needsConnects = true }
         totals.checks += 1
         slots[slot].checkBy = .never
         begin(slot, .checking, now: now, limit: rules.healthTimeout)

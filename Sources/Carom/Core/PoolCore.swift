@@ -48,6 +48,8 @@ struct PoolCore: ~Copyable, Sendable {
     var planned = 0
     /// The sum of what backends are wanted to have, dead ones' probes left out.
     var wantedTotal = 0
+    /// Connections that live backends lack of what they are wanted to have, as of the last look at connects.
+    var lacking = 0
     var shrink = SlowShrink()
     var needsPlan = true
     var needsConnects = false

@@ -98,7 +98,9 @@ extension ClientSession {
     func detachIfFree() {
         guard let server, cancelsUnderWay == 0, let route, route.settings.pool == .transaction else { return }
         // A server that must be asked first whether it is free is asked by the pool; its client waits for nothing more.
-        guard server.state.value.isFree ? server.state.value.isClean : server.state.value.mayBeFree else { return }
+        guard server.state.value.isFree ? server.state.value.isClean : server.state.value.mayBeFree else {
+            return
+        }
         if walker.isAtBorder { detach() }
     }
 

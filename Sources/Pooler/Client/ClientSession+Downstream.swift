@@ -39,14 +39,10 @@ extension ClientSession {
 
     private func pass(_ chunk: UnsafeRawBufferPointer, _ server: PostgresConnection) throws(SessionEnd) {
         let state = server.state
-        let absorbed: ConnectionState.Absorbed
-        do throws(PostgresError) {
-            absorbed = try state.value.absorb(RawSpan(_unsafeBytes: chunk), rules: worker.serverRules)
-        } catch {
-            try loseServer(server, "\(error)")
-            return
+        let absorbed = state.value.absorb(RawSpan(_unsafeBytes: chunk), rules: worker.serverRules)
+        if absorbed.consumed < chunk.count, !absorbed.isBroken {
+            state.value.input = Array(chunk[absorbed.consumed...])
         }
-        if absorbed.consumed < chunk.count { state.value.input = Array(chunk[absorbed.consumed...]) }
         if !absorbed.visible.isEmpty {
             let visible = UnsafeRawBufferPointer(rebasing: chunk[absorbed.visible])
             counters?.sent(visible.count, queries: absorbed.completed, transactions: absorbed.transactions)
@@ -55,6 +51,9 @@ extension ClientSession {
             } catch {
                 throw .clientLeft
             }
+        }
+        if absorbed.isBroken {
+            return try loseServer(server, state.value.failure?.message ?? "it broke the protocol")
         }
         if let error = state.value.hiddenError, state.value.hiddenReplies == 0 {
             state.value.hiddenError = nil
@@ -80,13 +79,17 @@ extension ClientSession {
         worker.log.error("server connection lost: \(reason)", in: context(.server))
         state.value.failure = PostgresError(.connection, reason)
         server.stream.close()
+        // A client whose transaction is over has lost nothing.
+        let isOver = !wasBusy && !isInsideMessage && walker.isAtBorder && route?.settings.pool == .transaction
         let outstanding = state.value.flow.outstandingReady
         let isBatchOpen = state.value.flow.hasUnsyncedMessages || state.value.flow.isSkippingToSync
         let isCertain = state.value.flow.isCertain
         detach()
+        if isOver { return }
         let code = SQLState.connectionFailure
         let message = "server connection lost: \(reason)"
-        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy, outstanding > 0,
+        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy,
+            outstanding > 0,
             !isBatchOpen, isCertain
         else {
             throw .fatal(code, message)

@@ -15,7 +15,11 @@ extension ClientSession {
             return false
         }
         // Nothing is read for a side that does not keep up.
-        if let server { if !server.state.value.output.isEmpty { return false } } else if !output.isEmpty { return false }
+        if let server {
+            if !server.state.value.output.isEmpty { return false }
+        } else if !output.isEmpty {
+            return false
+        }
         guard inputIsReady || stream.isReadable else { return false }
         inputIsReady = false
         var count = input.count

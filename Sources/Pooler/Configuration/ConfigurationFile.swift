@@ -7,6 +7,8 @@ package struct ConfigurationFile: Equatable, Sendable {
     package let settings: Settings
     /// What in it does nothing or is probably not meant.
     package let warnings: [ConfigurationDiagnostic]
+    /// What is valid in it and yet cannot be done by this version: it must not be served as if it were.
+    package let unsupported: [ConfigurationDiagnostic]
 
     /// Reads a configuration file and the files it includes.
     ///
@@ -54,6 +56,7 @@ package struct ConfigurationFile: Equatable, Sendable {
         guard diagnostics.allSatisfy({ $0.severity == .warning }) else {
             throw ConfigurationErrors(diagnostics)
         }
-        return ConfigurationFile(settings: validator.settings, warnings: diagnostics)
+        return ConfigurationFile(
+            settings: validator.settings, warnings: diagnostics, unsupported: validator.unsupported)
     }
 }

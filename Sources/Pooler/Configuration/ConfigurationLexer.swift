@@ -50,9 +50,15 @@ struct ConfigurationLexer {
             case UInt8(ascii: "\""):
                 string(from: start)
             case let byte where startsNumber(byte):
-                tokens.append(ConfigurationToken(kind: .number(run(from: start)), position: start))
+                let isBehindQuote = isBehindQuote
+                tokens.append(
+                    ConfigurationToken(
+                        kind: .number(run(from: start)), position: start, isBehindQuote: isBehindQuote))
             case let byte where Self.isWordByte(byte):
-                tokens.append(ConfigurationToken(kind: .word(run(from: start)), position: start))
+                let isBehindQuote = isBehindQuote
+                tokens.append(
+                    ConfigurationToken(
+                        kind: .word(run(from: start)), position: start, isBehindQuote: isBehindQuote))
             default:
                 stray(from: start)
             }
@@ -117,6 +123,8 @@ struct ConfigurationLexer {
             report(start, "unexpected byte 0x\(String(byte, radix: 16, uppercase: true)) outside a string")
         }
     }
+
+    private var isBehindQuote: Bool { index > 0 && bytes[index - 1] == UInt8(ascii: "\"") }
 
     private func startsNumber(_ byte: UInt8) -> Bool {
         if Self.isDigit(byte) { return true }

@@ -62,7 +62,10 @@ struct ConfigurationParser {
                 block.isDamaged = true
                 cursor.skipBlock()
             case .string, .number:
-                report(token.position, "expected a directive, found \(token.kind.noun)")
+                report(
+                    token.position,
+                    "expected a directive, found \(token.isBehindQuote ? "a number right behind a string" : token.kind.noun)"
+                )
                 block.isDamaged = true
                 skipValues()
             case .word(let name):
@@ -77,6 +80,12 @@ struct ConfigurationParser {
                     report(
                         token.position, "unexpected word behind \(secretLine.name)",
                         hint: "a quote inside a string is written \\\"")
+                    block.isDamaged = true
+                    skipUnknown()
+                } else if token.isBehindQuote {
+                    report(
+                        token.position, "unexpected word right behind a string",
+                        hint: "is a quote missing before it?")
                     block.isDamaged = true
                     skipUnknown()
                 } else {

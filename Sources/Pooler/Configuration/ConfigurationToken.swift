@@ -18,6 +18,9 @@ struct ConfigurationToken: Hashable {
 
     var kind: Kind
     var position: ConfigurationPosition
+    /// Stands right behind the quote that ends a string. Where quotes are mixed up that is the inside of a string, perhaps of a
+    /// secret, so such a word is not repeated in messages.
+    var isBehindQuote = false
 }
 
 extension ConfigurationToken.Kind {

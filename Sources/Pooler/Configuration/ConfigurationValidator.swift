@@ -8,6 +8,8 @@ struct ConfigurationValidator {
     private let storages: [ConfigurationBlock<StorageSettings>]
     private let routes: [ConfigurationBlock<RouteSettings>]
     private(set) var diagnostics: [ConfigurationDiagnostic]
+    /// What is well said and cannot be done by this version.
+    private(set) var unsupported: [ConfigurationDiagnostic] = []
     private(set) var settings: Settings
 
     init(_ parser: ConfigurationParser, top: ConfigurationBlock<Settings>) {
@@ -61,6 +63,7 @@ struct ConfigurationValidator {
         if listen.host == nil, !block.isDamaged, settings.unixSocketDirectory == nil, !top.isDamaged {
             report(block.position, "'listen' needs a host, or unix_socket_dir must be set for a Unix socket")
         }
+        checkSpoken(listen.tls, block.given["tls"])
         guard listen.tls.mode != .disable, let position = block.given["tls"], !block.isDamaged else { return }
         if listen.tls.certificateFile == nil || listen.tls.keyFile == nil {
             report(position, "tls \(quoted(listen.tls.mode.rawValue)) needs tls_cert_file and tls_key_file")
@@ -68,6 +71,16 @@ struct ConfigurationValidator {
         if listen.tls.mode.verifiesPeer, listen.tls.caFile == nil {
             report(position, "tls \(quoted(listen.tls.mode.rawValue)) needs tls_ca_file to check clients by")
         }
+    }
+
+    /// A mode that nobody would carry out must not be accepted: traffic would go in the clear.
+    private mutating func checkSpoken(_ tls: TLSSettings, _ position: ConfigurationPosition?) {
+        guard tls.mode != .disable, let position else { return }
+        let (wanted, allowed) = (quoted(tls.mode.rawValue), quoted(TLSMode.disable.rawValue))
+        unsupported.append(
+            ConfigurationDiagnostic(
+                .error, at: position,
+                "tls: \(wanted) is not possible, this version speaks no TLS; allowed: \(allowed)"))
     }
 
     private mutating func checkListenersDiffer() {
@@ -104,6 +117,7 @@ struct ConfigurationValidator {
             warn(position, "'port' has no effect: SRV records carry the ports")
         }
         checkUnique(block)
+        checkSpoken(block.value.tls, block.given["tls"])
         if (block.value.tls.certificateFile == nil) != (block.value.tls.keyFile == nil) {
             let position = block.given["tls_cert_file"] ?? block.given["tls_key_file"] ?? block.position
             report(position, "tls_cert_file and tls_key_file need each other")
@@ -126,7 +140,9 @@ struct ConfigurationValidator {
 
     private func asksDNS(_ backends: StorageBackends) -> Bool {
         switch backends {
-        case .service, .file: true
+        case .service: true
+        // Its lines hold addresses.
+        case .file: false
         case .hosts(let hosts):
             hosts.contains { if case .name = $0.location { true } else { false } }
         }

@@ -14,9 +14,10 @@ extension Pooler {
                 for (address, mode) in try addresses(of: block) {
                     do throws(SystemError) {
                         let listener = try Listener(
-                            on: address, backlog: Int32(clamping: block.backlog), mode: mode, reactor: reactor)
+                            on: address, backlog: Int32(clamping: block.backlog), mode: mode, reactor: reactor
+                        )
                         listeners.append((listener, block))
-                    } catch where error.code == EAFNOSUPPORT && address == Self.everyIPv6(block.port) {
+                    } catch  where error.code == EAFNOSUPPORT && address == Self.everyIPv6(block.port) {
                         log.info("\(error); this machine has no IPv6")
                     }
                 }
@@ -28,7 +29,9 @@ extension Pooler {
         return listeners
     }
 
-    private static func everyIPv6(_ port: Int) -> SocketAddress { SocketAddress(.ip("::", port: UInt16(clamping: port))) }
+    private static func everyIPv6(_ port: Int) -> SocketAddress {
+        SocketAddress(.ip("::", port: UInt16(clamping: port)))
+    }
 
     private func addresses(of block: ListenSettings) throws(SystemError) -> [(SocketAddress, UInt32)] {
         let mode: UInt32 = 0o777

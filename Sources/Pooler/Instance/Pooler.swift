@@ -29,7 +29,8 @@ package final class Pooler: Sendable {
         let (opened, opening) = AsyncStream.makeStream(of: Route.self)
         self.opened = opened
         let router = Router(
-            settings, reactors: reactors.reactors, resolvers: try Storages.resolvers(settings, log: log), log: log,
+            settings, reactors: reactors.reactors, resolvers: try Storages.resolvers(settings, log: log),
+            log: log,
             opened: opening)
         self.router = router
         let cancels = CancelRegistry()

@@ -15,7 +15,9 @@ enum Storages {
         return resolvers
     }
 
-    private static func resolver(_ storage: StorageSettings, _ log: PoolerLog) throws(DNSError) -> any Resolver {
+    private static func resolver(_ storage: StorageSettings, _ log: PoolerLog) throws(DNSError)
+        -> any Resolver
+    {
         switch storage.backends {
         case .hosts(let hosts): return try resolver(hosts, storage, log)
         case .service(let name): return SharedResolver(try dns(.service(name), storage, log))

@@ -14,6 +14,13 @@ enum OpenSockets {
         }
     }
 
+    /// Whether all of those are closed soon: a pool that stops does not wait for connects that it has cancelled.
+    static func vanish(_ port: UInt16, _ path: String = "") async -> Bool {
+        let limit = ContinuousClock.now + .seconds(5)
+        try? await until { connected(to: port, path) == 0 || ContinuousClock.now > limit }
+        return connected(to: port, path) == 0
+    }
+
     /// TCP sockets that are not connected to anything and do not listen: what a failed connect could leave behind.
     static func unconnected() -> Int {
         descriptors().count { descriptor in

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import Synchronization
 
 /// A real PostgreSQL server in a temporary directory, on a free port of 127.0.0.1 and on a Unix socket.
 ///
@@ -17,17 +16,26 @@ final class PostgresServer: Sendable {
     /// Where the Unix socket is.
     var socketPath: String { "\(folder)/.s.PGSQL.\(port)" }
     private let folder: String
-    private let watchdog: Process
-    private let leash = Pipe()
+    private let watchdog: Command
+    /// The end of a pipe whose other end the watchdog reads.
+    private let leash: Int32
 
     /// The roles besides `postgres`, one for each method of authentication, each with this password.
     static let password = "s3cret é"
 
     /// Makes a database cluster and starts a server for it.
-    init() throws {
+    static func launch() async throws -> PostgresServer { try await Command.besides { try PostgresServer() } }
+
+    private init() throws {
         folder = try Self.run("mktemp", ["-d", "/tmp/carom-postgres-XXXXXX"])
             .trimmingCharacters(in: .whitespacesAndNewlines)
-        watchdog = try Self.watch(folder, leash)
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0, ends.allSatisfy({ fcntl($0, F_SETFD, FD_CLOEXEC) == 0 }) else {
+            throw Failure(description: "no pipe can be made")
+        }
+        leash = ends[1]
+        watchdog = try Self.watch(folder, ends[0])
+        close(ends[0])
         do {
             try Self.run(
                 try Self.tool("initdb"),
@@ -44,15 +52,22 @@ final class PostgresServer: Sendable {
     }
 
     /// Ends the server and removes all traces of it.
-    func stop() { Self.release(watchdog, leash) }
+    func stop() async {
+        try? await Command.besides { [watchdog, leash] in Self.release(watchdog, leash) }
+    }
 
     /// Ends the server at once, sessions included, as a crash would.
-    func crash() throws {
-        try Self.run(try Self.tool("pg_ctl"), ["-D", "\(folder)/data", "-m", "immediate", "-w", "stop"])
+    func crash() async throws {
+        try await Command.besides { [folder] in
+            _ = try Self.run(
+                try Self.tool("pg_ctl"), ["-D", "\(folder)/data", "-m", "immediate", "-w", "stop"])
+        }
     }
 
     /// Starts it again on the same port.
-    func restart() throws { _ = try Self.start(folder, port: port) }
+    func restart() async throws {
+        try await Command.besides { [folder, port] in _ = try Self.start(folder, port: port) }
+    }
 
     // MARK: Making a cluster
 
@@ -65,7 +80,7 @@ final class PostgresServer: Sendable {
             synchronous_commit = off
             full_page_writes = off
             shared_buffers = 16MB
-            max_connections = 60
+            max_connections = 300
             max_wal_senders = 0
             wal_level = minimal
             log_min_messages = warning
@@ -123,8 +138,8 @@ final class PostgresServer: Sendable {
 
     // MARK: Processes
 
-    /// Waits for a line or for the end of this process, then stops the server by its process number.
-    private static func watch(_ folder: String, _ leash: Pipe) throws -> Process {
+    /// Waits for the other end of `leash` to be closed, also by our death, then stops the server by its process number.
+    private static func watch(_ folder: String, _ leash: Int32) throws -> Command {
         let script = """
             trap '' INT TERM HUP
             read -r line
@@ -136,20 +151,14 @@ final class PostgresServer: Sendable {
             done
             rm -rf "$1"
             """
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", script, "watchdog", folder]
-        process.standardInput = leash
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        return process
+        let nothing = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        defer { close(nothing) }
+        return try Command(["/bin/sh", "-c", script, "watchdog", folder], input: leash, output: nothing)
     }
 
-    private static func release(_ watchdog: Process, _ leash: Pipe) {
-        try? leash.fileHandleForWriting.write(contentsOf: Data("stop\n".utf8))
-        try? leash.fileHandleForWriting.close()
-        watchdog.waitUntilExit()
+    private static func release(_ watchdog: Command, _ leash: Int32) {
+        close(leash)
+        _ = watchdog.wait()
     }
 
     private static func tool(_ name: String) throws -> String {
@@ -170,37 +179,7 @@ final class PostgresServer: Sendable {
     /// Runs a program to its end, as the user `postgres` if we are root, whom PostgreSQL refuses.
     @discardableResult
     private static func run(_ program: String, _ arguments: [String], input: String = "") throws -> String {
-        var command = [program] + arguments
-        if geteuid() == 0 { command = ["runuser", "-u", "postgres", "--"] + command }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
-        process.currentDirectoryURL = URL(fileURLWithPath: "/")
-        let (stdin, output) = (Pipe(), FileHandle.temporary())
-        process.standardInput = stdin
-        // A file and not a pipe: a server that is left running would keep a pipe open.
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-        try stdin.fileHandleForWriting.close()
-        process.waitUntilExit()
-        try output.seek(toOffset: 0)
-        let text = String(decoding: (try output.readToEnd()) ?? Data(), as: UTF8.self)
-        try output.close()
-        guard process.terminationStatus == 0 else {
-            throw Failure(description: "\(command.joined(separator: " ")) failed: \(text)")
-        }
-        return text
-    }
-}
-
-extension FileHandle {
-    /// A file without a name that is gone when it is closed.
-    fileprivate static func temporary() -> FileHandle {
-        guard let file = tmpfile() else { preconditionFailure("no temporary file can be made in /tmp") }
-        let descriptor = dup(fileno(file))
-        fclose(file)
-        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        let prefix = geteuid() == 0 ? ["runuser", "-u", "postgres", "--"] : []
+        return try Command.run(["env", "-C", "/"] + prefix + [program] + arguments, input: input)
     }
 }

@@ -41,15 +41,20 @@ struct ServerScope: SuiteTrait, TestScoping {
         for test: Test, testCase: Test.Case?,
         performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
-        let server = try PostgresServer()
-        defer { server.stop() }
-        let group = try ReactorGroup(count: 2, name: "test")
-        defer { group.stop() }
-        try await World.$shared.withValue(World(server: server, reactors: group.reactors)) {
-            try await function()
-        }
+        let server = try await PostgresServer.launch()
+        let result: Result<Void, any Error>
+        do {
+            let group = try ReactorGroup(count: 2, name: "test")
+            defer { group.stop() }
+            try await World.$shared.withValue(World(server: server, reactors: group.reactors)) {
+                try await function()
+            }
+            result = .success(())
+        } catch { result = .failure(error) }
         // Every test has ended, so every connection must have.
-        #expect(OpenSockets.connected(to: server.port, server.socketPath) == 0, "descriptors were left open")
+        #expect(await OpenSockets.vanish(server.port, server.socketPath), "descriptors were left open")
+        await server.stop()
+        try result.get()
     }
 }
 
@@ -58,4 +63,6 @@ extension Trait where Self == ServerScope {
 }
 
 /// Everything that talks to a real server; the suites are extensions of it in files of their own.
-@Suite(.withServer) struct ServerTests {}
+///
+/// One after the other: they share a server and two threads, and some measure time.
+@Suite(.withServer, .serialized) struct ServerTests {}

@@ -49,6 +49,11 @@ func failure<R>(
     return PostgresError(.connection, "no error was thrown")
 }
 
+/// Looks again and again until `condition` holds; the time limit of the tests ends it otherwise.
+func until(_ condition: () async throws -> Bool) async throws {
+    while try await !condition() { try await Task.sleep(for: .milliseconds(2)) }
+}
+
 extension PostgresConnection {
     /// Sends messages as a client would that leaves afterwards, and reads until a message of the type `until` is here.
     func leave(

@@ -11,8 +11,8 @@ import Testing
 
 @Suite("Model")
 struct ModelTests {
-    /// How many events; a release build does a million in seconds, a debug build fewer by default.
-    static var events: Int { number("CAROM_MODEL_EVENTS") ?? 200_000 }
+    /// How many events, over all parts.
+    static var events: Int { number("CAROM_MODEL_EVENTS") ?? 1_000_000 }
 
     static func number(_ name: String) -> Int? {
         getenv(name).flatMap { Int(String(cString: $0)) }

@@ -102,7 +102,7 @@ struct PoolTests {
         var script = FakeConnector.Script()
         script.attributes = { ["role": $0.name == "a" ? "primary" : "standby"] }
         let rig = try ShellRig(
-            ["a", "b"].map { Backend(name: $0, address: .unix(path: "/\($0)")) }, script: script)
+            ["a", "b"].map { (name: String) in Backend(name: name, address: .unix(path: "/\(name)")) }, script: script)
         var request = ClaimRequest.any
         request.requirement = ["role": "standby"]
         let holder = rig.hold(request)

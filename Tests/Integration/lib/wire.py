@@ -205,7 +205,9 @@ class Wire:
             name, value, _ = body.split(b"\0")
             self.parameters[name.decode()] = value.decode()
         elif kind == b"K":
-            self.key = struct.unpack("!II", body)
+            # A secret of four bytes is a number; since protocol 3.2 there are longer ones, which stay bytes.
+            number, secret = struct.unpack_from("!I", body)[0], body[4:]
+            self.key = number, struct.unpack("!I", secret)[0] if len(secret) == 4 else secret
         elif kind == b"N":
             self.notices.append(error_fields(body))
 
