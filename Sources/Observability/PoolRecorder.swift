@@ -40,6 +40,8 @@ public final class PoolRecorder: PoolObserver {
             record.withLock { $0.returned(slot, held, now) }
         case .connectStarted(let slot, let backend, _):
             record.withLock { $0.opened(slot, backend) }
+        case .closing(let slot, _, _):
+            record.withLock { $0.closing(slot) }
         case .closed(let slot), .connectFailed(let slot, _, _, _, _):
             // A backend that was removed leaves the statistics with its last connection.
             if record.withLock({ $0.closed(slot) }) { changes.announce() }
@@ -52,7 +54,7 @@ public final class PoolRecorder: PoolObserver {
             changes.announce()
         case .claimQueued, .claimFailed, .claimCancelled, .acquireStarted, .acquireDone, .acquireFailed,
             .forgotten, .overdue, .overdueReturned, .connected, .connectedTooLate,
-            .checkStarted, .checkDone, .checkFailed, .recycleStarted, .recycleDone, .recycleFailed, .closing,
+            .checkStarted, .checkDone, .checkFailed, .recycleStarted, .recycleDone, .recycleFailed,
             .backendState, .planned, .state, .policyChanged:
             return
         }
@@ -93,6 +95,12 @@ private struct Record {
 
     mutating func opened(_ slot: SlotID, _ backend: BackendID) {
         slots[slot] = backends[backend]
+    }
+
+    /// A close that hangs is given up without a further word, so nothing waits for one; only the connections of a
+    /// removed backend are followed to their end.
+    mutating func closing(_ slot: SlotID) {
+        if slots[slot]?.isRemoved == false { slots[slot] = nil }
     }
 
     /// True: its backend was removed before.

@@ -13,7 +13,8 @@ struct StatsFeed: WSHandler {
     /// Messages kept for a client that does not read: the oldest give way.
     private static let backlog = 4
 
-    func makeFrames(for client: AsyncThrowingStream<WSFrame, any Error>) async throws -> AsyncStream<WSFrame> {
+    func makeFrames(for client: AsyncThrowingStream<WSFrame, any Error>) async throws -> AsyncStream<WSFrame>
+    {
         AsyncStream(bufferingPolicy: .bufferingNewest(Self.backlog)) { continuation in
             // The server's interface leaves no task to be a child of; this one ends with the stream.
             let task = Task {
@@ -89,7 +90,8 @@ struct StatsFeed: WSHandler {
         _ subscriptions: inout [ObjectIdentifier: Subscription]
     ) {
         var gone = subscriptions
-        for recorder in pools.compactMap(\.recorder) where gone.removeValue(forKey: ObjectIdentifier(recorder)) == nil {
+        for recorder in pools.compactMap(\.recorder)
+        where gone.removeValue(forKey: ObjectIdentifier(recorder)) == nil {
             subscriptions[ObjectIdentifier(recorder)] = Subscription(
                 recorder: recorder, listener: recorder.changes.add(announce))
         }
