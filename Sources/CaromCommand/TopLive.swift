@@ -39,7 +39,8 @@ struct TopLive {
             input.close()
             screen.restore()
         }
-        let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingNewest(64))
+        let (events, continuation) = AsyncStream.makeStream(
+            of: Event.self, bufferingPolicy: .bufferingNewest(64))
         let reading = Task { [url, reactor] in await Self.read(url, reactor, continuation) }
         let typing = Task {
             for await event in input.events { continuation.yield(.terminal(event)) }
@@ -105,9 +106,12 @@ struct TopLive {
         var title = "carom top  \(url.host):\(url.port)"
         if let rate = table.claimRate { title += "  \(StatsTable.digits(rate)) claims/s" }
         var lines = [Screen.reversed(title.padded(to: size.columns))]
-        if let trouble { lines.append(Screen.bold("no messages: \(TextTable.printable(trouble)); trying again")) }
+        if let trouble {
+            lines.append(Screen.bold("no messages: \(TextTable.printable(trouble)); trying again"))
+        }
         lines += table.lines(width: size.columns, order: order, reversed: reversed)
-        let help = "q quit  r reverse  sort: n name s state o connecting i idle l claimed k checking c claims w wait h hold"
+        let help =
+            "q quit  r reverse  sort: n name s state o connecting i idle l claimed k checking c claims w wait h hold"
         lines = Array(lines.prefix(max(0, size.rows - 1)))
         lines += Array(repeating: "", count: max(0, size.rows - 1 - lines.count))
         screen.draw(lines + [Screen.dim(help)])

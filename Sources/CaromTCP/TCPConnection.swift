@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 public import Carom
+import Glibc
 public import Reactor
 
 /// A byte stream to one backend, made by ``TCPConnector`` and lent by a pool.
@@ -53,7 +53,9 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
     ///   - limit: the most to read, at least 1.
     ///   - timeout: the longest wait; nil waits for ever.
     /// - Throws: `SystemError`: `ETIMEDOUT`, `ECANCELED`, or what the kernel says, such as `ECONNRESET`.
-    @concurrent public func read(upTo limit: Int, timeout: Duration? = nil) async throws(SystemError) -> [UInt8] {
+    @concurrent public func read(upTo limit: Int, timeout: Duration? = nil) async throws(SystemError)
+        -> [UInt8]
+    {
         precondition(limit > 0, "a read needs room for a byte")
         return try await withTaskExecutorPreference(stream.reactor) { () async throws(SystemError) in
             try await self.take(limit, by: Pace.deadline(after: timeout))
@@ -66,7 +68,9 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
     ///   - count: how many; 0 reads nothing.
     ///   - timeout: the longest wait for all of them; nil waits for ever.
     /// - Throws: `SystemError` as ``read(upTo:timeout:)`` does, and `ECONNRESET` if the peer ends its side too early.
-    @concurrent public func read(exactly count: Int, timeout: Duration? = nil) async throws(SystemError) -> [UInt8] {
+    @concurrent public func read(exactly count: Int, timeout: Duration? = nil) async throws(SystemError)
+        -> [UInt8]
+    {
         precondition(count >= 0, "the number of bytes to read is negative")
         return try await withTaskExecutorPreference(stream.reactor) { () async throws(SystemError) in
             let deadline = Pace.deadline(after: timeout)

@@ -37,7 +37,9 @@ public final class TCPConnector: Connector {
     /// Connects.
     ///
     /// - Throws: `SystemError`, for example `ECONNREFUSED`, or `ETIMEDOUT` when the time of `context` is over.
-    @concurrent public func connect(to backend: Backend, context: ConnectContext) async throws -> TCPConnection {
+    @concurrent public func connect(to backend: Backend, context: ConnectContext) async throws
+        -> TCPConnection
+    {
         try await TCPConnection.connect(
             to: backend, on: reactor(for: context.affinity), timeout: context.timeout, options: options)
     }
@@ -58,7 +60,8 @@ public final class TCPConnector: Connector {
         if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
         if connection.stream.isHungUp { return .discard(reason: "the peer has hung up") }
         if check != nil { return .recycle }
-        return connection.stream.isQuiet() ? .clean : .discard(reason: "unread bytes, or the peer has hung up")
+        return connection.stream.isQuiet()
+            ? .clean : .discard(reason: "unread bytes, or the peer has hung up")
     }
 
     /// Whether the peer has neither hung up nor spoken while the connection lay idle.

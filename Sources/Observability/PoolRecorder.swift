@@ -38,10 +38,13 @@ public final class PoolRecorder: PoolObserver {
         case .returned(let slot, let held), .revoked(let slot, _, let held):
             let now = clock.now.nanoseconds
             record.withLock { $0.returned(slot, held, now) }
-        case .connected(let slot, let backend):
-            record.withLock { $0.connected(slot, backend) }
-        case .closed(let slot):
-            record.withLock { $0.closed(slot) }
+        case .connectStarted(let slot, let backend, _):
+            record.withLock { $0.opened(slot, backend) }
+        case .closing(let slot, _, _):
+            record.withLock { $0.closing(slot) }
+        case .closed(let slot), .connectFailed(let slot, _, _, _, _):
+            // A backend that was removed leaves the statistics with its last connection.
+            if record.withLock({ $0.closed(slot) }) { changes.announce() }
         case .backendAdded(let backend):
             let now = clock.now.nanoseconds
             record.withLock { $0.added(backend, now) }
@@ -50,8 +53,8 @@ public final class PoolRecorder: PoolObserver {
             record.withLock { $0.removed(backend) }
             changes.announce()
         case .claimQueued, .claimFailed, .claimCancelled, .acquireStarted, .acquireDone, .acquireFailed,
-            .forgotten, .overdue, .overdueReturned, .connectStarted, .connectFailed, .connectedTooLate,
-            .checkStarted, .checkDone, .checkFailed, .recycleStarted, .recycleDone, .recycleFailed, .closing,
+            .forgotten, .overdue, .overdueReturned, .connected, .connectedTooLate,
+            .checkStarted, .checkDone, .checkFailed, .recycleStarted, .recycleDone, .recycleFailed,
             .backendState, .planned, .state, .policyChanged:
             return
         }
@@ -87,15 +90,22 @@ private struct Record {
 
     mutating func removed(_ backend: BackendID) {
         // Its connections keep their histograms until they are closed.
-        backends[backend] = nil
+        backends.removeValue(forKey: backend)?.isRemoved = true
     }
 
-    mutating func connected(_ slot: SlotID, _ backend: BackendID) {
+    mutating func opened(_ slot: SlotID, _ backend: BackendID) {
         slots[slot] = backends[backend]
     }
 
-    mutating func closed(_ slot: SlotID) {
-        slots[slot] = nil
+    /// A close that hangs is given up without a further word, so nothing waits for one; only the connections of a
+    /// removed backend are followed to their end.
+    mutating func closing(_ slot: SlotID) {
+        if slots[slot]?.isRemoved == false { slots[slot] = nil }
+    }
+
+    /// True: its backend was removed before.
+    mutating func closed(_ slot: SlotID) -> Bool {
+        slots.removeValue(forKey: slot)?.isRemoved ?? false
     }
 
     func claimed(_ slot: SlotID, _ waited: Duration, _ now: Int64) {
@@ -119,6 +129,7 @@ private struct Record {
 private final class Durations {
     var wait: RecentDurations
     var hold: RecentDurations
+    var isRemoved = false
 
     init(now: Int64) {
         wait = RecentDurations(now: now)

@@ -22,7 +22,8 @@ struct RecentDurations {
 
     private static var empty: Histogram<UInt32> {
         var histogram = Histogram<UInt32>(
-            lowestDiscernibleValue: resolution, highestTrackableValue: 1 << 20, numberOfSignificantValueDigits: .two)
+            lowestDiscernibleValue: resolution, highestTrackableValue: 1 << 20,
+            numberOfSignificantValueDigits: .two)
         histogram.autoResize = true
         return histogram
     }
@@ -49,7 +50,8 @@ struct RecentDurations {
             return value < Self.resolution ? 0 : Double(value) / 1e9
         }
         return Quantiles(
-            count: all.totalCount, p50: seconds(50), p90: seconds(90), p99: seconds(99), max: Double(most) / 1e9)
+            count: all.totalCount, p50: seconds(50), p90: seconds(90), p99: seconds(99),
+            max: Double(most) / 1e9)
     }
 
     private mutating func turnOver(_ now: Int64) {

@@ -8,7 +8,9 @@ enum SHA1 {
         var padded = message + [0x80]
         padded += [UInt8](repeating: 0, count: (120 - padded.count % 64) % 64)
         let bits = UInt64(message.count) * 8
-        for shift in stride(from: 56, through: 0, by: -8) { padded.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+        for shift in stride(from: 56, through: 0, by: -8) {
+            padded.append(UInt8(truncatingIfNeeded: bits >> shift))
+        }
         for block in stride(from: 0, to: padded.count, by: 64) { mix(&state, padded[block..<block + 64]) }
         return state.flatMap { word in
             [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> $0) }
@@ -38,5 +40,7 @@ enum SHA1 {
         for (index, value) in [a, b, c, d, e].enumerated() { state[index] &+= value }
     }
 
-    private static func rotated(_ word: UInt32, by bits: UInt32) -> UInt32 { word << bits | word >> (32 - bits) }
+    private static func rotated(_ word: UInt32, by bits: UInt32) -> UInt32 {
+        word << bits | word >> (32 - bits)
+    }
 }

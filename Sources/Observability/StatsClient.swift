@@ -24,7 +24,9 @@ public struct StatsClient: ~Copyable, Sendable {
     ///   - url: where the stream is.
     ///   - reactor: where the connection will live; it must have been started.
     /// - Throws: ``StatsClientError``, with the failure of the last address that was tried.
-    public static func open(_ url: StatsURL, on reactor: Reactor) async throws(StatsClientError) -> StatsClient {
+    public static func open(_ url: StatsURL, on reactor: Reactor) async throws(StatsClientError)
+        -> StatsClient
+    {
         let connection = try await connect(to: url, on: reactor)
         var client = StatsClient(url: url, connection: connection)
         do throws(StatsClientError) {
@@ -41,7 +43,9 @@ public struct StatsClient: ~Copyable, Sendable {
         self.connection = connection
     }
 
-    private static func connect(to url: StatsURL, on reactor: Reactor) async throws(StatsClientError) -> TCPConnection {
+    private static func connect(to url: StatsURL, on reactor: Reactor) async throws(StatsClientError)
+        -> TCPConnection
+    {
         do throws(SystemError) {
             var failure: SystemError?
             for address in try SocketAddress.lookUp(url.host, port: url.port) {
@@ -81,7 +85,8 @@ public struct StatsClient: ~Copyable, Sendable {
             switch try messages.next() {
             case .data(let bytes): return Data(bytes)
             case .ping(let payload):
-                try await send(WebSocketMessages.frame(opcode: 0xA, payload: payload, mask: .random(in: 0 ... .max)))
+                try await send(
+                    WebSocketMessages.frame(opcode: 0xA, payload: payload, mask: .random(in: 0 ... .max)))
             case .close: return nil
             case nil: messages.append(try await receive(within: timeout))
             }
@@ -91,7 +96,8 @@ public struct StatsClient: ~Copyable, Sendable {
     /// Says goodbye and closes the connection.
     public consuming func close() async {
         // Whether the server still hears it changes nothing.
-        try? await send(WebSocketMessages.frame(opcode: 0x8, payload: [0x03, 0xE8], mask: .random(in: 0 ... .max)))
+        try? await send(
+            WebSocketMessages.frame(opcode: 0x8, payload: [0x03, 0xE8], mask: .random(in: 0 ... .max)))
         await connection.close()
     }
 

@@ -13,7 +13,8 @@ struct StatsFeed: WSHandler {
     /// Messages kept for a client that does not read: the oldest give way.
     private static let backlog = 4
 
-    func makeFrames(for client: AsyncThrowingStream<WSFrame, any Error>) async throws -> AsyncStream<WSFrame> {
+    func makeFrames(for client: AsyncThrowingStream<WSFrame, any Error>) async throws -> AsyncStream<WSFrame>
+    {
         AsyncStream(bufferingPolicy: .bufferingNewest(Self.backlog)) { continuation in
             // The server's interface leaves no task to be a child of; this one ends with the stream.
             let task = Task {
@@ -51,11 +52,10 @@ struct StatsFeed: WSHandler {
                 switch frame.opcode {
                 case .ping where frame.payload.count <= 125:
                     frames.yield(WSFrame(fin: true, opcode: .pong, mask: nil, payload: frame.payload))
-                case .ping:
-                    frames.yield(.close(code: .protocolError))
-                    return
-                case .close:
-                    frames.yield(.close(code: .normalClosure))
+                case .ping, .close:
+                    frames.yield(.close(code: frame.opcode == .close ? .normalClosure : .protocolError))
+                    // Nothing may follow a goodbye, not even a message that is just being made.
+                    frames.finish()
                     return
                 // There is nothing to be said to this stream.
                 default: continue
@@ -90,7 +90,8 @@ struct StatsFeed: WSHandler {
         _ subscriptions: inout [ObjectIdentifier: Subscription]
     ) {
         var gone = subscriptions
-        for recorder in pools.compactMap(\.recorder) where gone.removeValue(forKey: ObjectIdentifier(recorder)) == nil {
+        for recorder in pools.compactMap(\.recorder)
+        where gone.removeValue(forKey: ObjectIdentifier(recorder)) == nil {
             subscriptions[ObjectIdentifier(recorder)] = Subscription(
                 recorder: recorder, listener: recorder.changes.add(announce))
         }

@@ -28,7 +28,8 @@ extension StatsFrame {
                 var key = names[backend.name] == 1 ? backend.name : backend.id.description
                 if pools.count > 1 { key = "\(pool.stats.name)/\(key)" }
                 sets[key] = SetCounts(
-                    connecting: stats.connecting, unclaimed: stats.idle, checking: stats.checking + stats.recycling,
+                    connecting: stats.connecting, unclaimed: stats.idle,
+                    checking: stats.checking + stats.recycling,
                     claimed: stats.claimed + stats.acquiring, totalClaims: stats.totalClaims)
                 backends.append(BackendDetails(stats, key: key, spread: pool.backends[backend.id]))
             }
@@ -49,7 +50,8 @@ extension PoolDetails {
         let stats = pool.stats
         let totals = stats.totals
         self.init(
-            name: stats.name, state: stats.state.rawValue, waiters: stats.waiting, mostWaiters: stats.mostWaiting,
+            name: stats.name, state: stats.state.rawValue, waiters: stats.waiting,
+            mostWaiters: stats.mostWaiting,
             oldestWait: stats.oldestWait / .seconds(1), slots: stats.slots, maxSlots: stats.maxSlots,
             plannedSlots: stats.planned,
             totals: Totals(
@@ -69,7 +71,8 @@ extension BackendDetails {
             key: key, name: backend.name, address: backend.address.description, priority: backend.priority,
             weight: backend.weight, attributes: backend.attributes, state: stats.state.rawValue,
             wanted: stats.wanted, connecting: stats.connecting, idle: stats.idle, acquiring: stats.acquiring,
-            claimed: stats.claimed, checking: stats.checking, recycling: stats.recycling, closing: stats.closing,
+            claimed: stats.claimed, checking: stats.checking, recycling: stats.recycling,
+            closing: stats.closing,
             totalClaims: stats.totalClaims, totalConnects: stats.totalConnects,
             failedConnects: stats.failedConnects, authenticationFailures: stats.authenticationFailures,
             failureScore: stats.score, lastError: stats.lastError, wait: spread?.wait, hold: spread?.hold)

@@ -114,7 +114,8 @@ public struct StatsServer: Sendable {
         }
         await server.appendRoute("GET /") { _ in
             HTTPResponse(
-                statusCode: .ok, headers: [.contentType: "text/html; charset=utf-8"], body: Data(StatsPage.html.utf8))
+                statusCode: .ok, headers: [.contentType: "text/html; charset=utf-8"],
+                body: Data(StatsPage.html.utf8))
         }
     }
 

@@ -35,7 +35,8 @@ extension StatsTable {
 
     private static func columns(_ order: Order) -> [TextTable.Column] {
         let titles: [(String, Order?)] = [
-            ("BACKEND", .name), ("STATE", .state), ("CONN", .connecting), ("IDLE", .idle), ("CLAIMED", .claimed),
+            ("BACKEND", .name), ("STATE", .state), ("CONN", .connecting), ("IDLE", .idle),
+            ("CLAIMED", .claimed),
             ("CHECK", .checking), ("CLAIMS/S", .claims), ("WAIT P50", nil), ("P99", .wait), ("HOLD P50", nil),
             ("P99", .hold),
         ]
@@ -45,7 +46,8 @@ extension StatsTable {
     }
 
     private static func summary(_ pool: PoolDetails) -> String {
-        var text = "\(TextTable.printable(pool.name)): \(TextTable.printable(pool.state)), \(pool.waiters) waiting, "
+        var text =
+            "\(TextTable.printable(pool.name)): \(TextTable.printable(pool.state)), \(pool.waiters) waiting, "
         text += "\(pool.slots) of \(pool.maxSlots) slots"
         if let wait = pool.wait { text += ", wait \(spread(wait))" }
         if let hold = pool.hold { text += ", hold \(spread(hold))" }

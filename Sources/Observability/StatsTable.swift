@@ -37,7 +37,8 @@ package struct StatsTable: Sendable {
     /// Takes in a message that came at this time.
     package mutating func update(_ frame: StatsFrame, at now: PoolInstant) {
         let details = Dictionary(
-            (frame.carom?.pools ?? []).flatMap(\.backends).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+            (frame.carom?.pools ?? []).flatMap(\.backends).map { ($0.key, $0) },
+            uniquingKeysWith: { first, _ in first })
         var rows: [String: Row] = [:]
         var sum = 0.0
         for (key, counts) in frame.sets {

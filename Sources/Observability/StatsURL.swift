@@ -27,7 +27,9 @@ public struct StatsURL: Sendable, Hashable, CustomStringConvertible {
         }
         let authority = rest.prefix { $0 != "/" && $0 != "?" }
         let path = rest[authority.endIndex...]
-        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw invalid("only printable ASCII is allowed") }
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw invalid("only printable ASCII is allowed")
+        }
         var digits: Substring?
         if authority.first == "[" {
             guard let end = authority.firstIndex(of: "]") else { throw invalid("a bracket is missing") }
@@ -43,7 +45,9 @@ public struct StatsURL: Sendable, Hashable, CustomStringConvertible {
         }
         guard !host.isEmpty else { throw invalid("the host is missing") }
         if let digits {
-            guard let number = UInt16(digits), number > 0 else { throw invalid("expected a port from 1 to 65535") }
+            guard let number = UInt16(digits), number > 0 else {
+                throw invalid("expected a port from 1 to 65535")
+            }
             port = number
         } else {
             port = 80
@@ -57,7 +61,9 @@ public struct StatsURL: Sendable, Hashable, CustomStringConvertible {
 
     /// The same stream with a message every so many seconds, unless the address says so itself.
     public func updating(every seconds: UInt8) -> StatsURL {
-        if target.split(whereSeparator: { $0 == "?" || $0 == "&" }).contains(where: { $0.hasPrefix("update_secs=") }) {
+        if target.split(whereSeparator: { $0 == "?" || $0 == "&" }).contains(where: {
+            $0.hasPrefix("update_secs=")
+        }) {
             return self
         }
         let mark = target.contains("?") ? "&" : "?"

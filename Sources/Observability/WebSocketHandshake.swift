@@ -38,7 +38,9 @@ struct WebSocketHandshake {
     func accepted(_ answer: [UInt8]) throws(StatsClientError) -> Int? {
         let end: [UInt8] = [13, 10, 13, 10]
         guard let start = answer.indices.first(where: { answer[$0...].starts(with: end) }) else {
-            guard answer.count <= Self.largest else { throw StatsClientError("\(url) does not answer with HTTP") }
+            guard answer.count <= Self.largest else {
+                throw StatsClientError("\(url) does not answer with HTTP")
+            }
             return nil
         }
         let lines = String(decoding: answer[..<start], as: UTF8.self).split(separator: "\r\n")

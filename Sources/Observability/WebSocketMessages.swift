@@ -35,10 +35,14 @@ struct WebSocketMessages {
         while let frame = try nextFrame() {
             switch frame.opcode {
             case 0x0:
-                guard let begun = message else { throw StatsClientError("the stream continues a message it never began") }
+                guard let begun = message else {
+                    throw StatsClientError("the stream continues a message it never began")
+                }
                 message = begun + frame.payload
             case 0x1, 0x2:
-                guard message == nil else { throw StatsClientError("the stream begins a message inside another") }
+                guard message == nil else {
+                    throw StatsClientError("the stream begins a message inside another")
+                }
                 message = frame.payload
             case 0x8: return .close
             case 0x9: return .ping(frame.payload)
@@ -68,8 +72,12 @@ struct WebSocketMessages {
         let bytes = input[read...]
         guard bytes.count >= 2 else { return nil }
         let (first, second) = (bytes[read], bytes[read + 1])
-        guard first & 0x70 == 0 else { throw StatsClientError("the stream uses an extension that was not agreed upon") }
-        guard second & 0x80 == 0 else { throw StatsClientError("the stream masks its frames, as only clients may") }
+        guard first & 0x70 == 0 else {
+            throw StatsClientError("the stream uses an extension that was not agreed upon")
+        }
+        guard second & 0x80 == 0 else {
+            throw StatsClientError("the stream masks its frames, as only clients may")
+        }
         let opcode = first & 0x0F
         let isFinal = first & 0x80 != 0
         var header = 2

@@ -6,7 +6,9 @@ package enum Sparkline {
     private static let bars: [Character] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
 
     /// The last `width` values, the newest at the right, each between nothing and `top` (by default the greatest).
-    package static func draw(_ values: some BidirectionalCollection<Double>, width: Int, top: Double? = nil) -> String {
+    package static func draw(_ values: some BidirectionalCollection<Double>, width: Int, top: Double? = nil)
+        -> String
+    {
         let shown = values.suffix(max(0, width))
         let highest = top ?? shown.max() ?? 0
         var text = String(repeating: " ", count: max(0, width - shown.count))

@@ -37,13 +37,16 @@ package final class TerminalInput: Sendable {
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
         }
-        guard Self.signals.compareExchange(expected: -1, desired: ends[1], ordering: .sequentiallyConsistent).exchanged
+        guard
+            Self.signals.compareExchange(expected: -1, desired: ends[1], ordering: .sequentiallyConsistent)
+                .exchanged
         else {
             for end in ends { Glibc.close(end) }
             return nil
         }
         (reading, writing) = (ends[0], ends[1])
-        let (events, continuation) = AsyncStream.makeStream(of: TerminalEvent.self, bufferingPolicy: .bufferingNewest(256))
+        let (events, continuation) = AsyncStream.makeStream(
+            of: TerminalEvent.self, bufferingPolicy: .bufferingNewest(256))
         self.events = events
         self.continuation = continuation
         for number in Self.numbers { signal(number, Self.handle) }

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
-@testable import CaromTCP
 import Glibc
 import Reactor
 import Testing
+
+@testable import CaromTCP
 
 /// Lends a connection and the accepted other end of it, both on one reactor.
 func withPair(_ body: @Sendable (TCPConnection, Peer, TCPConnector) async throws -> Void) async throws {
@@ -22,7 +23,8 @@ func withPair(_ body: @Sendable (TCPConnection, Peer, TCPConnector) async throws
         let accepted = try #require(try await listener.accept())
         listener.close()
         return Peer(
-            stream: try Stream(adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: nil), reactor: reactor)
+            stream: try Stream(adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: nil),
+            reactor: reactor)
     }
     try await body(connection, peer, connector)
     await connection.close()
@@ -136,7 +138,8 @@ struct Peer: Sendable {
         try reactor.start()
         defer { reactor.stop() }
         let error = await #expect(throws: SystemError.self) {
-            _ = try await TCPConnection.connect(to: Backend(address: .unix(path: "/nonexistent/socket")), on: reactor)
+            _ = try await TCPConnection.connect(
+                to: Backend(address: .unix(path: "/nonexistent/socket")), on: reactor)
         }
         #expect(error?.code == ENOENT)
     }

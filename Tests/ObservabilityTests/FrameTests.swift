@@ -1,10 +1,10 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-@testable import Carom
 import FoundationEssentials
 import Testing
 
+@testable import Carom
 @testable import Observability
 
 /// A pool's statistics with these backends, each with one connection in every state and more.
@@ -29,7 +29,8 @@ func snapshot(_ name: String, _ backends: [Backend], claims: UInt64 = 0) -> Pool
 
     @Test func theFieldsOfQtopAreNamedAndCountedAsItExpects() throws {
         let frame = StatsFrame([snapshot("orders", [Self.first], claims: 100)], since: 58)
-        let object = try #require(String(decoding: frame.json, as: UTF8.self).split(separator: "\"sets\":").last)
+        let object = try #require(
+            String(decoding: frame.json, as: UTF8.self).split(separator: "\"sets\":").last)
         #expect(
             object
                 == #"{"db1":{"checking_slots":11,"claimed_slots":7,"connecting_slots":1,"total_claims":8,"unclaimed_slots":2}}}"#
@@ -47,11 +48,14 @@ func snapshot(_ name: String, _ backends: [Backend], claims: UInt64 = 0) -> Pool
         #expect(frame.carom == nil)
         #expect(
             frame.sets == [
-                "a": StatsFrame.SetCounts(connecting: 0, unclaimed: 1, checking: 0, claimed: 2, totalClaims: 77)
+                "a": StatsFrame.SetCounts(
+                    connecting: 0, unclaimed: 1, checking: 0, claimed: 2, totalClaims: 77)
             ])
     }
 
-    @Test(arguments: ["", "{}", "[]", "{\"claims\": -1, \"sets\": {}}", "{\"claims\": 1, \"sets\": {\"a\": {}}}", "\u{0}"])
+    @Test(arguments: [
+        "", "{}", "[]", "{\"claims\": -1, \"sets\": {}}", "{\"claims\": 1, \"sets\": {\"a\": {}}}", "\u{0}",
+    ])
     func whatIsNoMessageIsRefused(_ text: String) {
         #expect(throws: StatsClientError.self) { try StatsFrame(json: Data(text.utf8)) }
     }
@@ -71,7 +75,8 @@ func snapshot(_ name: String, _ backends: [Backend], claims: UInt64 = 0) -> Pool
 
     @Test func everythingElseIsUnderItsOwnName() throws {
         let pool = try #require(StatsFrame([snapshot("orders", [Self.first])]).carom?.pools.first)
-        #expect(pool.state == "running" && pool.waiters == 13 && pool.oldestWait == 1.5 && pool.maxSlots == 64)
+        #expect(
+            pool.state == "running" && pool.waiters == 13 && pool.oldestWait == 1.5 && pool.maxSlots == 64)
         let backend = try #require(pool.backends.first)
         #expect(backend.address == "10.0.0.1:5432" && backend.state == "online")
         #expect(backend.failureScore == 12 && backend.lastError == "it \"broke\"")

@@ -38,7 +38,9 @@ import Testing
         let running = Task(executorPreference: clock) { await pool.run() }
         clock.runUntilQuiescent()
         let first = Task(executorPreference: clock) { [clock] in
-            try await pool.withConnection { _ in try await clock.sleep(until: PoolInstant(nanoseconds: 200_000_000)) }
+            try await pool.withConnection { _ in
+                try await clock.sleep(until: PoolInstant(nanoseconds: 200_000_000))
+            }
         }
         clock.runUntilQuiescent()
         let second = Task(executorPreference: clock) { try await pool.withConnection { _ in } }

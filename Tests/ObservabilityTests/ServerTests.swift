@@ -21,7 +21,9 @@ func withServer(_ body: (ScriptedResolver, UInt16, Reactor) async throws -> Void
     try await withThrowingTaskGroup { group in
         group.addTask { await pool.run() }
         group.addTask {
-            try await StatsServer([ObservedPool(pool, recorder: recorder)], port: 0).run { continuation.yield($0) }
+            try await StatsServer([ObservedPool(pool, recorder: recorder)], port: 0).run {
+                continuation.yield($0)
+            }
         }
         let port = try #require(await ports.first { _ in true })
         try await body(resolver, port, reactor)
@@ -102,7 +104,9 @@ func get(_ target: String, _ port: UInt16, _ reactor: Reactor) async throws -> S
             let frames: [UInt8] = [0x89, 0x81, 0, 0, 0, 0, 120] + [0x88, 0x82, 0, 0, 0, 0, 3, 0xE8]
             try await connection.write(Array(request.utf8) + frames, timeout: .seconds(10))
             var answer: [UInt8] = []
-            while case let bytes = try await connection.read(upTo: 65_536, timeout: .seconds(10)), !bytes.isEmpty {
+            while case let bytes = try await connection.read(upTo: 65_536, timeout: .seconds(10)),
+                !bytes.isEmpty
+            {
                 answer += bytes
             }
             let pong: [UInt8] = [0x8A, 1, 120]
@@ -124,7 +128,9 @@ func get(_ target: String, _ port: UInt16, _ reactor: Reactor) async throws -> S
         try await withServer { _, port, reactor in
             for target in ["/stats", "/"] {
                 let url = try StatsURL("127.0.0.1:\(port)\(target == "/" ? "/none" : target)")
-                await #expect(throws: StatsClientError.self) { _ = try await StatsClient.open(url, on: reactor) }
+                await #expect(throws: StatsClientError.self) {
+                    _ = try await StatsClient.open(url, on: reactor)
+                }
             }
         }
     }

@@ -12,7 +12,8 @@ import Testing
         StatsFrame(
             claims: 0,
             sets: totals.mapValues {
-                StatsFrame.SetCounts(connecting: 0, unclaimed: Int($0 % 7), checking: 0, claimed: 0, totalClaims: $0)
+                StatsFrame.SetCounts(
+                    connecting: 0, unclaimed: Int($0 % 7), checking: 0, claimed: 0, totalClaims: $0)
             }, carom: nil)
     }
 
@@ -63,7 +64,8 @@ import Testing
     @Test func aTableShowsPoolsBackendsAndHistory() {
         var table = StatsTable()
         var pool = snapshot("orders", [Backend(name: "db1", address: .ip("10.0.0.1", port: 5432))])
-        pool.pool = .init(wait: Quantiles(count: 2, p50: 0.0012, p90: 0.01, p99: 0.25, max: 3), hold: Quantiles())
+        pool.pool = .init(
+            wait: Quantiles(count: 2, p50: 0.0012, p90: 0.01, p99: 0.25, max: 3), hold: Quantiles())
         table.update(StatsFrame([pool]), at: Self.at(0))
         pool.stats.backends[0].totalClaims += 50
         table.update(StatsFrame([pool]), at: Self.at(1))
@@ -71,7 +73,7 @@ import Testing
             table.lines(width: 100, order: .claims, styled: false) == [
                 "orders: running, 13 waiting, 28 of 64 slots, wait p50 1.20ms p90 10.0ms p99 250ms max 3.00s, hold unknown",
                 "",
-                "BACKEND  STATE   CONN  IDLE  CLAIMED  CHECK  *CLAIMS/S  WAIT P50  P99  HOLD P50  P99  CLAIMS/S, NEW",
+                "BACKEND  STATE   CONN  IDLE  CLAIMED  CHECK  *CLAIMS/S  WAIT P50  P99  HOLD P50  P99  CLAIMS/S, NEWE",
                 "db1      online     1     2        7     11       50.0                                             █",
             ])
         #expect(table.lines(width: 40, styled: false)[2].hasSuffix("P99"))
@@ -86,7 +88,8 @@ import Testing
 
     @Test(arguments: [
         (0.0, "0"), (0.000_000_5, "0"), (0.000_001_5, "1.50µs"), (0.000_999, "999µs"), (0.012_34, "12.3ms"),
-        (0.9994, "999ms"), (1, "1.00s"), (75, "75.0s"), (.infinity, "?s"), (.nan, "?s"), (-4, "0"), (1e300, "?s"),
+        (0.9994, "999ms"), (1, "1.00s"), (75, "75.0s"), (.infinity, "?s"), (.nan, "?s"), (-4, "0"),
+        (1e300, "?s"),
     ])
     func timesHaveThreeDigits(_ seconds: Double, _ expected: String) {
         #expect(StatsTable.time(seconds) == expected)

@@ -5,12 +5,16 @@ import Terminal
 import Testing
 
 @Suite struct TerminalTests {
-    @Test(arguments: [
-        ("q", [.character("q")]), ("\t", [.tab]), ("\u{1B}[Z", [.backTab]), ("\u{1B}[A\u{1B}[B", [.up, .down]),
-        ("\u{1B}OC\u{1B}OD", [.right, .left]), ("\r", [.enter]), ("\u{3}", [.interrupt]), ("é", [.character("é")]),
-        ("\u{1B}[1;5A", [.up]), ("\u{1B}[15~x", [.character("x")]), ("\u{1B}q", [.escape, .character("q")]),
-        ("\u{1}", []),
-    ] as [(String, [Key])])
+    @Test(
+        arguments: [
+            ("q", [.character("q")]), ("\t", [.tab]), ("\u{1B}[Z", [.backTab]),
+            ("\u{1B}[A\u{1B}[B", [.up, .down]),
+            ("\u{1B}OC\u{1B}OD", [.right, .left]), ("\r", [.enter]), ("\u{3}", [.interrupt]),
+            ("é", [.character("é")]),
+            ("\u{1B}[1;5A", [.up]), ("\u{1B}[15~x", [.character("x")]),
+            ("\u{1B}q", [.escape, .character("q")]),
+            ("\u{1}", []),
+        ] as [(String, [Key])])
     func keysAreRead(_ text: String, _ keys: [Key]) {
         var whole = KeyParser()
         #expect(whole.parse(text.utf8) == keys)

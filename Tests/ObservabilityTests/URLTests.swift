@@ -17,7 +17,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "https://db", "wss://db", "ftp://db", ":80", "db:0", "db:70000", "db:x", "::1", "[::1", "[::1]x", "a b",
+        "", "https://db", "wss://db", "ftp://db", ":80", "db:0", "db:70000", "db:x", "::1", "[::1", "[::1]x",
+        "a b",
         "db:1/\r\nX: y", "db\u{7F}", "dé",
     ])
     func whatIsNoAddressIsRefused(_ text: String) {

@@ -24,13 +24,15 @@ import Testing
         #expect(found == Self.messages)
     }
 
-    @Test(arguments: [
-        ("a reserved bit", [0xC2, 0]), ("a mask", [0x82, 0x80, 0, 0, 0, 0]), ("an unknown type", [0x83, 0]),
-        ("a long ping", [0x89, 126, 0, 200]), ("a ping in pieces", [0x09, 0]),
-        ("a continuation of nothing", [0x80, 0]), ("a message inside another", [0x01, 0, 0x81, 0]),
-        ("eight exabytes", [0x82, 127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]),
-        ("more than that", [0x82, 127, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]),
-    ] as [(String, [UInt8])])
+    @Test(
+        arguments: [
+            ("a reserved bit", [0xC2, 0]), ("a mask", [0x82, 0x80, 0, 0, 0, 0]),
+            ("an unknown type", [0x83, 0]),
+            ("a long ping", [0x89, 126, 0, 200]), ("a ping in pieces", [0x09, 0]),
+            ("a continuation of nothing", [0x80, 0]), ("a message inside another", [0x01, 0, 0x81, 0]),
+            ("eight exabytes", [0x82, 127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]),
+            ("more than that", [0x82, 127, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]),
+        ] as [(String, [UInt8])])
     func whatAServerMustNotSendIsAnError(_ what: String, _ bytes: [UInt8]) {
         var parser = WebSocketMessages()
         parser.append(bytes)
@@ -70,19 +72,22 @@ import Testing
     }
 
     @Test func theHandshakeIsTheOneOfTheStandard() throws {
-        let handshake = WebSocketHandshake(try StatsURL("http://h:1/x"), nonce: Array("the sample nonce".utf8))
+        let handshake = WebSocketHandshake(
+            try StatsURL("http://h:1/x"), nonce: Array("the sample nonce".utf8))
         let request = String(decoding: handshake.request, as: UTF8.self)
         #expect(request.hasPrefix("GET /x HTTP/1.1\r\nHost: h:1\r\n"))
         #expect(request.contains("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"))
         #expect(request.hasSuffix("\r\n\r\n"))
         let answer = Array(
-            "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n".utf8)
+            "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+                .utf8)
         for count in 0..<answer.count { #expect(try handshake.accepted(Array(answer[..<count])) == nil) }
         #expect(try handshake.accepted(answer + [1, 2]) == answer.count)
     }
 
     @Test(arguments: [
-        "HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 101 Yes\r\n\r\n", "220 mail.example.com\r\n\r\n", "\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 101 Yes\r\n\r\n", "220 mail.example.com\r\n\r\n",
+        "\r\n\r\n",
         "HTTP/1.1 101 Yes\r\nSec-WebSocket-Accept: AAAA\r\n\r\n", String(repeating: "x", count: 20_000),
     ])
     func anAnswerThatDoesNotAcceptIsAnError(_ answer: String) throws {
@@ -93,14 +98,18 @@ import Testing
     /// RFC 3174 §7.3, and lengths around the padding's border.
     @Test(arguments: [
         ("abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
-        ("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "84983e441c3bd26ebaae4aa1f95129e5e54670f1"
+        ),
         ("", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
         (String(repeating: "a", count: 55), "c1c8bbdc22796e28c0e15163d20899b65621d65a"),
         (String(repeating: "a", count: 64), "0098ba824b5c16427bd7a1122a5a442a25ec644d"),
     ])
     func digestsAreThoseOfTheStandard(_ text: String, _ expected: String) {
         let digits = Array("0123456789abcdef")
-        let found = SHA1.digest(of: Array(text.utf8)).map { "\(digits[Int($0 >> 4)])\(digits[Int($0 & 15)])" }.joined()
+        let found = SHA1.digest(of: Array(text.utf8)).map { "\(digits[Int($0 >> 4)])\(digits[Int($0 & 15)])" }
+            .joined()
         #expect(found == expected)
     }
 }

@@ -31,7 +31,9 @@ struct EchoServer {
     private func serve(_ accepted: Listener.Accepted, on reactor: Reactor) async {
         let waker = Waker()
         // A client that breaks the connection ends its own service only.
-        guard let stream = try? Stream(adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: waker)
+        guard
+            let stream = try? Stream(
+                adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: waker)
         else { return }
         stream.apply(TCPOptions())
         defer { stream.close() }
@@ -84,7 +86,9 @@ extension SocketAddress {
             self.init(.unix(path: text))
             return
         }
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
         var host = text[..<colon]
         if host.first == "[", host.last == "]" { host = host.dropFirst().dropLast() }
         self.init(.ip(String(host), port: port))

@@ -22,10 +22,13 @@ struct EchoWorkload: AsyncParsableCommand {
     @Option(help: "The service to look up: its SRV records name hosts and ports.")
     var service = "_echo._tcp.example.com"
 
-    @Option(help: ArgumentHelp("A nameserver, address or address:port; may be repeated.", valueName: "address"))
+    @Option(
+        help: ArgumentHelp("A nameserver, address or address:port; may be repeated.", valueName: "address"))
     var nameserver: [String] = []
 
-    @Option(help: ArgumentHelp("Fixed addresses with ports, separated by commas, instead of DNS.", valueName: "list"))
+    @Option(
+        help: ArgumentHelp(
+            "Fixed addresses with ports, separated by commas, instead of DNS.", valueName: "list"))
     var backends: String?
 
     @Option(help: "Answers in a row that must lack a server before it is given up.")
@@ -63,8 +66,10 @@ struct EchoWorkload: AsyncParsableCommand {
         do {
             let workload = try Workload(resolver: try resolver(), maxSlots: maxSlots, statsPort: statsPort)
             if headless {
-                try await HeadlessRun(workload: workload, claimers: claimers, hold: .milliseconds(hold), seconds: duration)
-                    .run(json: json)
+                try await HeadlessRun(
+                    workload: workload, claimers: claimers, hold: .milliseconds(hold), seconds: duration
+                )
+                .run(json: json)
             } else {
                 try await LiveRun(workload: workload).run(claimers: claimers, hold: .milliseconds(hold))
             }
@@ -78,7 +83,9 @@ struct EchoWorkload: AsyncParsableCommand {
     private func resolver() throws -> any Resolver {
         if let backends { return try StaticResolver(parsing: backends) }
         var configuration = DNSConfiguration(.service(service))
-        if !nameserver.isEmpty { configuration.servers = .fixed(try nameserver.map(DNSServer.init(parsing:))) }
+        if !nameserver.isEmpty {
+            configuration.servers = .fixed(try nameserver.map(DNSServer.init(parsing:)))
+        }
         // Quick to show changes; the defaults are slower and kinder to nameservers.
         configuration.timeToLive = .seconds(1) ... .seconds(300)
         configuration.retryDelay = .seconds(1) ... .seconds(5)

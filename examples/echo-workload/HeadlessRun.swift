@@ -92,7 +92,9 @@ struct HeadlessRun: Sendable {
             return
         }
         print("\(report.claims) claims, \(report.failedClaims) failed, \(report.brokenEchoes) echoes broken")
-        for (name, server) in report.servers.sorted(by: { $0.key < $1.key }) { print("\(name): \(server.claims)") }
+        for (name, server) in report.servers.sorted(by: { $0.key < $1.key }) {
+            print("\(name): \(server.claims)")
+        }
         for error in report.errors { print(error) }
     }
 }

@@ -31,7 +31,8 @@ final class LiveRun: Sendable {
         try await workload.run { [workload] in
             let journal = Journal(keepsTimeline: false)
             await withDiscardingTaskGroup { group in
-                let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingNewest(64))
+                let (events, continuation) = AsyncStream.makeStream(
+                    of: Event.self, bufferingPolicy: .bufferingNewest(64))
                 group.addTask {
                     for await event in input.events { continuation.yield(.terminal(event)) }
                 }

@@ -46,7 +46,8 @@ struct LiveView {
         let first = max(0, min(selected - room / 2, claimers.count - room))
         for (index, claimer) in claimers.enumerated().dropFirst(first).prefix(room) {
             let status = claimer.status
-            let line = "\(index + 1): hold \(status.hold), \(status.claims) claims, \(TextTable.printable(status.doing))"
+            let line =
+                "\(index + 1): hold \(status.hold), \(status.claims) claims, \(TextTable.printable(status.doing))"
             lines.append(index == selected ? Screen.reversed(line) : line)
         }
         if let error = journal.errors.last { lines.append(Screen.dim(TextTable.printable(error))) }

@@ -30,7 +30,8 @@ struct Workload: Sendable {
         policy.churnRate = 16
         policy.churnBurst = 16
         let recorder = PoolRecorder()
-        pool = try Pool(name: "echo", resolver: resolver, connector: connector, policy: policy, observer: recorder)
+        pool = try Pool(
+            name: "echo", resolver: resolver, connector: connector, policy: policy, observer: recorder)
         observed = ObservedPool(pool, recorder: recorder)
         self.statsPort = statsPort
     }
