@@ -76,8 +76,9 @@ extension Conversation {
 
     private func absorb(_ state: Confined<ConnectionState>, _ rules: FrameRules) throws(PostgresError) {
         let chunk = state.value.input
-        let absorbed = try state.value.absorb(chunk.span.bytes, rules: rules)
+        let absorbed = state.value.absorb(chunk.span.bytes, rules: rules)
         state.value.input.removeFirst(absorbed.consumed)
+        if absorbed.isBroken, let failure = state.value.failure { throw failure }
     }
 }
 
