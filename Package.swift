@@ -133,7 +133,8 @@ let package = Package(
         .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
         .testTarget(
-            name: "CaromPostgresTests", dependencies: ["Carom", "CaromPostgres", "CLinux", "PostgresProtocol", "Reactor"],
+            name: "CaromPostgresTests",
+            dependencies: ["Carom", "CaromPostgres", "CLinux", "PostgresProtocol", "Reactor"],
             swiftSettings: settings),
         .testTarget(
             name: "PoolerTests", dependencies: ["Pooler", "PostgresProtocol", "CaromPostgres", logging],

@@ -50,7 +50,7 @@ import Testing
                 _ = try await server.receiveTyped()
             } catch { codes.append(error.code) }
             do throws(SystemError) {
-                _ = try [UInt8(1)].withUnsafeBytes { bytes throws(SystemError) in try server.write(bytes) }
+                _ = try withUnsafeBytes(of: UInt8(1)) { bytes throws(SystemError) in try server.write(bytes) }
             } catch { codes.append(error.code) }
             return codes
         }

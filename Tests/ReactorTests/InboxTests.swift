@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import Synchronization
 import Testing
 
 @testable import Reactor
@@ -44,16 +43,16 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1))) func callsOfOneThreadAreMadeInTheirOrder() async throws {
-        let made = Mutex<[Int]>([])
+        let made = Recorder()
         try await onReactor { reactor in
             await Task.detached {
-                for number in 0..<5000 { reactor.call { made.withLock { $0.append(number) } } }
+                for number in 0..<5000 { reactor.call { made.note(number) } }
             }.value
             // Posted later, so made later.
             let waker = Waker()
             reactor.call { waker.wake() }
             await waker.wait()
         }
-        #expect(made.withLock { $0 } == Array(0..<5000))
+        #expect(made.noted == Array(0..<5000))
     }
 }

@@ -17,11 +17,11 @@ import Testing
                 let thread = pthread_self()
                 // Sent before anybody waits, and while somebody does.
                 pthread_kill(thread, SIGUSR2)
-                precondition(await signals.next() == SIGUSR2)
+                try #require(await signals.next() == SIGUSR2)
                 for _ in 0..<100 {
                     let sending = Task.detached { pthread_kill(thread, SIGUSR1) }
-                    precondition(await signals.next() == SIGUSR1)
-                    precondition(await sending.value == 0)
+                    try #require(await signals.next() == SIGUSR1)
+                    try #require(await sending.value == 0)
                 }
             }
         }
@@ -33,19 +33,19 @@ import Testing
                 Signals.block([SIGUSR1])
                 let signals = try Signals([SIGUSR1], reactor: reactor)
                 let deadline = Reactor.now + 5_000_000
-                precondition(await signals.next(until: deadline) == nil)
-                precondition(Reactor.now >= deadline)
+                try #require(await signals.next(until: deadline) == nil)
+                try #require(Reactor.now >= deadline)
                 pthread_kill(pthread_self(), SIGUSR1)
-                precondition(
+                try #require(
                     await signals.next(until: Reactor.now) == nil, "a deadline in the past still waits")
-                precondition(await signals.next() == SIGUSR1, "the end of a wait lost a later signal")
+                try #require(await signals.next() == SIGUSR1, "the end of a wait lost a later signal")
                 let waiting = Task(executorPreference: reactor) {
                     await (try Signals([SIGUSR1], reactor: reactor)).next()
                 }
                 // Turns enough for it to be waiting.
                 for _ in 0..<3 { await reactor.nextTurn() }
                 waiting.cancel()
-                precondition(try await waiting.value == nil)
+                try #require(try await waiting.value == nil)
             }
         }
     }
