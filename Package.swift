@@ -126,7 +126,18 @@ let package = Package(
         .executableTarget(
             name: "ClaimBenchmark", dependencies: ["Carom", "CaromTesting", "CAllocationCounter"],
             path: "Tests/Benchmarks/ClaimBenchmark", swiftSettings: settings),
-        .testTarget(name: "CaromTests", dependencies: ["Carom", "CaromTesting"], swiftSettings: settings),
+        .testTarget(
+            name: "CaromTests",
+            dependencies: [
+                "Carom", "CaromTesting", logging,
+                .product(name: "InMemoryLogging", package: "swift-log"),
+                .product(
+                    name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
+                .product(
+                    name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])),
+            ],
+            swiftSettings: settings),
         .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
         .testTarget(
             name: "PostgresProtocolTests", dependencies: ["PostgresProtocol"], swiftSettings: settings),
@@ -139,7 +150,8 @@ let package = Package(
         .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
         .testTarget(
-            name: "CaromPostgresTests", dependencies: ["Carom", "CaromPostgres", "CLinux", "PostgresProtocol", "Reactor"],
+            name: "CaromPostgresTests",
+            dependencies: ["Carom", "CaromPostgres", "CLinux", "PostgresProtocol", "Reactor"],
             swiftSettings: settings),
         .testTarget(
             name: "PoolerTests", dependencies: ["Pooler", "PostgresProtocol", "CaromPostgres", logging],

@@ -6,7 +6,7 @@ public protocol ClaimReceiver: AnyObject, Sendable {
     /// Called at most once for each waiting claim, outside the pool's lock, on whatever thread decided it, possibly
     /// before the call that began the wait has returned.
     ///
-    /// The ticket must be brought to ``Pool/redeem(_:)``, or to ``Pool/abandon(_:)`` if nobody wants it any more.
+    /// The ticket must be brought to ``Pool/redeem(_:file:line:)``, or to ``Pool/abandon(_:)`` if nobody wants it any more.
     func claimReady(_ ticket: ClaimTicket)
 }
 

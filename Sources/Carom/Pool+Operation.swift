@@ -10,6 +10,8 @@ extension Pool {
     ///   - request: what the connection must and should be like.
     ///   - timeout: over the whole wait; 0 succeeds or fails at once, nil means the policy's.
     ///   - receiver: called when a claim that had to wait was served or failed. Kept until then.
+    ///   - file: where it is claimed, for the report of a leak; leave it to the compiler.
+    ///   - line: likewise.
     @inlinable
     public func claim(
         _ request: ClaimRequest, timeout: Duration? = nil, receiver: any ClaimReceiver,

@@ -75,6 +75,8 @@ public final class Pool<C: Connector>: Sendable {
     /// - Parameters:
     ///   - request: what the connection must and should be like.
     ///   - timeout: over the whole wait; 0 succeeds or fails at once, nil means the policy's.
+    ///   - file: where it is claimed, for the report of a leak; leave it to the compiler.
+    ///   - line: likewise.
     @inlinable
     public func claim(
         _ request: ClaimRequest = .any, timeout: Duration? = nil, file: StaticString = #fileID,

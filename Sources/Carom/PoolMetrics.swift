@@ -8,7 +8,8 @@
     ///
     /// Counters: `carom_claims`, `carom_claim_failures` (by `code`), `carom_connects`, `carom_connect_failures`,
     /// `carom_check_failures`, `carom_recycle_failures`, `carom_closes`, `carom_forgotten`, `carom_revoked`.
-    /// Timers: `carom_claim_wait`, `carom_hold`. Gauge: `carom_waiting`.
+    /// Timers: `carom_claim_wait`, `carom_hold`. Recorder: `carom_queue_length`, how many wait, the newcomer included,
+    /// each time a claim begins to wait.
     public struct PoolMetrics: PoolObserver {
         private let pool: String
         private let factory: any MetricsFactory
@@ -22,7 +23,7 @@
         private let revoked: Counter
         private let wait: Timer
         private let hold: Timer
-        private let waiting: Gauge
+        private let queueLength: Recorder
 
         /// Metrics of the pool of this name, made by a factory (the bootstrapped one by default).
         public init(pool: String, factory: any MetricsFactory = MetricsSystem.factory) {
@@ -42,13 +43,13 @@
             revoked = counter("carom_revoked")
             wait = Timer(label: "carom_claim_wait", dimensions: dimensions, factory: factory)
             hold = Timer(label: "carom_hold", dimensions: dimensions, factory: factory)
-            waiting = Gauge(label: "carom_waiting", dimensions: dimensions, factory: factory)
+            queueLength = Recorder(label: "carom_queue_length", dimensions: dimensions, factory: factory)
         }
 
         /// Counts and times what there is to count and time.
         public func observe(_ event: PoolEvent) {
             switch event {
-            case .claimQueued(_, let waiting): self.waiting.record(waiting)
+            case .claimQueued(_, let waiting): queueLength.record(waiting)
             case .claimed(_, _, let waited):
                 claims.increment()
                 wait.recordNanoseconds(waited.inNanoseconds)

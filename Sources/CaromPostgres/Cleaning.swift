@@ -86,27 +86,28 @@ extension PostgresConnector {
         }
         if !bytes.isEmpty { try await conversation.send(bytes) }
         try await cancelAndDrain(connection, conversation)
-        if state.value.flow.needsProbe {
-            try await conversation.execute("", in: connection)
-        }
     }
 
     /// Cancels until the server has nothing more to say.
     ///
-    /// Once is not enough: a request that overtakes the query finds an idle server, which takes no notice of it.
+    /// A cancel ends one query; behind it more may wait that run as long. And a cancel that overtakes its query finds
+    /// an idle server, which takes no notice of it: then it is repeated after a while.
     private func cancelAndDrain(_ connection: PostgresConnection, _ conversation: Conversation)
         async throws(PostgresError)
     {
         var patience: UInt64 = 100_000_000
         while true {
-            guard
-                await connection.requestCancel(on: connection.stream.reactor, deadline: conversation.deadline)
-            else {
-                throw PostgresError(.connection, "a cancel request may still be under way to the server")
-            }
-            conversation.pause(at: Reactor.now + patience)
             do throws(PostgresError) {
-                try await conversation.drain(connection)
+                try await conversation.drain(connection) { () throws(PostgresError) in
+                    guard
+                        await connection.requestCancel(
+                            on: connection.stream.reactor, deadline: conversation.deadline)
+                    else {
+                        throw PostgresError(
+                            .connection, "a cancel request may still be under way to the server")
+                    }
+                    conversation.pause(at: Reactor.now + patience)
+                }
                 return conversation.pause(at: .max)
             } catch {
                 guard error.code == .timedOut, Reactor.now < conversation.deadline else { throw error }

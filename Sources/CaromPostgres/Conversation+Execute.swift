@@ -31,10 +31,15 @@ extension Conversation {
     ///
     /// COPY data that the server turns out to wait for is refused, and so is a Sync sent if it waits for one: it
     /// swallowed that of a COPY that failed.
-    package func drain(_ connection: PostgresConnection) async throws(PostgresError) {
+    ///
+    /// - Parameter onStall: called when there is nothing to read, once for each ReadyForQuery that is owed.
+    package func drain(
+        _ connection: PostgresConnection, onStall: (() async throws(PostgresError) -> Void)? = nil
+    ) async throws(PostgresError) {
         let rules = FrameRules.server()
         let state = connection.state
         try absorb(state, rules)
+        var owed = Int.max
         while true {
             let flow = state.value.flow
             let isComplete = state.value.input.isEmpty && state.value.walker.isAtBorder
@@ -46,6 +51,10 @@ extension Conversation {
             }
             if flow.isSkippingToSync {
                 try await say(.sync, to: state) { FrontendTag.sync.encodeEmpty(into: &$0) }
+            }
+            if let onStall, flow.outstandingReady < owed {
+                owed = flow.outstandingReady
+                try await onStall()
             }
             try await fill()
             try absorb(state, rules)
@@ -67,9 +76,8 @@ extension Conversation {
 
     private func absorb(_ state: Confined<ConnectionState>, _ rules: FrameRules) throws(PostgresError) {
         let chunk = state.value.input
-        let absorbed = state.value.absorb(chunk.span.bytes, rules: rules)
+        let absorbed = try state.value.absorb(chunk.span.bytes, rules: rules)
         state.value.input.removeFirst(absorbed.consumed)
-        if absorbed.isBroken, let failure = state.value.failure { throw failure }
     }
 }
 

@@ -64,7 +64,9 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
 
     /// Reads exactly so many bytes.
     ///
-    /// - Parameter timeout: the longest wait for all of them; nil waits for ever.
+    /// - Parameters:
+    ///   - count: how many; 0 reads nothing.
+    ///   - timeout: the longest wait for all of them; nil waits for ever.
     /// - Throws: `SystemError` as ``read(upTo:timeout:)`` does, and `ECONNRESET` if the peer ends its side too early.
     @concurrent public func read(exactly count: Int, timeout: Duration? = nil) async throws(SystemError)
         -> [UInt8]
@@ -84,7 +86,9 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
 
     /// Writes all of `bytes`, waiting for the socket to take them.
     ///
-    /// - Parameter timeout: the longest wait for all of them; nil waits for ever.
+    /// - Parameters:
+    ///   - bytes: what to send.
+    ///   - timeout: the longest wait for all of them; nil waits for ever.
     /// - Throws: `SystemError`: `ETIMEDOUT`, `ECANCELED`, or what the kernel says, such as `EPIPE`.
     @concurrent public func write(_ bytes: [UInt8], timeout: Duration? = nil) async throws(SystemError) {
         try await withTaskExecutorPreference(stream.reactor) { () async throws(SystemError) in

@@ -6,7 +6,9 @@ import Carom
 extension StatsFrame {
     /// The pools as they are now.
     ///
-    /// - Parameter since: claims served at the time of the previous message; they are subtracted.
+    /// - Parameters:
+    ///   - pools: what to show.
+    ///   - since: claims served at the time of the previous message; they are subtracted.
     public init(_ pools: [ObservedPool], since: UInt64 = 0) {
         self.init(pools.map(\.snapshot), since: since)
     }

@@ -44,7 +44,11 @@ public struct StatsServer: Sendable {
 
     /// A server for pools that come and go.
     ///
-    /// - Parameter pools: asked for each message.
+    /// - Parameters:
+    ///   - host: a literal IPv4 or IPv6 address.
+    ///   - port: 0 lets the kernel choose.
+    ///   - logger: told about requests, at level `trace`, and failures, at `debug`; nil for silence.
+    ///   - pools: asked for each message.
     public init(
         host: String = "127.0.0.1", port: UInt16, logger: Logger? = nil,
         pools: @escaping @Sendable () -> [ObservedPool]

@@ -8,9 +8,9 @@
 public final class Confined<Value>: @unchecked Sendable {
     // Unchecked: see above; every hand-over goes through a lock or a task's start.
 
-    /// The state; only its present owner may look.
     // One owner, one thread: nobody else can be inside, so the run-time check for that is left out (it is on every path
     // of every byte).
+    /// The state; only its present owner may look.
     @exclusivity(unchecked) public var value: Value
 
     /// Takes the state in.

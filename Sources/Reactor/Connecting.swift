@@ -14,6 +14,7 @@ extension Stream {
     ///   - reactor: where the stream will live.
     ///   - deadline: when to give up, in ``Reactor/now`` nanoseconds; then the error is `ETIMEDOUT`.
     ///   - waker: what the caller waits on afterwards; `nil` leaves the stream without one.
+    ///   - options: of the socket.
     /// - Throws: ``SystemError`` as the kernel reports it, for example `ECONNREFUSED`.
     public static func connect(
         to address: SocketAddress, on reactor: Reactor, deadline: UInt64, waker: Waker? = nil,

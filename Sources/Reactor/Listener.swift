@@ -43,6 +43,7 @@ public final class Listener: @unchecked Sendable {
     ///   - address: where to listen; port 0 lets the kernel choose.
     ///   - backlog: callers the kernel keeps waiting.
     ///   - mode: permission bits of a Unix socket.
+    ///   - reactor: where callers are accepted.
     /// - Throws: ``SystemError``, for example `EADDRINUSE`.
     public init(on address: SocketAddress, backlog: Int32 = 128, mode: UInt32 = 0o777, reactor: Reactor)
         throws(SystemError)

@@ -6,7 +6,7 @@ import Glibc
 
 /// Signals of the process as events of a reactor.
 ///
-/// Block them with ``block(_:)`` before any thread starts, then wait with ``next()``.
+/// Block them with ``block(_:)`` before any thread starts, then wait with ``next(until:)``.
 public final class Signals {
     private let descriptor: Int32
     private let registration: Registration

@@ -137,7 +137,8 @@ extension ServerTests {
                 try await until { connection.stream.waker != nil }
                 await connector.close(connection)
                 let error = await failure { try await waiting.value }
-                #expect(error.code == .connection)
+                // Closing cancels what runs; whether the answer is still heard is a matter of luck.
+                #expect(error.code == .connection || error.sqlState == "57014")
             }
         }
     }

@@ -217,7 +217,9 @@ extension ServerTests {
         @Test func aMessageThatWasSentInHalfClosesTheConnection() async throws {
             try await withSession { (connection, connector) async throws in
                 connection.state.value.isSendingMessage = true
-                #expect(connector.returned(connection) == .recycle)
+                #expect(
+                    connector.returned(connection)
+                        == .discard(reason: "the client left in the middle of a message"))
                 let error = await failure { try await connector.onRecycle(connection) }
                 #expect(error.code == .connection)
             }
@@ -295,6 +297,42 @@ extension ServerTests {
                     }
                     let error = await failure { try await connector.onRecycle(connection) }
                     #expect(error.message.contains("cancel"))
+                }
+            }
+        }
+
+        @Test func aCancelThatCameTooEarlyIsRepeated() async throws {
+            let group = try ReactorGroup(count: 1, name: "client")
+            defer { group.stop() }
+            let connector = PostgresConnector(
+                PostgresConfiguration(user: "me", database: "mine"), reactors: group.reactors)
+            let (cancels, report) = AsyncStream.makeStream(of: Void.self)
+            try await FakeServer.run { session in
+                // A cancel is heard when its connection is closed.
+                guard try await session.startup() == ProtocolVersion.v3_0.code else {
+                    report.yield()
+                    return
+                }
+                var bytes: [UInt8] = []
+                AuthenticationRequest.ok.encode(into: &bytes)
+                ReadyForQuery(status: .idle).encode(into: &bytes)
+                try await session.send(bytes)
+                try await session.receive()
+                // The first cancel finds the server idle; the query ends with the second.
+                var heard = cancels.makeAsyncIterator()
+                for _ in 1...2 { await heard.next() }
+                bytes = []
+                ErrorFields(severity: .error, code: .queryCanceled, message: "canceled").encode(into: &bytes)
+                ReadyForQuery(status: .idle).encode(into: &bytes)
+                try await session.send(bytes)
+                try await session.silence()
+            } _: { backend in
+                try await withSession(connector, to: backend) { (connection, connector) async throws in
+                    try await connection.leave(connector, sending: [.query]) {
+                        Query("select pg_sleep(60)").encode(into: &$0)
+                    }
+                    try await connector.onRecycle(connection)
+                    #expect(connector.returned(connection) == .clean)
                 }
             }
         }

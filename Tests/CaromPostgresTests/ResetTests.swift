@@ -19,7 +19,8 @@ extension ServerTests {
                 try await change(connection)
                 #expect(connector.returned(connection) == .recycle, sourceLocation: sourceLocation)
                 try await connector.onRecycle(connection)
-                #expect(connection.state.value.isClean, sourceLocation: sourceLocation)
+                let isClean = connection.state.value.isClean
+                #expect(isClean, sourceLocation: sourceLocation)
                 #expect(!connection.state.value.needsReset, sourceLocation: sourceLocation)
                 let row = try await connection.query(
                     """

@@ -80,7 +80,7 @@ func onReactor<R: Sendable>(_ body: @escaping @Sendable (Reactor) async throws -
     }
 }
 
-private final class Recorder: Sendable {
+final class Recorder: Sendable {
     private let values = Mutex<[Int]>([])
     var noted: [Int] { values.withLock { $0 } }
     func note(_ value: Int) { values.withLock { $0.append(value) } }

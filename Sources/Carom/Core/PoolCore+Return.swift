@@ -156,7 +156,9 @@ extension PoolCore {
         if rules.leakThreshold != .never || rules.leaseLimit != .never {
             arm(slot, by: now.after(min(rules.leakThreshold, rules.leaseLimit)))
         }
-        if observesClaims { emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now - since))) }
+        if observesClaims {
+            emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now - since)))
+        }
     }
 
     /// A connection became free in the background: to a waiter, among the idle ones, or closed.

@@ -8,6 +8,7 @@ extension PostgresConnection {
     ///
     /// - Parameters:
     ///   - begin: how to begin, for example `BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY`.
+    ///   - isolation: the caller's; leave it to the compiler.
     ///   - body: what to do in it, on this connection. It must not end the transaction itself.
     /// - Throws: what `body` throws; ``PostgresError`` with the code `server` when the server refuses to begin or to commit, and
     ///   `invalidRequest` when a transaction is open already. When the task is cancelled the roll-back is left to

@@ -63,6 +63,8 @@ extension ClientSession {
         ReadyForQuery(status: .idle).encode(into: &bytes)
         try send(bytes)
         inputIsReady = !input.isEmpty
+        // An array that was emptied keeps its memory; an idle client shall not.
+        if input.isEmpty { input = [] }
         worker.log.session(
             "route '\(startup.database).\(startup.user)' to \(route.name)", in: context(.setup))
     }

@@ -102,7 +102,8 @@ struct PoolTests {
         var script = FakeConnector.Script()
         script.attributes = { ["role": $0.name == "a" ? "primary" : "standby"] }
         let rig = try ShellRig(
-            ["a", "b"].map { (name: String) in Backend(name: name, address: .unix(path: "/\(name)")) }, script: script)
+            ["a", "b"].map { (name: String) in Backend(name: name, address: .unix(path: "/\(name)")) },
+            script: script)
         var request = ClaimRequest.any
         request.requirement = ["role": "standby"]
         let holder = rig.hold(request)

@@ -3,6 +3,7 @@
 
 import Carom
 import CaromTesting
+import Logging
 import Synchronization
 
 /// A real pool in virtual time, with a fake connector and a scripted resolver.
@@ -16,7 +17,8 @@ struct ShellRig {
 
     init(
         _ backends: [Backend]? = [Backend(name: "a", address: .unix(path: "/a"))],
-        script: FakeConnector.Script = FakeConnector.Script(), _ change: (inout Policy) -> Void = { _ in }
+        script: FakeConnector.Script = FakeConnector.Script(), logger: Logger? = nil,
+        observer: (any PoolObserver)? = nil, _ change: (inout Policy) -> Void = { _ in }
     ) throws {
         var policy = Policy()
         policy.spares = 2
@@ -25,8 +27,8 @@ struct ShellRig {
         connector = FakeConnector(clock: clock, script: script)
         resolver = ScriptedResolver(backends)
         let pool = try Pool(
-            name: "test", resolver: resolver, connector: connector, policy: policy, observer: events,
-            clock: clock, executor: clock, seed: 1)
+            name: "test", resolver: resolver, connector: connector, policy: policy, logger: logger,
+            observer: observer ?? events, clock: clock, executor: clock, seed: 1)
         self.pool = pool
         running = Task(executorPreference: clock) { await pool.run() }
         clock.runUntilQuiescent()

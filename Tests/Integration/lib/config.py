@@ -32,7 +32,8 @@ class Route:
 
 @dataclass
 class Config:
-    storage: tuple = ("127.0.0.1", 5432)
+    #: An address, or the directives of the storage themselves.
+    storage: tuple | dict = ("127.0.0.1", 5432)
     routes: list = field(default_factory=lambda: [Route()])
     workers: int = 1
     listen: dict = field(default_factory=dict)
@@ -41,7 +42,9 @@ class Config:
 
     def for_carom(self, address):
         """Odyssey's grammar."""
-        host, port = self.storage
+        servers = self.storage
+        if not isinstance(servers, dict):
+            servers = {"host": servers[0], "port": servers[1]}
         lines = [f"workers {self.workers}", "log_to_stdout yes",
                  'log_format "%p %t %l [%i %s] (%c) %m\\n"']
         lines += [f"{name} {literal(value)}" for name, value in self.globals.items()]
@@ -50,7 +53,7 @@ class Config:
             lines += [f"listen {{ port {address[1]} }}"]
         listen = {"host": address[0], "port": address[1], **self.listen}
         lines += [block("listen", listen)]
-        lines += [block('storage "pg"', {"type": "remote", "host": host, "port": port})]
+        lines += [block('storage "pg"', {"type": "remote", **servers})]
         for database in dict.fromkeys(route.database for route in self.routes):
             lines += [f"database {name(database)} {{"]
             lines += [block(f"user {name(route.user)}", route.options())

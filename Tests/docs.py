@@ -1,0 +1,117 @@
+# Copyright the Carom authors
+# SPDX-License-Identifier: Apache-2.0
+"""The comparisons behind Tests/docs. Each prints what is wrong, or a count, and exits with 1 or 0 accordingly."""
+
+import json
+import pathlib
+import re
+import sys
+
+
+def symbols(folder):
+    """Every symbol of a folder's graphs that somebody wrote: what the compiler derives has no place in a source."""
+    found = {}
+    for path in sorted(pathlib.Path(folder).rglob("*.symbols.json")):
+        for symbol in json.loads(path.read_text())["symbols"]:
+            if "location" in symbol:
+                found[symbol["identifier"]["precise"]] = symbol
+            elif "docComment" in symbol:
+                sys.exit(f"{path.name} does not say where its symbols are: build with debug information")
+    return list(found.values())
+
+
+def name(symbol):
+    return ".".join(symbol["pathComponents"])
+
+
+def types(folder):
+    return sorted({name(symbol) for symbol in symbols(folder) if len(symbol["pathComponents"]) == 1})
+
+
+def check_symbols(folder):
+    every = symbols(folder)
+    bare = [s for s in every if not any(line["text"].strip() for line in s.get("docComment", {}).get("lines", []))]
+    for symbol in bare:
+        print(f"{symbol['location']['uri']}:{symbol['location']['position']['line'] + 1}: {name(symbol)}")
+    print(f"{len(every) - len(bare)} of {len(every)}")
+    return bool(every) and not bare
+
+
+def check_landing(folder):
+    text = pathlib.Path("Sources/Carom/Carom.docc/Carom.md").read_text()
+    curated = re.findall(r"^- ``(\w+)``$", text, re.M)
+    missing = [type for type in types(folder) if curated.count(type) != 1]
+    for type in missing:
+        print(f"{type} is listed {curated.count(type)} times")
+    return not missing
+
+
+def check_api(folder):
+    text = pathlib.Path("docs/api.adoc").read_text()
+    missing = [type for type in types(folder) if f"`{type}`" not in text]
+    for type in missing:
+        print(f"`{type}` is public, and docs/api.adoc does not say why")
+    return not missing
+
+
+def duration(number, unit):
+    """A time as the table writes it."""
+    value = int(number.replace("_", ""))
+    if unit == "seconds" and value >= 120 and value % 60 == 0:
+        return f"{value // 60} min"
+    return f"{value} {'s' if unit == 'seconds' else 'ms'}"
+
+
+def default(text):
+    """A default of Policy.swift as the table writes it."""
+    if time := re.fullmatch(r"\.(seconds|milliseconds)\(([\d_]+)\)", text or ""):
+        return duration(time[2], time[1])
+    words = {None: "off", "false": "no", "true": "yes", ".lowPass": "low pass"}
+    return words.get(text, text and text.replace("_", " "))
+
+
+def allowed(knob, rules):
+    """A range of Policy+Validation.swift as the table writes it."""
+    if bound := re.search(rf'atLeast\((\d+), {knob}, "{knob}"\)', rules):
+        return f"at least {bound[1]}"
+    if bound := re.search(rf'share\({knob}, "{knob}", upTo: ([\d.]+)\)', rules):
+        return f"0 to {bound[1]}"
+    if f'positive({knob}, "{knob}")' in rules or f"guard {knob} > 0" in rules:
+        return "above 0"
+    if f'notNegative({knob}, "{knob}")' in rules:
+        return "at least 0"
+    if bound := re.search(rf"if {knob} < (\w+) ", rules):
+        return f"at least `{bound[1]}`"
+    return "idle time above 0" if f'"{knob}.afterIdle"' in rules else ""
+
+
+def check_policy():
+    sources = pathlib.Path("Sources/Carom")
+    code = (sources / "Policy.swift").read_text().split("public struct PolicyError")[0]
+    rules = (sources / "Policy+Validation.swift").read_text()
+    knobs = re.findall(r"^    public var (\w+): \S+(?: = (.+))?$", code, re.M)
+    table = pathlib.Path("docs/pool.adoc").read_text().split("\n== Policy\n")[1].split("\n== ")[0]
+    rows = re.findall(r"^\|`(\w+)` \|[^|\n]+\|([^|\n]+?) *\|([^|\n]*?) *\|.+$", table, re.M)
+    expected = [(knob, default(value or None), allowed(knob, rules)) for knob, value in knobs]
+    for row in sorted(set(expected) ^ set(rows)):
+        print(f"{row} is {'in the code' if row in expected else 'in the table'} only")
+    print(f"{len(rows)} knobs")
+    return bool(expected) and set(expected) == set(rows) and len(rows) == len(expected)
+
+
+def check_code(path):
+    """Prints the Swift code of a text, in order, as one file."""
+    text = pathlib.Path(path).read_text()
+    if path.endswith(".adoc"):
+        blocks = ['let secret = "the reader has one"\n']
+        blocks += re.findall(r"^\[source,swift\]\n----\n(.*?)^----$", text, re.M | re.S)
+    else:
+        blocks = re.findall(r"^```swift\n(.*?)^```$", text, re.M | re.S)
+    print("\n".join(blocks))
+    return any("import Carom\n" in block for block in blocks)
+
+
+checks = {
+    "symbols": check_symbols, "landing": check_landing, "api": check_api, "policy": check_policy, "code": check_code,
+}
+sys.exit(0 if checks[sys.argv[1]](*sys.argv[2:]) else 1)
