@@ -41,6 +41,7 @@ struct TopLive {
         }
         let (events, continuation) = AsyncStream.makeStream(
             of: Event.self, bufferingPolicy: .bufferingNewest(64))
+        // Not children of this task: looking up a name blocks, and quitting must not wait for it.
         let reading = Task { [url, reactor] in await Self.read(url, reactor, continuation) }
         let typing = Task {
             for await event in input.events { continuation.yield(.terminal(event)) }
