@@ -49,15 +49,4 @@ import Testing
             }
         }
     }
-
-    @Test(.timeLimit(.minutes(1))) func signalsNobodyAskedForKeepTheirEffect() async {
-        await #expect(processExitsWith: .signal(SIGUSR2)) {
-            try await onReactor { reactor in
-                Signals.block([SIGUSR1])
-                let signals = try Signals([SIGUSR1], reactor: reactor)
-                pthread_kill(pthread_self(), SIGUSR2)
-                _ = await signals.next()
-            }
-        }
-    }
 }
