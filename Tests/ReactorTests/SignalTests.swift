@@ -53,6 +53,11 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func signalsNobodyAskedForKeepTheirEffect() async {
         await #expect(processExitsWith: .signal(SIGUSR2)) {
             try await onReactor { reactor in
+                // The thread that started this one may block signals of its own.
+                var other = sigset_t()
+                sigemptyset(&other)
+                sigaddset(&other, SIGUSR2)
+                pthread_sigmask(SIG_UNBLOCK, &other, nil)
                 Signals.block([SIGUSR1])
                 let signals = try Signals([SIGUSR1], reactor: reactor)
                 pthread_kill(pthread_self(), SIGUSR2)
