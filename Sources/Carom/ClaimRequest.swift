@@ -27,6 +27,12 @@ public struct SlotID: Hashable, Sendable, CustomStringConvertible {
     let index: UInt32
     let generation: UInt32
 
+    /// Made by the pool; by hand for tests of connectors and observers.
+    public init(index: UInt32, generation: UInt32) {
+        self.index = index
+        self.generation = generation
+    }
+
     /// Place and generation, as in `7.3`.
     public var description: String { "\(index).\(generation)" }
 }
@@ -35,6 +41,12 @@ public struct SlotID: Hashable, Sendable, CustomStringConvertible {
 public struct WaiterID: Hashable, Sendable, CustomStringConvertible {
     let index: UInt32
     let generation: UInt32
+
+    /// Made by the pool; by hand for tests of observers.
+    public init(index: UInt32, generation: UInt32) {
+        self.index = index
+        self.generation = generation
+    }
 
     /// Place and generation, as in `7.3`.
     public var description: String { "\(index).\(generation)" }

@@ -124,7 +124,8 @@ public enum ReturnVerdict: Sendable, Equatable {
 public enum FailureKind: Sendable, Hashable {
     /// Against the backend's health.
     case backend
-    /// Likewise, and counted separately: the backend answered and did not let us in.
+    /// Likewise, and counted separately: the backend answered and did not let us in. As waiting does not heal that, a
+    /// backend without a connection that works is dead at once, and claims learn the reason.
     case authentication
     /// Against nobody; the next attempt still waits its turn.
     case other

@@ -63,6 +63,7 @@ public struct Policy: Sendable, Hashable {
     /// A connection that lasted this long, or passed a check, ends a series of failures. Default 5 s, at least 0.
     public var stableAfter: Duration = .seconds(5)
     /// A backend that fails for this long, and three attempts, is dead: it keeps one probe. Default 5 s, at least 0.
+    /// One that answers and does not let us in (``FailureKind/authentication``) is dead at once.
     public var failedAfter: Duration = .seconds(5)
 
     // MARK: Health and age

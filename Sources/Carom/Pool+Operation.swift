@@ -70,6 +70,7 @@ extension Pool {
     /// the grace. Any number of callers; all return after the same end. Cancelling the caller changes nothing.
     ///
     /// - Parameter grace: nil means ``Policy/stopGrace``.
+    @discardableResult
     public func stop(grace: Duration? = nil) async -> StopReport {
         await engine.stop(grace: grace)
     }

@@ -57,6 +57,8 @@ public enum PoolEvent: Sendable, Equatable {
     case closing(SlotID, BackendID, CloseReason)
     /// It is closed.
     case closed(SlotID)
+    /// Closing took longer than ``Policy/closeTimeout``: the connection is given up and no longer counts.
+    case closeAbandoned(SlotID)
 
     // Backends and pool
     /// The resolver named a backend.

@@ -64,7 +64,7 @@
             case .connectFailed: connectFailures.increment()
             case .checkFailed: checkFailures.increment()
             case .recycleFailed: recycleFailures.increment()
-            case .closed: closes.increment()
+            case .closed, .closeAbandoned: closes.increment()
             case .claimCancelled, .acquireStarted, .acquireDone, .acquireFailed, .overdue, .overdueReturned,
                 .connected, .connectedTooLate, .checkStarted, .checkDone, .recycleStarted, .recycleDone,
                 .closing, .backendAdded, .backendRemoved, .backendState, .planned, .state, .policyChanged:

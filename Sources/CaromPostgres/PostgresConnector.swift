@@ -159,12 +159,17 @@ public final class PostgresConnector: Connector {
         observer?.closed(connection)
     }
 
-    /// A refused login is no sign of a broken backend; neither is a cancelled attempt.
+    /// A server that does not let us in is not broken: it does not believe us (class 28), has no such database (class 3D), or
+    /// does not grant CONNECT on it (42501). Neither is one whose connect was cancelled.
     public func classify(_ error: any Error) -> FailureKind {
-        switch (error as? PostgresError)?.code {
-        case .authentication: .authentication
-        case .cancelled, .busy, .invalidRequest, .tooLarge, .decoding: .other
-        case .connection, .timedOut, .protocolViolation, .server, nil: .backend
+        let error = error as? PostgresError
+        switch error?.code {
+        case .authentication: return .authentication
+        case .cancelled, .busy, .invalidRequest, .tooLarge, .decoding: return .other
+        case .server:
+            let state = error?.sqlState ?? ""
+            return state.hasPrefix("28") || state.hasPrefix("3D") || state == "42501" ? .authentication : .backend
+        case .connection, .timedOut, .protocolViolation, nil: return .backend
         }
     }
 

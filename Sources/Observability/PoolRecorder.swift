@@ -42,7 +42,7 @@ public final class PoolRecorder: PoolObserver {
             record.withLock { $0.opened(slot, backend) }
         case .closing(let slot, _, _):
             record.withLock { $0.closing(slot) }
-        case .closed(let slot), .connectFailed(let slot, _, _, _, _):
+        case .closed(let slot), .closeAbandoned(let slot), .connectFailed(let slot, _, _, _, _):
             // A backend that was removed leaves the statistics with its last connection.
             if record.withLock({ $0.closed(slot) }) { changes.announce() }
         case .backendAdded(let backend):

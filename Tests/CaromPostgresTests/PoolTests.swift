@@ -139,7 +139,7 @@ extension ServerTests {
                     #expect(cause.sqlState == "28P01")
                     #expect(!"\(error)".contains("wrong"))
                 }
-                _ = await pool.stop(grace: .zero)
+                await pool.stop(grace: .zero)
             }
         }
 

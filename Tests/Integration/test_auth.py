@@ -146,6 +146,20 @@ def test_waiting_longer_than_pool_timeout_is_53300(start):
 
 
 @pytest.mark.own
+@pytest.mark.parametrize("wrong", [
+    {"storage_user": "scram_user", "storage_password": "not-the-one"}, {"storage_db": "nowhere"}])
+def test_a_server_that_lets_nobody_in_is_reported_at_once(start, wrong):
+    pooler = start(Route(pool_timeout=20000, **wrong))
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(ServerError) as refused:
+            pooler.connect()
+        # Far below pool_timeout: waiting heals neither.
+        assert time.monotonic() - began < 5
+        assert refused.value.code == "08006"
+
+
+@pytest.mark.own
 def test_a_wrong_password_towards_the_server_is_reported_without_it(start):
     pooler = start(Route(storage_user="scram_user", storage_password="not-the-one"))
     with pytest.raises((ServerError, ConnectionLost)) as refused:

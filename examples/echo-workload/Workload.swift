@@ -45,7 +45,7 @@ struct Workload: Sendable {
             group.addTask { try await StatsServer([observed], port: statsPort).run() }
             group.addTask {
                 try await body()
-                _ = await pool.stop()
+                await pool.stop()
                 throw CancellationError()
             }
             defer { reactors.stop() }

@@ -30,6 +30,8 @@ struct BackendRecord: Sendable {
     /// Connects failed in a row, and since when.
     var attempts = 0
     var failingSince: Int64 = .never
+    /// The last connect was answered, and we were not let in: waiting does not heal that.
+    var refused = false
     /// No connect before this.
     var notBefore: Int64 = .min
     /// The last connect failed.

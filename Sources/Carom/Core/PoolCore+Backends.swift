@@ -83,7 +83,8 @@ extension PoolCore {
     /// Draws the backend's state from what is known of it.
     mutating func evaluate(_ backend: Int, now: Int64) {
         let record = backends[backend]
-        if record.attempts >= 3, now - record.failingSince >= rules.failedAfter, record.counts.usable == 0 {
+        let hasFailedLong = record.attempts >= 3 && now - record.failingSince >= rules.failedAfter
+        if record.refused || hasFailedLong, record.counts.usable == 0 {
             setState(backend, .dead)
         } else if record.failures > 0 {
             setState(backend, .suspect)

@@ -12,6 +12,7 @@ extension PoolCore {
         backends[backend].proven = true
         backends[backend].unreachable = false
         backends[backend].attempts = 0
+        backends[backend].refused = false
         backends[backend].failingSince = .never
         if observed { emit(.connected(id, backends[backend].id)) }
         prepare(slot, learnt, affinity, now: now)
@@ -78,6 +79,7 @@ extension PoolCore {
         case .backend: backends[backend].attempts += 1
         case .other: break
         }
+        backends[backend].refused = kind == .authentication
         if backends[backend].failingSince == .never { backends[backend].failingSince = now }
         noteFailure(backend, blamed: kind != .other, restart: false, reason, now: now)
         let wait = Duration.nanoseconds(max(0, backends[backend].notBefore - now))

@@ -71,7 +71,9 @@ extension PoolCore {
         case .recycling: recycled(id(slot), failure: "recycle: " + late, now: now)
         case .checking: checked(id(slot), failure: "check: " + late, now: now)
         case .closing:
+            totals.closes += 1
             effects.append(.forget(id(slot)))
+            if observed { emit(.closeAbandoned(id(slot))) }
             freeSlot(slot)
         case .free, .idle, .claimed: return
         }

@@ -10,9 +10,6 @@ extension ClientSession {
     /// Asks the pool for a server. `true`: the session holds one now. `false`: it is in the queue and is woken.
     func attach() throws(SessionEnd) -> Bool {
         guard let route else { preconditionFailure("a session attaches after it was routed") }
-        var request = ClaimRequest.any
-        request.affinity = worker.reactor.index
-        request.preferredSlot = preferredSlot
         switch route.pool.claim(request, timeout: nil, receiver: delivery) {
         case .claimed(let claim):
             try adopt(claim)
@@ -23,6 +20,25 @@ extension ClientSession {
         case .failed(let error):
             throw refusal(error, route)
         }
+    }
+
+    /// Takes a server if one is idle. `true`: the session holds one now.
+    func attachIfIdle() throws(SessionEnd) -> Bool {
+        guard let route else { preconditionFailure("a session attaches after it was routed") }
+        switch route.pool.claim(request, timeout: .zero, receiver: delivery) {
+        case .claimed(let claim):
+            try adopt(claim)
+            return true
+        case .waiting: preconditionFailure("a claim without patience waits")
+        case .failed: return false
+        }
+    }
+
+    private var request: ClaimRequest {
+        var request = ClaimRequest.any
+        request.affinity = worker.reactor.index
+        request.preferredSlot = preferredSlot
+        return request
     }
 
     /// Takes the server that the session has waited for, if it has come. `true`: the session holds one now.
@@ -65,7 +81,7 @@ extension ClientSession {
     ///
     /// Costs no round trip: the statements go ahead of the client's own first bytes, in the same write, and their replies
     /// are taken out of the answer (Odyssey's deploy).
-    private func deploy(on state: Confined<ConnectionState>) {
+    func deploy(on state: Confined<ConnectionState>) {
         guard let route else { return }
         let isForeign = state.value.owner != 0
         if isForeign, route.resetsOnChange || (state.value.isTainted && route.resetsTainted) {
@@ -107,9 +123,13 @@ extension ClientSession {
     /// Gives the server back in whatever state it is; the pool has it cleaned where that is needed.
     func detach() {
         guard let server else { return }
-        if !server.stream.isClosed { server.stream.waker = nil }
+        if !server.stream.isClosed {
+            // It has been counted as sent: the pool waits for the reply.
+            if !prefix.isEmpty { write(UnsafeRawBufferPointer(start: nil, count: 0), to: server) }
+            server.stream.waker = nil
+        }
+        prefix = []
         self.server = nil
-        prefix.removeAll()
         claim.take()?.recycle()
     }
 

@@ -57,9 +57,15 @@ extension ClientSession {
         }
         if let error = state.value.hiddenError, state.value.hiddenReplies == 0 {
             state.value.hiddenError = nil
+            // Nobody knows which of the settings it has now.
+            state.value.needsReset = true
             throw .refused(refusedParameters(error))
         }
-        if absorbed.parametersChanged { parameters = state.value.parameters }
+        if grant == .asked {
+            if state.value.hiddenReplies == 0 { try noteGrant(server) }
+        } else if absorbed.parametersChanged {
+            parameters = state.value.parameters
+        }
         if absorbed.completed > 0 { detachIfFree() }
     }
 
@@ -81,14 +87,14 @@ extension ClientSession {
         server.stream.close()
         // A client whose transaction is over has lost nothing.
         let isOver = !wasBusy && !isInsideMessage && walker.isAtBorder && route?.settings.pool == .transaction
-        let outstanding = state.value.flow.outstandingReady
+        let outstanding = state.value.flow.outstandingReady - state.value.hiddenReplies
         let isBatchOpen = state.value.flow.hasUnsyncedMessages || state.value.flow.isSkippingToSync
         let isCertain = state.value.flow.isCertain
         detach()
         if isOver { return }
         let code = SQLState.connectionFailure
         let message = "server connection lost: \(reason)"
-        guard route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy,
+        guard isReady, route?.settings.pool == .transaction, !isInsideMessage, walker.isAtBorder, wasBusy,
             outstanding > 0,
             !isBatchOpen, isCertain
         else {

@@ -37,7 +37,7 @@ extension ClientSession {
     private static var turnsInARow: Int { 8 }
 
     /// Writes what waits for either side, as far as it is taken. `true`: something was, and all of it.
-    private func flush() throws(SessionEnd) -> Bool {
+    func flush() throws(SessionEnd) -> Bool {
         var moved = false
         if !output.isEmpty, stream.isWritable {
             do throws(SystemError) {

@@ -41,15 +41,15 @@ extension ClientSession {
 
     /// Tells the client what a server would tell it: parameters, cancel key, ready.
     ///
-    /// The parameters are those of a server of this route. The first client of a route waits for one to be connected; later
-    /// ones do not touch a server.
+    /// The parameters are those of a server of this route. The first client of a route waits for one to be connected, and the
+    /// first with other wishes has one try them; later ones do not touch a server.
     func setUp(_ startup: StartupMessage, _ route: Route) async throws(SessionEnd) {
         while route.serverParameters == nil, server == nil { try await attachForSetup() }
-        let isFirst = server != nil
         if let server { route.learn(server.initialParameters) }
         if let known = route.serverParameters { parameters = known }
         try apply(startup, route)
-        if isFirst { detach() }
+        try await prove(route)
+        if server != nil { detach() }
         let key = CancelKey(version: startup.version).data
         worker.cancels.register(key, worker: worker, owner: owner)
         cancelKey = key
@@ -69,7 +69,8 @@ extension ClientSession {
             "route '\(startup.database).\(startup.user)' to \(route.name)", in: context(.setup))
     }
 
-    private func attachForSetup() async throws(SessionEnd) {
+    /// Waits for a server, or for its client to give up. Returns with a server, or without when another try is worth it.
+    func attachForSetup() async throws(SessionEnd) {
         if waiting == nil {
             if try attach() { return }
         } else if try attachDelivered() {
@@ -77,26 +78,5 @@ extension ClientSession {
         }
         try await wait()
         if stream.isHungUp { throw .clientLeft }
-    }
-
-    /// The client's own wishes, then those that the route forces.
-    private func apply(_ startup: StartupMessage, _ route: Route) throws(SessionEnd) {
-        var wishes = startup.parameters
-        if let options = startup.options {
-            let parsed = StartupOptions(options)
-            if let rejected = parsed.rejected.first {
-                throw .fatal(
-                    .invalidParameterValue,
-                    "unsupported startup option: \"\(rejected)\"; -c name=value and --name=value are supported"
-                )
-            }
-            wishes = parsed.settings + wishes
-        }
-        for wish in wishes where !parameters.set(wish.name, to: wish.value) {
-            throw .fatal(
-                .protocolViolation, "unsupported startup parameter: \(wish.name)",
-                hint: "set it in the session, or in the route's options")
-        }
-        for option in route.settings.options { parameters.set(option.name, to: option.value) }
     }
 }

@@ -14,6 +14,8 @@ extension ClientSession {
             if stream.isHungUp { throw .clientLeft }
             return false
         }
+        // Likewise while its first server looks at what it asked for at its start.
+        if grant == .asked { return false }
         // Nothing is read for a side that does not keep up.
         if let server {
             if !server.state.value.output.isEmpty { return false }
@@ -47,6 +49,10 @@ extension ClientSession {
             }
         }
         guard let server else { preconditionFailure("attached without a server") }
+        if grant == .open {
+            ask(server)
+            if grant == .asked { return keep(chunk, from: start) }
+        }
         var position = start
         var end: SessionEnd?
         do throws(SessionEnd) {
@@ -55,7 +61,7 @@ extension ClientSession {
             end = error
         }
         // What came before a goodbye or an offence still goes out: the flow has counted it.
-        try write(UnsafeRawBufferPointer(rebasing: chunk[start..<position]), to: server)
+        write(UnsafeRawBufferPointer(rebasing: chunk[start..<position]), to: server)
         if let end { throw end }
         keep(chunk, from: position)
     }
@@ -85,7 +91,8 @@ extension ClientSession {
         }
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer, to server: PostgresConnection) throws(SessionEnd) {
+    /// Sends `bytes` to the server, behind what is to go ahead of them.
+    func write(_ bytes: UnsafeRawBufferPointer, to server: PostgresConnection) {
         guard bytes.count > 0 || !prefix.isEmpty else { return }
         counters?.received(bytes.count)
         server.state.value.isSendingMessage = !walker.isAtBorder

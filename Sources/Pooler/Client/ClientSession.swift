@@ -44,6 +44,8 @@ final class ClientSession {
     var counters: RouteCounters?
     /// The client's session parameters as it believes they are.
     @exclusivity(unchecked) var parameters = SessionParameters(.pooled)
+    /// Whether a server grants them.
+    @exclusivity(unchecked) var grant = Grant.open
     /// What the client must show to have its query cancelled.
     var cancelKey: BackendKeyData?
 

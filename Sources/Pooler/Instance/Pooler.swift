@@ -80,7 +80,7 @@ package final class Pooler: Sendable {
             }
         }
         await withDiscardingTaskGroup { group in
-            for route in router.all { group.addTask { _ = await route.pool.stop(grace: .seconds(1)) } }
+            for route in router.all { group.addTask { await route.pool.stop(grace: .seconds(1)) } }
         }
     }
 

@@ -22,6 +22,8 @@ final class Route: Sendable {
     let admission: Admission
     /// One per worker, in the workers' order; each is written by its worker only.
     let counters: [RouteCounters]
+    /// What servers of this route have granted of what clients asked for.
+    let granted = GrantedParameters()
     private let known = Mutex<SessionParameters?>(nil)
 
     init(

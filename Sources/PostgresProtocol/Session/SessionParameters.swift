@@ -99,8 +99,12 @@ package struct SessionParameters: Sendable {
     }
 }
 
-extension SessionParameters: Equatable {
+extension SessionParameters: Hashable {
     package static func == (left: SessionParameters, right: SessionParameters) -> Bool {
         left.tracked === right.tracked && left.values == right.values
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(values)
     }
 }

@@ -122,7 +122,7 @@ extension ClaimBenchmark {
             print("100,000 waiters, \(round) time: queued", row(1, queued), "each")
             print("100,000 waiters, \(round) time: cancelled", row(1, cancelled), "each")
         }
-        _ = await pool.stop()
+        await pool.stop()
     }
 }
 

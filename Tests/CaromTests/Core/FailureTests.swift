@@ -50,6 +50,39 @@ struct FailureTests {
         #expect(rig.broken == nil)
     }
 
+    @Test func aBackendThatRefusesTheLoginIsDeadAtOnceAndItsProbesGoOn() {
+        let rig = CoreRig(Policy.with { $0.spares = 1 })
+        var known = false
+        rig.connect = { _ in known ? .succeed() : .fail(reason: "no such database", kind: .authentication) }
+        rig.resolve(CoreRig.backends(1))
+        let claim = rig.claim()
+        rig.run(0)
+        #expect(rig.stats.state == .failed)
+        #expect(rig.claims[claim] == .failed(.failed, at: rig.now))
+        #expect(rig.stats("b01").lastError == "no such database")
+        known = true
+        rig.run(1)
+        #expect(rig.stats.state == .running)
+        let next = rig.claim()
+        rig.run(1)
+        #expect(rig.claims[next].slot != nil)
+        #expect(rig.broken == nil)
+    }
+
+    @Test func oneRefusedLoginDoesNotEndABackendThatStillServes() {
+        let rig = CoreRig(Policy.with { $0.spares = 1 }, backends: CoreRig.backends(1))
+        rig.run(1)
+        rig.connect = { _ in .fail(reason: "too late", kind: .authentication) }
+        let claims = [rig.claim(), rig.claim()]
+        rig.run(1)
+        #expect(rig.claims[claims[0]].slot != nil)
+        #expect(rig.claims[claims[1]] == .waiting)
+        #expect(rig.stats("b01").state == .suspect)
+        rig.giveBack(claims[0])
+        #expect(rig.claims[claims[1]].slot != nil)
+        #expect(rig.broken == nil)
+    }
+
     @Test("behaviour 37: the last connection dies with five waiting: a connect starts in the same turn")
     func lastConnectionDies() {
         let rig = CoreRig(

@@ -143,6 +143,21 @@ struct ReturnTests {
         #expect(rig.broken == nil)
     }
 
+    @Test func aCloseThatTakesTooLongGivesItsSlotBackAndSaysSo() {
+        let rig = ClaimTests.fixed(1)
+        rig.closeDelay = .never
+        let claim = rig.claim()
+        let slot = rig.claims[claim].slot!
+        rig.giveBack(claim, .discard(.discarded, blame: false, suspect: false))
+        let at = rig.now
+        rig.run(4)
+        let ends = rig.events.filter { $0.event == .closeAbandoned(slot) || $0.event == .closed(slot) }
+        #expect(ends.map(\.event) == [.closeAbandoned(slot)])
+        #expect(ends.first?.at == at + 3 * second)
+        #expect(rig.stats.totals.closes == 1)
+        #expect(rig.usable() == [1], "its place is filled again")
+    }
+
     @Test func idleConnectionsCloseAfterTheirLimitOnlyBeyondTheSpares() {
         let rig = CoreRig(
             Policy.with {

@@ -67,7 +67,7 @@ struct CancellationTests {
         let stats = pool.stats
         #expect(stats.claimed == 0 && stats.waiting == 0)
         #expect(stats.slots <= 3)
-        _ = await pool.stop()
+        await pool.stop()
         await running.value
         #expect(connector.open == 0 && connector.closedOnce)
     }

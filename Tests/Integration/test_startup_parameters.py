@@ -1,0 +1,73 @@
+# Copyright the Carom authors
+# SPDX-License-Identifier: Apache-2.0
+"""What clients ask for in the startup message: granted, or refused as PostgreSQL refuses it, and never half."""
+
+import pytest
+
+from lib.config import Route
+from lib.wire import ServerError, query
+
+pytestmark = pytest.mark.own
+BENCH = {"user": "bench", "database": "bench"}
+
+
+@pytest.fixture
+def lone(start):
+    return start(Route(pool_size=1))
+
+
+def test_a_value_that_the_server_refuses_ends_the_login_as_it_would_directly(postgres, lone):
+    with pytest.raises(ServerError) as direct:
+        postgres.connect(TimeZone="Nowhere/Land")
+    for _ in range(2):
+        with pytest.raises(ServerError) as pooled:
+            lone.connect(TimeZone="Nowhere/Land", application_name="refused")
+        assert pooled.value.code == direct.value.code == "22023"
+        assert pooled.value.fields["S"] == "FATAL"
+        assert direct.value.fields["M"] in pooled.value.fields["M"]
+    with lone.connect() as fresh:
+        assert fresh.value("show timezone") == fresh.parameters["TimeZone"] != "Nowhere/Land"
+        assert fresh.value("show application_name") == fresh.parameters["application_name"] == ""
+
+
+def test_every_client_learns_what_became_of_its_wishes(lone):
+    for number in range(3):
+        with lone.connect(TimeZone="asia/tokyo", application_name=f"number {number}") as wire:
+            assert wire.parameters["TimeZone"] == "Asia/Tokyo"
+            assert wire.parameters["application_name"] == f"number {number}"
+            assert wire.value("show timezone") == "Asia/Tokyo"
+
+
+def test_no_query_runs_before_the_server_has_granted_the_wishes(postgres, lone):
+    with postgres.connect(**BENCH) as direct:
+        direct.rows("create table if not exists granted(who text)")
+        direct.rows("truncate granted")
+        with lone.connect(**BENCH) as holder:
+            holder.rows("begin")
+            # The only server is taken: these clients log in without anybody having looked at their wishes.
+            good = lone.connect(TimeZone="asia/tokyo", **BENCH)
+            bad = lone.connect(TimeZone="Nowhere/Land", **BENCH)
+            for wire, name in (good, "good"), (bad, "bad"):
+                wire.send(query(f"insert into granted values ('{name} ' || current_setting('timezone'))"))
+            holder.rows("commit")
+        assert good.result() == []
+        assert good.parameters["TimeZone"] == "Asia/Tokyo"
+        with pytest.raises(ServerError) as refused:
+            bad.result()
+        assert refused.value.code == "22023" and refused.value.fields["S"] == "FATAL"
+        assert direct.rows("select who from granted") == [["good Asia/Tokyo"]]
+        good.close()
+        bad.abort()
+
+
+def test_a_client_that_leaves_while_its_wishes_are_looked_at_costs_nothing(postgres, lone):
+    with lone.connect(**BENCH) as holder:
+        holder.rows("begin")
+        waiting = [lone.connect(DateStyle="German", **BENCH) for _ in range(5)]
+        for wire in waiting:
+            wire.send(query("select 1"))
+            wire.abort()
+        holder.rows("commit")
+    with lone.connect(**BENCH) as wire:
+        assert wire.value("select 2") == "2"
+    assert len(postgres.backends("bench")) == 1
