@@ -168,7 +168,8 @@ public final class PostgresConnector: Connector {
         case .cancelled, .busy, .invalidRequest, .tooLarge, .decoding: return .other
         case .server:
             let state = error?.sqlState ?? ""
-            return state.hasPrefix("28") || state.hasPrefix("3D") || state == "42501" ? .authentication : .backend
+            return state.hasPrefix("28") || state.hasPrefix("3D") || state == "42501"
+                ? .authentication : .backend
         case .connection, .timedOut, .protocolViolation, nil: return .backend
         }
     }

@@ -43,11 +43,14 @@ public final class Listener: @unchecked Sendable {
     ///   - address: where to listen; port 0 lets the kernel choose.
     ///   - backlog: callers the kernel keeps waiting.
     ///   - mode: permission bits of a Unix socket.
+    ///   - tcp: what the accepted connections shall be like. They inherit it from the listening socket, which saves the
+    ///     calls that set it for each (Linux; tcp(7)). Means nothing on a Unix socket.
     ///   - reactor: where callers are accepted.
     /// - Throws: ``SystemError``, for example `EADDRINUSE`.
-    public init(on address: SocketAddress, backlog: Int32 = 128, mode: UInt32 = 0o777, reactor: Reactor)
-        throws(SystemError)
-    {
+    public init(
+        on address: SocketAddress, backlog: Int32 = 128, mode: UInt32 = 0o777, tcp: TCPOptions? = nil,
+        reactor: Reactor
+    ) throws(SystemError) {
         let operation = "listen on \(address)"
         let descriptor = socket(
             address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -65,6 +68,7 @@ public final class Listener: @unchecked Sendable {
                         descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &yes,
                         socklen_t(MemoryLayout<Int32>.size))
                 }
+                tcp?.apply(to: descriptor)
             }
             try address.withSockaddr { (pointer, length) throws(SystemError) in
                 if bind(descriptor, pointer, length) < 0 { throw SystemError.last(operation) }

@@ -71,7 +71,7 @@ extension ServerTests {
             }
             #expect(error.code == .server)
             #expect(error.sqlState == "3D000")
-            #expect(connector.classify(error) == .authentication, "the server is well, and does not let us in")
+            #expect(connector.classify(error) == .authentication, "it is well, and lets us not in")
         }
 
         @Test func parametersOfTheConfigurationReachTheSession() async throws {

@@ -59,6 +59,28 @@ import Testing
         }
     }
 
+    @Test func acceptedConnectionsInheritTheListenersOptions() async throws {
+        let values = try await onReactor { reactor in
+            var options = TCPOptions()
+            options.keepAliveIdle = 77
+            let listener = try Listener(
+                on: SocketAddress(.ip("127.0.0.1", port: 0)), tcp: options, reactor: reactor)
+            let caller = try await Stream.connect(
+                to: listener.address, on: reactor, deadline: Reactor.now + 5_000_000_000)
+            let accepted = try #require(try await listener.accept())
+            defer { Glibc.close(accepted.descriptor) }
+            caller.close()
+            listener.close()
+            return [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY].map { option in
+                var value: Int32 = 0
+                var length = socklen_t(MemoryLayout<Int32>.size)
+                getsockopt(accepted.descriptor, Int32(IPPROTO_TCP), option, &value, &length)
+                return value
+            }
+        }
+        #expect(values == [77, 5, 1])
+    }
+
     @Test func connectingGivesUpAtItsDeadlineAndWhenCancelled() async throws {
         let codes = try await onReactor { reactor in
             // A listener whose queue is full answers no further caller.

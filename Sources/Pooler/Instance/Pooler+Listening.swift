@@ -14,8 +14,8 @@ extension Pooler {
                 for (address, mode) in try addresses(of: block) {
                     do throws(SystemError) {
                         let listener = try Listener(
-                            on: address, backlog: Int32(clamping: block.backlog), mode: mode, reactor: reactor
-                        )
+                            on: address, backlog: Int32(clamping: block.backlog), mode: mode,
+                            tcp: TCPOptions(settings), reactor: reactor)
                         listeners.append((listener, block))
                     } catch  where error.code == EAFNOSUPPORT && address == Self.everyIPv6(block.port) {
                         log.info("\(error); this machine has no IPv6")

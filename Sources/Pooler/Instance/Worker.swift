@@ -95,7 +95,6 @@ final class Worker: Sendable {
             log.error("client from \(accepted.peer): \(error)")
             return
         }
-        stream.apply(router.tcpOptions)
         let owner = local.value.nextOwner
         local.value.nextOwner += 1
         let session = ClientSession(worker: self, stream: stream, owner: owner, listener: arrival.listener)

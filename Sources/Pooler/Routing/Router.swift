@@ -20,7 +20,7 @@ final class Router: Sendable {
     private let opened: AsyncStream<Route>.Continuation
     private let log: PoolerLog
     private let verifiers: [RoutePattern: SCRAMVerifier]
-    let tcpOptions: TCPOptions
+    private let tcpOptions: TCPOptions
     /// Makes up the salts of users that do not exist, the same for the life of the process.
     let mockSecret: [UInt8]
 
