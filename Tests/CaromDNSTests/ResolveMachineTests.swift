@@ -337,6 +337,8 @@ private let srv = "_pg._tcp.example.com SRV"
         world?.run(until: .seconds(2))
         #expect(most == 7)
         #expect(world?.latest.count == 200)
+        // It holds itself by its own script.
+        world = nil
     }
 
     @Test func theSameSeedGivesTheSameTrace() throws {

@@ -8,6 +8,7 @@ import Reactor
 
 extension ClientSession {
     /// Asks the pool for a server. `true`: the session holds one now. `false`: it is in the queue and is woken.
+    @inline(never)
     func attach() throws(SessionEnd) -> Bool {
         guard let route else { preconditionFailure("a session attaches after it was routed") }
         switch route.pool.claim(request, timeout: nil, receiver: delivery) {
@@ -42,6 +43,7 @@ extension ClientSession {
     }
 
     /// Takes the server that the session has waited for, if it has come. `true`: the session holds one now.
+    @inline(never)
     func attachDelivered() throws(SessionEnd) -> Bool {
         guard waiting != nil, let ticket = delivery.take(), let route else { return false }
         waiting = nil

@@ -6,28 +6,36 @@ import PostgresProtocol
 
 extension ClientSession {
     /// Stage 4, authentication: the client proves who it is, by the method of its route.
-    func authenticate(_ startup: StartupMessage, _ rule: RouteSettings) async throws(SessionEnd) {
-        if let negotiation = startup.negotiation() {
-            var bytes: [UInt8] = []
-            negotiation.encode(into: &bytes)
-            try send(bytes)
-        }
+    func authenticate(_ rule: RouteRule) async throws(SessionEnd) {
+        try negotiate()
         let isGenuine: Bool
-        switch rule.authentication {
+        switch rule.settings.authentication {
         case .none: isGenuine = true
-        case .block:
-            throw .fatal(.invalidAuthorization, "user blocked: \(startup.database) \(startup.user)")
-        case .clearText: isGenuine = try await checkClearText(startup, rule)
-        case .md5: isGenuine = try await checkMD5(startup, rule)
-        case .scramSHA256: isGenuine = try await checkSCRAM(startup, rule)
+        case .block: throw refusal("user blocked: \(startup.database) \(startup.user)", .invalidAuthorization)
+        case .clearText: isGenuine = try await checkClearText(rule)
+        case .md5: isGenuine = try await checkMD5(rule)
+        case .scramSHA256: isGenuine = try await checkSCRAM(rule)
         }
-        guard isGenuine else {
-            throw .fatal(.invalidPassword, "password authentication failed for user \"\(startup.user)\"")
+        if !isGenuine {
+            throw refusal("password authentication failed for user \"\(startup.user)\"", .invalidPassword)
         }
     }
 
-    private func secret(_ rule: RouteSettings) -> StoredSecret? {
-        (rule.password?.reveal()).map { StoredSecret($0) }
+    @inline(never)
+    private func negotiate() throws(SessionEnd) {
+        guard let negotiation = startup.negotiation() else { return }
+        var bytes: [UInt8] = []
+        negotiation.encode(into: &bytes)
+        try send(bytes)
+    }
+
+    @inline(never)
+    private func refusal(_ message: @autoclosure () -> String, _ code: SQLState) -> SessionEnd {
+        .fatal(code, message())
+    }
+
+    private func secret(_ rule: RouteRule) -> StoredSecret? {
+        (rule.settings.password?.reveal()).map { StoredSecret($0) }
     }
 
     private func ask(_ request: AuthenticationRequest) throws(SessionEnd) {
@@ -45,7 +53,7 @@ extension ClientSession {
         }
     }
 
-    private func checkClearText(_ startup: StartupMessage, _ rule: RouteSettings) async throws(SessionEnd)
+    private func checkClearText(_ rule: RouteRule) async throws(SessionEnd)
         -> Bool
     {
         try ask(.cleartextPassword)
@@ -54,7 +62,7 @@ extension ClientSession {
         return secret.matches(password: password, user: startup.user, using: worker.cryptography)
     }
 
-    private func checkMD5(_ startup: StartupMessage, _ rule: RouteSettings) async throws(SessionEnd) -> Bool {
+    private func checkMD5(_ rule: RouteRule) async throws(SessionEnd) -> Bool {
         let salt = worker.cryptography.randomBytes(4)
         try ask(.md5Password(salt: salt))
         let response = try await passwordMessage()
@@ -63,36 +71,65 @@ extension ClientSession {
             md5Response: response, salt: salt, user: startup.user, using: worker.cryptography)
     }
 
-    /// SCRAM-SHA-256 (RFC 7677). A route without a usable secret goes through the motions, so that the client cannot tell.
-    private func checkSCRAM(_ startup: StartupMessage, _ rule: RouteSettings) async throws(SessionEnd) -> Bool
-    {
-        let nonce = SCRAM.nonce(using: worker.cryptography)
+    /// SCRAM-SHA-256 (RFC 7677).
+    private func checkSCRAM(_ rule: RouteRule) async throws(SessionEnd) -> Bool {
+        let exchange = try beginSCRAM(rule)
+        try challenge(exchange, try await receivePassword())
+        return try verify(exchange, try await receivePassword())
+    }
+
+    /// The machine while the client thinks: a reference, for the client's task to keep no more.
+    private final class SCRAMExchange {
         var machine: SCRAMServer
-        if let verifier = worker.router.verifier(for: rule) {
-            machine = SCRAMServer(verifier: verifier, nonce: nonce)
+
+        init(_ machine: SCRAMServer) { self.machine = machine }
+    }
+
+    /// A route without a usable secret goes through the motions, so that the client cannot tell.
+    @inline(never)
+    private func beginSCRAM(_ rule: RouteRule) throws(SessionEnd) -> SCRAMExchange {
+        let nonce = SCRAM.nonce(using: worker.cryptography)
+        let exchange: SCRAMExchange
+        if let verifier = rule.verifier {
+            exchange = SCRAMExchange(SCRAMServer(verifier: verifier, nonce: nonce))
         } else {
-            machine = SCRAMServer(
-                mockUser: startup.user, secret: worker.router.mockSecret, nonce: nonce,
-                using: worker.cryptography)
+            exchange = SCRAMExchange(
+                SCRAMServer(
+                    mockUser: startup.user, secret: worker.router.mockSecret, nonce: nonce,
+                    using: worker.cryptography))
         }
         try ask(.sasl(mechanisms: SCRAMServer.mechanisms(hasChannelData: false)))
-        let first = try await receivePassword()
+        return exchange
+    }
+
+    @inline(never)
+    private func challenge(_ exchange: SCRAMExchange, _ body: [UInt8]) throws(SessionEnd) {
+        let challenge: [UInt8]
         do {
-            let response = try SASLInitialResponse(body: first.span.bytes)
-            try ask(.saslContinue(try machine.challenge(response)))
-            let proof = try await receivePassword()
-            let accepted = try machine.verify(proof, using: worker.cryptography)
-            try ask(.saslFinal(accepted.message))
-            return true
-        } catch let error as SCRAMError {
-            if case .wrongPassword = error { return false }
-            throw .fatal(error.sqlState, "SCRAM authentication failed: \(error)")
-        } catch let error as WireError {
-            throw .fatal(.protocolViolation, "\(error)")
-        } catch let error as SessionEnd {
-            throw error
+            challenge = try exchange.machine.challenge(SASLInitialResponse(body: body.span.bytes))
         } catch {
-            throw .fatal(.internalError, "\(error)")
+            throw failure(error)
         }
+        try ask(.saslContinue(challenge))
+    }
+
+    @inline(never)
+    private func verify(_ exchange: SCRAMExchange, _ proof: [UInt8]) throws(SessionEnd) -> Bool {
+        let accepted: SCRAMServer.Accepted
+        do throws(SCRAMError) {
+            accepted = try exchange.machine.verify(proof, using: worker.cryptography)
+        } catch {
+            if case .wrongPassword = error { return false }
+            throw failure(error)
+        }
+        try ask(.saslFinal(accepted.message))
+        return true
+    }
+
+    private func failure(_ error: any Error) -> SessionEnd {
+        if let error = error as? SCRAMError {
+            return .fatal(error.sqlState, "SCRAM authentication failed: \(error)")
+        }
+        return .fatal(.protocolViolation, "\(error)")
     }
 }

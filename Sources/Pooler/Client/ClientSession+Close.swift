@@ -37,7 +37,8 @@ extension ClientSession {
         case .loginTimedOut:
             ErrorFields(
                 severity: .fatal, code: .protocolViolation,
-                message: "login timed out after \(listener.clientLoginTimeout) (client_login_timeout)")
+                message:
+                    "login timed out after \(listener.settings.clientLoginTimeout) (client_login_timeout)")
         case .shutdown:
             ErrorFields(severity: .fatal, code: .adminShutdown, message: "the pooler is shutting down")
         }

@@ -12,12 +12,31 @@ extension ClientSession {
         var context = LogContext(phase)
         context.clientID = id
         context.serverID = server?.id
-        context.user = startup?.user
-        context.database = startup?.database
+        context.user = startup.user.isEmpty ? nil : startup.user
+        context.database = startup.database.isEmpty ? nil : startup.database
         context.clientHost = stream.peer.host
         context.clientPort = Int(stream.peer.port)
         context.serverHost = server?.backend.address.description
         return context
+    }
+
+    @inline(never)
+    func noteStart() {
+        worker.log.session("new client connection from \(stream.peer)", in: context(.startup))
+    }
+
+    @inline(never)
+    func noteSetUp() {
+        guard let route else { return }
+        worker.log.session(
+            "route '\(startup.database).\(startup.user)' to \(route.name)", in: context(.setup))
+    }
+
+    @inline(never)
+    func noteEnd(_ started: UInt64) {
+        worker.log.session(
+            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)",
+            in: context(.main))
     }
 
     /// Whether what the client sends is to be logged (`log_query`).

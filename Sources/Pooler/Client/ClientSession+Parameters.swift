@@ -44,6 +44,14 @@ extension ClientSession {
     /// A round trip for the first client of a route with such wishes; for later ones the answer is known. If no server is at
     /// hand the login goes on without, and the client's first server is asked.
     func prove(_ route: Route) async throws(SessionEnd) {
+        try beginProof(route)
+        while grant == .asked {
+            if try !receiveGrant() { try await wait() }
+        }
+    }
+
+    @inline(never)
+    private func beginProof(_ route: Route) throws(SessionEnd) {
         guard let defaults = route.serverParameters else { return }
         if let granted = route.granted.answer(to: parameters, defaults: defaults) {
             parameters = granted
@@ -53,16 +61,18 @@ extension ClientSession {
         if server == nil, try !attachIfIdle() { return }
         guard let server else { preconditionFailure("attached without a server") }
         deploy(on: server.state)
-        ask(server)
-        while grant == .asked {
-            if stream.isHungUp { throw .clientLeft }
-            let moved = try receiveFromServer()
-            if try !flush(), !moved { try await wait() }
-        }
+        sendWishes(to: server)
+    }
+
+    @inline(never)
+    private func receiveGrant() throws(SessionEnd) -> Bool {
+        if stream.isHungUp { throw .clientLeft }
+        let moved = try receiveFromServer()
+        return try flush() || moved
     }
 
     /// Sends what `deploy` wants of the server, and nothing else.
-    func ask(_ server: PostgresConnection) {
+    func sendWishes(to server: PostgresConnection) {
         grant = server.state.value.hiddenReplies > 0 ? .asked : .granted
         write(UnsafeRawBufferPointer(start: nil, count: 0), to: server)
     }

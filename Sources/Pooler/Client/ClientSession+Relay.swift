@@ -11,6 +11,7 @@ extension ClientSession {
     ///
     /// Nothing here suspends but the one wait: claiming an idle server, forwarding and giving back happen in the turn in
     /// which the bytes arrived.
+    @inline(never)
     func relay() async throws(SessionEnd) {
         while true {
             let isBusy = try turn()
@@ -20,6 +21,7 @@ extension ClientSession {
 
     /// Passes on what is there, a bounded number of times: a transfer that never waits must not keep the other sessions of the
     /// worker waiting. `true`: there may be more.
+    @inline(never)
     private func turn() throws(SessionEnd) -> Bool {
         for _ in 0..<Self.turnsInARow {
             var moved = try receiveFromClient()

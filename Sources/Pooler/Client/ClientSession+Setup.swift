@@ -7,8 +7,14 @@ import PostgresProtocol
 import Reactor
 
 extension ClientSession {
-    /// Stage 3, route: finds the rule for the client.
-    func findRule(_ startup: StartupMessage) throws(SessionEnd) -> RouteSettings {
+    /// Stage 3, route: lets the client in if there is room, and finds the rule for it.
+    @inline(never)
+    func findRule() throws(SessionEnd) -> RouteRule {
+        guard worker.admission.enter() else {
+            throw .fatal(
+                .tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
+        }
+        isAdmitted = true
         if startup.replication != .none {
             throw .fatal(.featureNotSupported, "replication connections are not supported")
         }
@@ -17,12 +23,13 @@ extension ClientSession {
                 .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
                 hint: "add a database and user block to the configuration, or a default one")
         }
-        showsID = rule.clientShowID
+        showsID = rule.settings.clientShowID
         return rule
     }
 
-    /// Gives the authenticated client its place in the pool of its rule.
-    func enter(_ rule: RouteSettings, _ startup: StartupMessage) throws(SessionEnd) -> Route {
+    /// Gives the authenticated client its place in the pool of its rule. The login is over, and its time limit too.
+    @inline(never)
+    func enter(_ rule: RouteRule) throws(SessionEnd) -> Route {
         let route: Route
         do throws(PolicyError) {
             route = try worker.router.open(rule, database: startup.database, user: startup.user)
@@ -32,10 +39,11 @@ extension ClientSession {
         guard route.admission.enter() else {
             throw .fatal(
                 .tooManyConnections,
-                "too many clients for route \(route.name): client_max is \(rule.clientMax ?? 0)")
+                "too many clients for route \(route.name): client_max is \(route.settings.clientMax ?? 0)")
         }
         self.route = route
         counters = route.counters[worker.reactor.index]
+        worker.reactor.disarm(timer)
         return route
     }
 
@@ -43,12 +51,26 @@ extension ClientSession {
     ///
     /// The parameters are those of a server of this route. The first client of a route waits for one to be connected, and the
     /// first with other wishes has one try them; later ones do not touch a server.
-    func setUp(_ startup: StartupMessage, _ route: Route) async throws(SessionEnd) {
+    func setUp(_ route: Route) async throws(SessionEnd) {
         while route.serverParameters == nil, server == nil { try await attachForSetup() }
+        try chooseParameters(route)
+        try await prove(route)
+        try greet()
+    }
+
+    @inline(never)
+    private func chooseParameters(_ route: Route) throws(SessionEnd) {
         if let server { route.learn(server.initialParameters) }
         if let known = route.serverParameters { parameters = known }
         try apply(startup, route)
-        try await prove(route)
+        // An idle client keeps only its names.
+        startup.parameters = []
+        startup.options = nil
+        startup.protocolExtensions = []
+    }
+
+    @inline(never)
+    private func greet() throws(SessionEnd) {
         if server != nil { detach() }
         let key = CancelKey(version: startup.version).data
         worker.cancels.register(key, worker: worker, owner: owner)
@@ -65,8 +87,6 @@ extension ClientSession {
         inputIsReady = !input.isEmpty
         // An array that was emptied keeps its memory; an idle client shall not.
         if input.isEmpty { input = [] }
-        worker.log.session(
-            "route '\(startup.database).\(startup.user)' to \(route.name)", in: context(.setup))
     }
 
     /// Waits for a server, or for its client to give up. Returns with a server, or without when another try is worth it.

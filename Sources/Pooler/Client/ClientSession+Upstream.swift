@@ -50,7 +50,7 @@ extension ClientSession {
         }
         guard let server else { preconditionFailure("attached without a server") }
         if grant == .open {
-            ask(server)
+            sendWishes(to: server)
             if grant == .asked { return keep(chunk, from: start) }
         }
         var position = start

@@ -20,7 +20,7 @@ final class ClientSession {
     let stream: Stream
     let waker = Waker()
     let timer: ReactorTimer
-    let listener: ListenSettings
+    let listener: ListenRule
 
     // From here on, `unchecked`: a session runs on one thread and no method is called while another is inside a property;
     // the run-time check would be on the path of every message.
@@ -34,8 +34,8 @@ final class ClientSession {
     /// Where the stream from the client stands.
     @exclusivity(unchecked) var walker = FrameWalker()
 
-    /// What the client said at its start; known after the startup stage.
-    var startup: StartupMessage?
+    /// What the client said at its start; empty until the startup stage is over.
+    var startup = StartupMessage(user: "")
     /// The pool that serves the client; known after the route stage.
     var route: Route?
     /// Our errors carry the client's id (`client_show_id`).
@@ -65,9 +65,9 @@ final class ClientSession {
     @exclusivity(unchecked) var cancelsUnderWay = 0
     private var isStopping = false
     private var isAborting = false
-    private var isAdmitted = false
+    var isAdmitted = false
 
-    init(worker: Worker, stream: Stream, owner: UInt64, listener: ListenSettings) {
+    init(worker: Worker, stream: Stream, owner: UInt64, listener: ListenRule) {
         self.worker = worker
         buffer = worker.buffer
         self.stream = stream
@@ -80,34 +80,35 @@ final class ClientSession {
 
     /// Runs the session to its end. Never throws: whatever happens, the client is told if it can be, and everything
     /// the session held is given back.
+    ///
+    /// The steps are functions of their own, and not inlined: what a coroutine's body uses, its task keeps for as long as the
+    /// coroutine runs, and idle clients are many.
     func run() async {
-        worker.log.session("new client connection from \(stream.peer)", in: context(.startup))
         let started = Reactor.now
+        noteStart()
         do throws(SessionEnd) {
             try await open()
             try await relay()
         } catch {
             await close(error)
         }
-        worker.log.session(
-            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)",
-            in: context(.main))
+        noteEnd(started)
     }
 
+    @inline(never)
     private func open() async throws(SessionEnd) {
-        worker.reactor.arm(timer, at: Reactor.now + UInt64(clamping: listener.clientLoginTimeout.nanoseconds))
-        let startup = try await receiveStartup()
-        self.startup = startup
-        guard worker.admission.enter() else {
-            throw .fatal(
-                .tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
-        }
-        isAdmitted = true
-        let rule = try findRule(startup)
-        try await authenticate(startup, rule)
-        let route = try enter(rule, startup)
-        worker.reactor.disarm(timer)
-        try await setUp(startup, route)
+        armLoginTimer()
+        try await receiveStartup()
+        let rule = try findRule()
+        try await authenticate(rule)
+        try await setUp(try enter(rule))
+        noteSetUp()
+    }
+
+    @inline(never)
+    private func armLoginTimer() {
+        let limit = listener.settings.clientLoginTimeout
+        worker.reactor.arm(timer, at: Reactor.now + UInt64(clamping: limit.nanoseconds))
     }
 
     /// Lets the session end itself as soon as it holds no server.
@@ -153,14 +154,17 @@ final class ClientSession {
 
     /// Reads more of what the client sends, waiting for it, and keeps it in `input`.
     func fillInput() async throws(SessionEnd) {
-        while true {
-            switch try readClient(into: buffer) {
-            case .bytes(let count):
-                input.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                return
-            case .wouldBlock: try await wait()
-            case .end: throw .clientLeft
-            }
+        while try !readInput() { try await wait() }
+    }
+
+    @inline(never)
+    private func readInput() throws(SessionEnd) -> Bool {
+        switch try readClient(into: buffer) {
+        case .bytes(let count):
+            input.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            return true
+        case .wouldBlock: return false
+        case .end: throw .clientLeft
         }
     }
 

@@ -10,8 +10,8 @@ enum SessionEnd: Error {
     case terminated
     /// The client's socket ended or failed; there is nobody to tell.
     case clientLeft
-    /// The client is told and let go.
-    case refused(ErrorFields)
+    /// The client is told and let go. Indirect: every step of a session has room for its end.
+    indirect case refused(ErrorFields)
     /// The client took too long to log in.
     case loginTimedOut
     /// The pooler is going down.

@@ -64,9 +64,3 @@ package struct RouteTable<Route> {
 }
 
 extension RouteTable: Sendable where Route: Sendable {}
-
-extension RouteTable where Route == RouteSettings {
-    package init(_ settings: Settings) {
-        self.init(settings.routes.map { ($0.pattern, $0) })
-    }
-}

@@ -7,16 +7,17 @@ import Synchronization
 
 extension Pooler {
     /// Opens every listener of the settings; all or none.
-    func listen(on reactor: Reactor) throws(SystemError) -> [(Listener, ListenSettings)] {
-        var listeners: [(Listener, ListenSettings)] = []
+    func listen(on reactor: Reactor) throws(SystemError) -> [(Listener, ListenRule)] {
+        var listeners: [(Listener, ListenRule)] = []
         do throws(SystemError) {
             for block in settings.listeners {
+                let rule = ListenRule(block)
                 for (address, mode) in try addresses(of: block) {
                     do throws(SystemError) {
                         let listener = try Listener(
                             on: address, backlog: Int32(clamping: block.backlog), mode: mode,
                             tcp: TCPOptions(settings), reactor: reactor)
-                        listeners.append((listener, block))
+                        listeners.append((listener, rule))
                     } catch  where error.code == EAFNOSUPPORT && address == Self.everyIPv6(block.port) {
                         log.info("\(error); this machine has no IPv6")
                     }
@@ -46,11 +47,11 @@ extension Pooler {
     }
 
     /// Takes clients and hands them to the workers in turn.
-    func accept(_ listener: Listener, _ block: ListenSettings) async {
+    func accept(_ listener: Listener, _ rule: ListenRule) async {
         do throws(SystemError) {
             while let accepted = try await listener.accept() {
                 let index = nextWorker.wrappingAdd(1, ordering: .relaxed).oldValue
-                workers[index % workers.count].deliver(Worker.Arrival(accepted: accepted, listener: block))
+                workers[index % workers.count].deliver(Worker.Arrival(accepted: accepted, rule: rule))
             }
         } catch {
             log.error("\(error); this listener is closed")

@@ -33,7 +33,7 @@ final class Worker: Sendable {
     /// A client that was accepted and is to be served here.
     struct Arrival: Sendable {
         let accepted: Listener.Accepted
-        let listener: ListenSettings
+        let rule: ListenRule
     }
 
     init(
@@ -87,22 +87,34 @@ final class Worker: Sendable {
     }
 
     private func serve(_ arrival: Arrival) async {
+        guard let session = begin(arrival) else { return }
+        await session.run()
+        end(session)
+    }
+
+    // Apart from `serve`, and not inlined: what a coroutine's own body uses, its task keeps for as long as it runs.
+    @inline(never)
+    private func begin(_ arrival: Arrival) -> ClientSession? {
         let accepted = arrival.accepted
         let stream: Stream
         do throws(SystemError) {
             stream = try Stream(adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: nil)
         } catch {
             log.error("client from \(accepted.peer): \(error)")
-            return
+            return nil
         }
         let owner = local.value.nextOwner
         local.value.nextOwner += 1
-        let session = ClientSession(worker: self, stream: stream, owner: owner, listener: arrival.listener)
+        let session = ClientSession(worker: self, stream: stream, owner: owner, listener: arrival.rule)
         local.value.sessions[owner] = session
         present.wrappingAdd(1, ordering: .relaxed)
         if local.value.isStopping { session.stop() }
-        await session.run()
-        local.value.sessions[owner] = nil
+        return session
+    }
+
+    @inline(never)
+    private func end(_ session: ClientSession) {
+        local.value.sessions[session.owner] = nil
         present.wrappingSubtract(1, ordering: .relaxed)
     }
 

@@ -46,37 +46,47 @@ package final class PoolerLog: Sendable {
     package var isLoggingQueries: Bool { wants(.query) }
 
     /// The pooler cannot go on.
-    package func fatal(_ message: @autoclosure () -> String, in context: LogContext = .system) {
-        emit(.fatal, message(), context)
+    package func fatal(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system
+    ) {
+        emit(.fatal, message(), context())
     }
 
     /// Something did not work.
-    package func error(_ message: @autoclosure () -> String, in context: LogContext = .system) {
-        emit(.error, message(), context)
+    package func error(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system
+    ) {
+        emit(.error, message(), context())
     }
 
     /// What happened; always shown.
-    package func info(_ message: @autoclosure () -> String, in context: LogContext = .system) {
-        emit(.info, message(), context)
+    package func info(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system
+    ) {
+        emit(.info, message(), context())
     }
 
     /// Shown with `log_debug`, of everything or of the route concerned.
     package func debug(
-        _ message: @autoclosure () -> String, in context: LogContext = .system, ofRoute: Bool = false
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system,
+        ofRoute: Bool = false
     ) {
-        if ofRoute || wants(.debug) { emit(.debug, message(), context) }
+        if ofRoute || wants(.debug) { emit(.debug, message(), context()) }
     }
 
     /// Clients and servers coming and going: shown with `log_session`.
-    package func session(_ message: @autoclosure () -> String, in context: LogContext = .system) {
-        if wants(.session) { emit(.info, message(), context) }
+    package func session(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system
+    ) {
+        if wants(.session) { emit(.info, message(), context()) }
     }
 
     /// What clients send: shown with `log_query`, of everything or of the route concerned.
     package func query(
-        _ message: @autoclosure () -> String, in context: LogContext = .system, ofRoute: Bool = false
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system,
+        ofRoute: Bool = false
     ) {
-        if ofRoute || wants(.query) { emit(.info, message(), context) }
+        if ofRoute || wants(.query) { emit(.info, message(), context()) }
     }
 
     /// Numbers every `stats_interval`: shown with `log_stats`.

@@ -13,13 +13,12 @@ import Synchronization
 /// keep nothing.
 final class Router: Sendable {
     private let settings: Settings
-    private let table: RouteTable<RouteSettings>
+    private let table: RouteTable<RouteRule>
     private let reactors: [Reactor]
     private let resolvers: [String: any Resolver]
     private let routes = Mutex<[Route.Key: Route]>([:])
     private let opened: AsyncStream<Route>.Continuation
     private let log: PoolerLog
-    private let verifiers: [RoutePattern: SCRAMVerifier]
     private let tcpOptions: TCPOptions
     /// Makes up the salts of users that do not exist, the same for the life of the process.
     let mockSecret: [UInt8]
@@ -34,26 +33,16 @@ final class Router: Sendable {
         self.resolvers = resolvers
         self.opened = opened
         self.log = log
-        table = RouteTable(settings)
         let cryptography = OpenSSLCryptography()
+        table = RouteTable(settings.routes.map { ($0.pattern, RouteRule($0, cryptography: cryptography)) })
         mockSecret = cryptography.randomBytes(32)
-        var verifiers: [RoutePattern: SCRAMVerifier] = [:]
-        for rule in settings.routes where rule.authentication == .scramSHA256 {
-            guard let password = rule.password?.reveal() else { continue }
-            verifiers[rule.pattern] = StoredSecret(password).verifier(
-                salt: cryptography.randomBytes(SCRAM.saltSize), using: cryptography)
-        }
-        self.verifiers = verifiers
         tcpOptions = TCPOptions(settings)
     }
 
     /// The rule for a client; `nil` when there is none (3D000).
-    func rule(database: String, user: String) -> RouteSettings? {
+    func rule(database: String, user: String) -> RouteRule? {
         table.match(database: database, user: user)
     }
-
-    /// What a client of the rule is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
-    func verifier(for rule: RouteSettings) -> SCRAMVerifier? { verifiers[rule.pattern] }
 
     /// All live routes.
     var all: [Route] { routes.withLock { Array($0.values) } }
@@ -61,7 +50,8 @@ final class Router: Sendable {
     /// The live route for an authenticated client.
     ///
     /// - Throws: `PolicyError` when the rule's numbers contradict one another.
-    func open(_ rule: RouteSettings, database: String, user: String) throws(PolicyError) -> Route {
+    func open(_ rule: RouteRule, database: String, user: String) throws(PolicyError) -> Route {
+        let rule = rule.settings
         let key = Route.Key(
             database: rule.serverDatabase(forClientDatabase: database),
             user: rule.serverUser(forClientUser: user), pattern: rule.pattern)

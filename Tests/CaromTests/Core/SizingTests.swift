@@ -118,7 +118,7 @@ struct SizingTests {
         let rig = CoreRig()
         var flying = 0
         var most = 0
-        rig.connect = { _ in
+        rig.connect = { [unowned rig] _ in
             flying += 1
             most = max(most, flying)
             rig.later(100 * ms) { _ in flying -= 1 }

@@ -6,14 +6,16 @@ import CaromTesting
 import Logging
 import Synchronization
 
-/// A real pool in virtual time, with a fake connector and a scripted resolver.
-struct ShellRig {
+/// A real pool in virtual time, with a fake connector and a scripted resolver. It ends with its test: what is still held is
+/// released, and the pool stopped, so that a leak check finds only what the library leaks.
+final class ShellRig {
     let clock = ManualClock()
     let connector: FakeConnector
     let resolver: ScriptedResolver
     let pool: Pool<FakeConnector>
     let events = EventLog()
     let running: Task<Void, Never>
+    private var holders: [Holder] = []
 
     init(
         _ backends: [Backend]? = [Backend(name: "a", address: .unix(path: "/a"))],
@@ -34,6 +36,16 @@ struct ShellRig {
         clock.runUntilQuiescent()
     }
 
+    deinit {
+        running.cancel()
+        for holder in holders {
+            holder.release()
+            holder.cancel?()
+            holder.cancel = nil
+        }
+        clock.advance(by: .seconds(60))
+    }
+
     /// A task of the test's own, on the pool's clock. Its claim is held until the flag says otherwise.
     func hold(_ request: ClaimRequest = .any, timeout: Duration? = nil) -> Holder {
         let holder = Holder()
@@ -49,6 +61,7 @@ struct ShellRig {
             }
         }
         holder.cancel = { task.cancel() }
+        holders.append(holder)
         clock.runUntilQuiescent()
         return holder
     }
