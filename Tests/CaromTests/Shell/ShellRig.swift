@@ -44,6 +44,8 @@ final class ShellRig {
             holder.cancel = nil
         }
         clock.advance(by: .seconds(60))
+        connector.releaseHanging()
+        clock.runUntilQuiescent()
     }
 
     /// A task of the test's own, on the pool's clock. Its claim is held until the flag says otherwise.
