@@ -79,6 +79,7 @@ extension PoolCore {
         return .noBackendsOnline
     }
 
+    @inline(__always)
     func needsValidation(_ slot: Int, now: Int64) -> Bool {
         now - slots[slot].activeAt > rules.validationBypass
     }

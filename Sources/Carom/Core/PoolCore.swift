@@ -105,6 +105,9 @@ struct PoolCore: ~Copyable, Sendable {
 
     /// Connections demand justifies at this moment: lent, waited for, and spares. Idle connections beside waiters are
     /// none that the waiters could use, and one under check may not come back: neither counts as what they wait for.
+    ///
+    /// Inlined, as are the other looks on the path of a claim: called, each would copy the core to the stack.
+    @inline(__always)
     var demand: Int {
         var spare = rules.spares
         if queue.count > 0, counts.idle > spare, mode == .running { spare = counts.idle }
@@ -136,11 +139,13 @@ struct PoolCore: ~Copyable, Sendable {
 // MARK: Slots
 
 extension PoolCore {
+    @inline(__always)
     func id(_ slot: Int) -> SlotID {
         SlotID(index: UInt32(slot), generation: slots[slot].generation)
     }
 
     /// The record's index, if the slot is still that connection's.
+    @inline(__always)
     func find(_ id: SlotID) -> Int? {
         let index = Int(id.index)
         guard index < slots.count, slots[index].generation == id.generation, slots[index].state != .free
