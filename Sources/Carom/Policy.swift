@@ -54,7 +54,8 @@ public struct Policy: Sendable, Hashable {
     public var connectConcurrency: Int = 4
     /// Connects in flight in all. Default 16, at least 1.
     public var totalConnectConcurrency: Int = 16
-    /// The wait after a first failure; it doubles with each further one. Default 20 ms, more than 0.
+    /// The wait after a first failure; it doubles with each further one. Default 20 ms, more than 0. After a refused login
+    /// (``FailureKind/authentication``) it is at least a second, or ``maxBackoff`` if that is less.
     public var minBackoff: Duration = .milliseconds(20)
     /// The longest wait between attempts. Default 30 s, not below ``minBackoff``.
     public var maxBackoff: Duration = .seconds(30)

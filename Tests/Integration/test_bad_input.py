@@ -4,6 +4,7 @@
 
 import contextlib
 import random
+import re
 import struct
 import threading
 import time
@@ -322,3 +323,26 @@ def test_random_bytes_from_hundreds_of_clients(start):
             wire.abort()
         wait_until(lambda: proc.descriptors(pooler.pid) <= descriptors + 4, "the descriptors are closed", timeout=10)
     assert proc.peak_resident_bytes(pooler.pid) < LIMIT
+
+
+def test_a_flood_of_invented_names_leaves_nothing_behind(start):
+    """Where a rule takes any user, every name gets a pool of its own; those that nobody uses are given up."""
+    pooler = start(Route(), globals={"log_stats": True, "stats_interval": 1}, workers=2)
+
+    def flood(prefix, count):
+        for number in range(count):
+            with pytest.raises(ServerError) as refused:
+                pooler.connect(user=f"{prefix}{number}", database="bench")
+            assert refused.value.code == "08006"
+
+    def routes():
+        return int((re.findall(r"clients \d+, routes (\d+)", pooler.log()) or [-1])[-1])
+
+    flood("first", 300)
+    wait_until(lambda: routes() == 0, "the routes are given up", timeout=20)
+    settled = proc.resident_bytes(pooler.pid)
+    flood("second", 300)
+    wait_until(lambda: routes() == 0, "the routes are given up again", timeout=20)
+    assert proc.resident_bytes(pooler.pid) - settled < 5 << 20
+    with good_client(pooler):
+        pass

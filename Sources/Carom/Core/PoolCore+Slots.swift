@@ -96,7 +96,10 @@ extension PoolCore {
         if blamed { backends[backend].window.add(now) }
         if now >= backends[backend].notBefore {
             backends[backend].failures = restart ? 1 : backends[backend].failures + 1
-            let wait = random.early(backoff(backends[backend].failures), spread: rules.policy.backoffSpread)
+            var nominal = backoff(backends[backend].failures)
+            // Who does not let us in is not asked again at once.
+            if backends[backend].refused { nominal = max(nominal, min(1_000_000_000, rules.maxBackoff)) }
+            let wait = random.early(nominal, spread: rules.policy.backoffSpread)
             backends[backend].notBefore = now.after(wait)
         }
         evaluate(backend, now: now)

@@ -30,13 +30,13 @@ extension ClientSession {
     /// Gives the authenticated client its place in the pool of its rule. The login is over, and its time limit too.
     @inline(never)
     func enter(_ rule: RouteRule) throws(SessionEnd) -> Route {
-        let route: Route
+        let (route, hasRoom): (Route, Bool)
         do throws(PolicyError) {
-            route = try worker.router.open(rule, database: startup.database, user: startup.user)
+            (route, hasRoom) = try worker.router.enter(rule, database: startup.database, user: startup.user)
         } catch {
             throw .fatal(.systemError, "\(error)")
         }
-        guard route.admission.enter() else {
+        guard hasRoom else {
             throw .fatal(
                 .tooManyConnections,
                 "too many clients for route \(route.name): client_max is \(route.settings.clientMax ?? 0)")

@@ -127,7 +127,7 @@ final class ClientSession {
     func leave() {
         if isAdmitted { worker.admission.leave() }
         isAdmitted = false
-        route?.admission.leave()
+        if let route { worker.router.leave(route) }
         route = nil
     }
 

@@ -14,19 +14,21 @@ extension Pooler {
         let seconds = Double(interval.nanoseconds) / 1e9
         while await reactor.sleep(for: UInt64(clamping: interval.nanoseconds)) {
             let routes = self.routes
+            var present: [String: (queries: Int, transactions: Int)] = [:]
             log.stats("clients \(clientCount), routes \(routes.count)")
             for route in routes {
                 let stats = route.pool.stats
                 let queries = route.counters.reduce(0) { $0 + $1.queries }
                 let transactions = route.counters.reduce(0) { $0 + $1.transactions }
                 let before = last[route.name] ?? (0, 0)
-                last[route.name] = (queries, transactions)
+                present[route.name] = (queries, transactions)
                 log.stats(
                     "[\(route.name)] clients \(route.admission.count), servers active \(stats.claimed), "
                         + "idle \(stats.idle), waiting \(stats.waiting), "
                         + "transactions/s \(Int(Double(transactions - before.transactions) / seconds)), "
                         + "queries/s \(Int(Double(queries - before.queries) / seconds))")
             }
+            last = present
         }
     }
 }

@@ -55,6 +55,7 @@ package final class Pooler: Sendable {
             await withDiscardingTaskGroup { background in
                 background.addTask(executorPreference: first) { await self.runPools() }
                 background.addTask(executorPreference: first) { await self.logStatistics(on: first) }
+                background.addTask(executorPreference: first) { await self.collectRoutes(on: first) }
                 background.addTask(executorPreference: first) {
                     await self.awaitSignals(listeners.map { $0.0 }, first)
                 }
@@ -90,6 +91,11 @@ package final class Pooler: Sendable {
             for await route in opened { group.addTask { await route.pool.run() } }
             group.cancelAll()
         }
+    }
+
+    /// Gives up routes that nobody uses any more.
+    private func collectRoutes(on reactor: Reactor) async {
+        while await reactor.sleep(for: 5_000_000_000) { router.collect() }
     }
 
     /// Takes no more clients, and ends each of those that are here when it holds no server.

@@ -24,6 +24,8 @@ final class Route: Sendable {
     let counters: [RouteCounters]
     /// What servers of this route have granted of what clients asked for.
     let granted = GrantedParameters()
+    /// When the last client left, in ``Reactor/now`` nanoseconds.
+    private let leftAt = Atomic<UInt64>(.max)
     private let known = Mutex<SessionParameters?>(nil)
 
     init(
@@ -40,6 +42,17 @@ final class Route: Sendable {
 
     /// `database.user`, for people.
     var name: String { "\(key.database).\(key.user)" }
+
+    /// A client that was admitted has gone.
+    func leave(at now: UInt64) {
+        leftAt.store(now, ordering: .relaxed)
+        admission.leave()
+    }
+
+    /// Whether there has been no client from then on.
+    func isUnused(since then: UInt64) -> Bool {
+        admission.count == 0 && leftAt.load(ordering: .relaxed) <= then
+    }
 
     /// A server is reset whenever it comes to another client in transaction pooling.
     var resetsOnChange: Bool { settings.pool == .transaction && settings.poolDiscard == true }

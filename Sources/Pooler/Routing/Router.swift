@@ -47,23 +47,54 @@ final class Router: Sendable {
     /// All live routes.
     var all: [Route] { routes.withLock { Array($0.values) } }
 
-    /// The live route for an authenticated client.
+    /// Gives an authenticated client its place in the live route of its rule, which is made if there is none.
     ///
+    /// - Returns: the route, and whether it had room. Whoever got a place gives it back with `leave`.
     /// - Throws: `PolicyError` when the rule's numbers contradict one another.
-    func open(_ rule: RouteRule, database: String, user: String) throws(PolicyError) -> Route {
+    func enter(_ rule: RouteRule, database: String, user: String) throws(PolicyError) -> (Route, Bool) {
         let rule = rule.settings
         let key = Route.Key(
             database: rule.serverDatabase(forClientDatabase: database),
             user: rule.serverUser(forClientUser: user), pattern: rule.pattern)
-        if let route = routes.withLock({ $0[key] }) { return route }
+        if let found = routes.withLock({ routes in routes[key].map { ($0, $0.admission.enter()) } }) {
+            return found
+        }
         let made = try make(key, rule)
-        let route = routes.withLock { routes in
-            if let other = routes[key] { return other }
-            routes[key] = made
-            return made
+        let (route, count, hasRoom) = routes.withLock { routes in
+            let route = routes[key] ?? made
+            routes[key] = route
+            return (route, routes.count, route.admission.enter())
         }
         if route === made { opened.yield(made) }
-        return route
+        if count > Self.unusedLimit { collect(atOnce: true) }
+        return (route, hasRoom)
+    }
+
+    /// The client has gone.
+    func leave(_ route: Route) {
+        route.leave(at: Reactor.now)
+    }
+
+    /// Routes beyond which those that nobody uses go at once.
+    private static var unusedLimit: Int { 1_000 }
+
+    /// Gives up routes without clients and servers: after a minute, or after five seconds if they never had a server. With
+    /// `default` in a rule clients choose the names: each would leave a pool behind, that tries to connect for ever.
+    ///
+    /// - Parameter atOnce: however short a time it was.
+    func collect(atOnce: Bool = false) {
+        let now = Reactor.now
+        for route in all where route.pool.stats.slots == 0 {
+            let patience: UInt64 = atOnce ? 0 : (route.serverParameters == nil ? 5 : 60) * 1_000_000_000
+            guard route.isUnused(since: now - min(now, patience)) else { continue }
+            let isGone = routes.withLock { routes in
+                // Clients come in under this lock: nobody can be on the way.
+                guard route.admission.count == 0, routes[route.key] === route else { return false }
+                routes[route.key] = nil
+                return true
+            }
+            if isGone { Task { await route.pool.stop(grace: .zero) } }
+        }
     }
 
     private func make(_ key: Route.Key, _ rule: RouteSettings) throws(PolicyError) -> Route {
