@@ -22,8 +22,8 @@ let package = Package(
         .library(name: "CaromTCP", targets: ["CaromTCP"]),
         .library(name: "CaromPostgres", targets: ["CaromPostgres"]),
         .library(name: "CaromTesting", targets: ["CaromTesting"]),
-        .library(name: "Observability", targets: ["Observability"]),
-        .library(name: "Reactor", targets: ["Reactor"]),
+        .library(name: "CaromStats", targets: ["CaromStats"]),
+        .library(name: "CaromReactor", targets: ["CaromReactor"]),
         .executable(name: "carom", targets: ["CaromCommand"]),
     ],
     traits: [
@@ -54,27 +54,27 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "PostgresProtocol",
+            name: "CaromPostgresProtocol",
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
         .target(name: "CaromTesting", dependencies: ["Carom", collections], swiftSettings: settings),
 
         // Wings: the only code that touches the system, one C library each.
-        .target(name: "CLinux"),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
-        .target(name: "Reactor", dependencies: ["CLinux", collections], swiftSettings: settings),
-        .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(name: "CCaromLinux"),
+        .systemLibrary(name: "CCaromOpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCaromAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+        .target(name: "CaromReactor", dependencies: ["CCaromLinux", collections], swiftSettings: settings),
+        .target(name: "CaromTLS", dependencies: ["CCaromOpenSSL"], swiftSettings: settings),
         .target(
-            name: "CaromDNS", dependencies: ["Carom", "CAres", logging], swiftSettings: settings),
+            name: "CaromDNS", dependencies: ["Carom", "CCaromAres", logging], swiftSettings: settings),
 
-        .target(name: "Terminal", swiftSettings: settings),
+        .target(name: "CaromTop", swiftSettings: settings),
 
         // First floor: connectors and the pooler, where everything meets.
-        .target(name: "CaromTCP", dependencies: ["Carom", "Reactor"], swiftSettings: settings),
+        .target(name: "CaromTCP", dependencies: ["Carom", "CaromReactor"], swiftSettings: settings),
         .target(
-            name: "Observability",
+            name: "CaromStats",
             dependencies: [
-                "Carom", "CaromTCP", "Reactor", "Terminal", logging,
+                "Carom", "CaromTCP", "CaromReactor", "CaromTop", logging,
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -82,38 +82,39 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "CaromPostgres",
-            dependencies: ["Carom", "PostgresProtocol", "Reactor", "TLS", logging],
+            dependencies: ["Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTLS", logging],
             swiftSettings: settings),
         .target(
-            name: "Pooler",
+            name: "CaromPooler",
             dependencies: [
-                "Carom", "CaromDNS", "CaromPostgres", "PostgresProtocol", "Reactor", "TLS", "CLinux",
+                "Carom", "CaromDNS", "CaromPostgres", "CaromPostgresProtocol", "CaromReactor", "CaromTLS",
+                "CCaromLinux",
                 collections, logging,
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "CaromCommand",
             dependencies: [
-                "Carom", "Observability", "Pooler", "Reactor", "Terminal",
+                "Carom", "CaromStats", "CaromPooler", "CaromReactor", "CaromTop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
 
         // Examples: each a program of its own, see examples/README.adoc.
         .executableTarget(
-            name: "echo-server", dependencies: ["Reactor"], path: "examples/echo-server",
+            name: "echo-server", dependencies: ["CaromReactor"], path: "examples/echo-server",
             swiftSettings: settings),
         .executableTarget(
             name: "echo-workload",
             dependencies: [
-                "Carom", "CaromDNS", "CaromTCP", "Observability", "Reactor", "Terminal",
+                "Carom", "CaromDNS", "CaromTCP", "CaromStats", "CaromReactor", "CaromTop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "examples/echo-workload", swiftSettings: settings),
         .executableTarget(
             name: "embedded-service",
             dependencies: [
-                "Carom", "CaromPostgres", "Observability", "Reactor", logging,
+                "Carom", "CaromPostgres", "CaromStats", "CaromReactor", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
@@ -140,21 +141,25 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
         .testTarget(
-            name: "PostgresProtocolTests", dependencies: ["PostgresProtocol"], swiftSettings: settings),
-        .testTarget(
-            name: "CaromTCPTests", dependencies: ["Carom", "CaromTCP", "Reactor"], swiftSettings: settings),
-        .testTarget(
-            name: "ObservabilityTests",
-            dependencies: ["Carom", "CaromTCP", "CaromTesting", "Observability", "Reactor", "Terminal"],
+            name: "CaromPostgresProtocolTests", dependencies: ["CaromPostgresProtocol"],
             swiftSettings: settings),
-        .testTarget(name: "TLSTests", dependencies: ["TLS"], swiftSettings: settings),
-        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "CLinux"], swiftSettings: settings),
+        .testTarget(
+            name: "CaromTCPTests", dependencies: ["Carom", "CaromTCP", "CaromReactor"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CaromStatsTests",
+            dependencies: ["Carom", "CaromTCP", "CaromTesting", "CaromStats", "CaromReactor", "CaromTop"],
+            swiftSettings: settings),
+        .testTarget(name: "CaromTLSTests", dependencies: ["CaromTLS"], swiftSettings: settings),
+        .testTarget(
+            name: "CaromReactorTests", dependencies: ["CaromReactor", "CCaromLinux"], swiftSettings: settings),
         .testTarget(
             name: "CaromPostgresTests",
-            dependencies: ["Carom", "CaromPostgres", "CLinux", "PostgresProtocol", "Reactor"],
+            dependencies: ["Carom", "CaromPostgres", "CCaromLinux", "CaromPostgresProtocol", "CaromReactor"],
             swiftSettings: settings),
         .testTarget(
-            name: "PoolerTests", dependencies: ["Pooler", "PostgresProtocol", "CaromPostgres", logging],
+            name: "CaromPoolerTests",
+            dependencies: ["CaromPooler", "CaromPostgresProtocol", "CaromPostgres", logging],
             swiftSettings: settings),
     ]
 )

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CaromPooler
+import CaromReactor
 import Glibc
-import Pooler
-import Reactor
 
 /// `carom`: the pooler's command line.
 @main

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Pooler
+import CaromPooler
 
 /// `carom check FILE`: says whether a configuration can be served.
 struct Check: ParsableCommand {

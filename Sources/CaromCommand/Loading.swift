@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CaromPooler
 import Glibc
-import Pooler
 
 extension ConfigurationArgument {
     /// Reads the file; prints every complaint about it and exits with 1 when it cannot be used.

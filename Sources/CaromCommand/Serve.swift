@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CaromPooler
+import CaromReactor
 import Glibc
-import Pooler
-import Reactor
 
 /// `carom serve FILE`: runs the pooler in the foreground.
 struct Serve: AsyncParsableCommand {

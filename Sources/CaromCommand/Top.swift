@@ -3,10 +3,10 @@
 
 import ArgumentParser
 import Carom
+import CaromReactor
+import CaromStats
+import CaromTop
 import Glibc
-import Observability
-import Reactor
-import Terminal
 
 /// `carom top URL`: a live table of a service's pools.
 struct Top: AsyncParsableCommand {

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
-import Observability
-import Reactor
-import Terminal
+import CaromReactor
+import CaromStats
+import CaromTop
 
 /// The live table: messages, keys and the window's size, until someone quits.
 struct TopLive {

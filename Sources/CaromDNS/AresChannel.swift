@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CAres
+import CCaromAres
 import Glibc
 
 /// A c-ares channel to one nameserver. Confined to the thread of its event loop, like everything here.

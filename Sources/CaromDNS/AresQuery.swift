@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CAres
+import CCaromAres
 
 /// One question under way in c-ares, which holds it until its only callback.
 ///

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CAres
+import CCaromAres
 import Glibc
 
 /// An IPv4 or IPv6 address in network byte order.

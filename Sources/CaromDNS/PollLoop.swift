@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CAres
+import CCaromAres
 import Glibc
 import Synchronization
 

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
-import PostgresProtocol
-package import Reactor
+import CaromPostgresProtocol
+package import CaromReactor
 
 extension PostgresConnector {
     /// Asks the server to cancel what the connection runs; see ``PostgresConnection/requestCancel(on:deadline:)``.

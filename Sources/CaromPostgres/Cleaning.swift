@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
-import Reactor
+import CaromPostgresProtocol
+import CaromReactor
 
 extension ConnectionState {
     /// Whether the next user may have the connection as it is: no transaction, nothing owed, nothing unread or unsent.

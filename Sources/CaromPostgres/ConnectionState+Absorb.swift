@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import PostgresProtocol
+package import CaromPostgresProtocol
 
 extension ConnectionState {
     /// What a chunk from the server came to. Offsets are into the chunk.

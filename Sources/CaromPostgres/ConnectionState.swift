@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import PostgresProtocol
+package import CaromPostgresProtocol
 
 /// What is known about one server connection; used by whoever holds it.
 package struct ConnectionState {

@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import PostgresProtocol
-import Reactor
+package import CaromPostgresProtocol
+import CaromReactor
 
 extension Conversation {
     /// Runs a simple query whose rows nobody wants, and waits for ReadyForQuery.

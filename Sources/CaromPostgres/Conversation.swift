@@ -1,9 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgresProtocol
+package import CaromReactor
 import Glibc
-import PostgresProtocol
-package import Reactor
 
 /// One whole message from a server.
 package struct ServerMessage: Sendable {

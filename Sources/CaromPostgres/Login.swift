@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
-import Reactor
+import CaromPostgresProtocol
+import CaromReactor
 
 /// A login at a server: StartupMessage, whatever authentication is asked for, parameters, key, ReadyForQuery
 /// (PostgreSQL protocol, "Start-up").

@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
-import TLS
+import CaromPostgresProtocol
+import CaromTLS
 
 /// Authentication's cryptography, done by OpenSSL.
 ///

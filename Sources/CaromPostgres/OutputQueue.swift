@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import Reactor
+package import CaromReactor
 
 /// Bytes that a socket has not taken yet. Empty, without memory, as long as the other side keeps up.
 ///

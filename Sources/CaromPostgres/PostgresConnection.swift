@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Carom
-package import PostgresProtocol
-package import Reactor
+package import CaromPostgresProtocol
+package import CaromReactor
 
 /// An authenticated session with a PostgreSQL server, made by ``PostgresConnector`` and lent by a pool.
 ///

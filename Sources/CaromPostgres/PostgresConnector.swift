@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Carom
-import PostgresProtocol
-public import Reactor
+import CaromPostgresProtocol
+public import CaromReactor
+import CaromTLS
 import Synchronization
-import TLS
 
 /// Makes, checks and cleans connections to PostgreSQL for a pool.
 ///

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import PostgresProtocol
+package import CaromPostgresProtocol
 
 extension TrackedParameters {
     /// What a client may ask for when it connects: everything the server reports, and the settings that drivers and

@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromReactor
 import Glibc
-import Reactor
 
 /// Waiting for one stream: its waker and its timer, made once for the life of the connection.
 ///

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Carom
+public import CaromReactor
 import Glibc
-public import Reactor
 
 /// A byte stream to one backend, made by ``TCPConnector`` and lent by a pool.
 ///

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Carom
+public import CaromReactor
 import Glibc
-public import Reactor
 import Synchronization
 
 /// Pools plain byte streams over TCP or Unix sockets.

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
-import PostgresProtocol
-import Reactor
+import CaromPostgresProtocol
+import CaromReactor
 import Testing
 
 @testable import CaromPostgres

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import Reactor
+import CaromReactor
 import Testing
 
 @testable import CaromPostgres

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromReactor
 import Glibc
-import Reactor
 import Testing
 
 @testable import CaromTCP

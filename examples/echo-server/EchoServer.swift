@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromReactor
 import Glibc
-import Reactor
 
 /// Accepts connections and gives each a task that sends everything back.
 ///

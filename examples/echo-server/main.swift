@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromReactor
 import Glibc
-import Reactor
 
 // `echo-server [ADDRESS]`: sends back what it is sent. ADDRESS is `127.0.0.1:7`, `[::1]:0` or the path of a
 // Unix socket; the default is `[::1]:0`, where 0 lets the kernel choose a port. It prints where it listens.

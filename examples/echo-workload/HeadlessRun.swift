@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromStats
 import FoundationEssentials
-import Observability
 
 /// So many claimers for so many seconds, then a report on standard output.
 struct HeadlessRun: Sendable {

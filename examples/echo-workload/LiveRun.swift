@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
-import Observability
-import Terminal
+import CaromStats
+import CaromTop
 
 /// The workload on a screen, steered by keys.
 final class LiveRun: Sendable {

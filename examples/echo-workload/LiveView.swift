@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
-import Observability
-import Terminal
+import CaromStats
+import CaromTop
 
 /// What the screen shows: the pool's table above, the claimers below.
 struct LiveView {

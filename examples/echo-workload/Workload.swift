@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromReactor
+import CaromStats
 import CaromTCP
-import Observability
-import Reactor
 
 /// The pool of connections to echo servers, and the endpoint that shows it.
 struct Workload: Sendable {

@@ -4,10 +4,10 @@
 import ArgumentParser
 import Carom
 import CaromPostgres
+import CaromReactor
+import CaromStats
 import Glibc
 import Logging
-import Observability
-import Reactor
 import ServiceLifecycle
 import UnixSignals
 

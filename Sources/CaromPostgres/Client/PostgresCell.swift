@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
+import CaromPostgresProtocol
 
 /// One value of a result, as it came over the wire, with readings of it.
 ///

@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
-import Reactor
+import CaromPostgresProtocol
+import CaromReactor
 
 /// Running statements: for whoever holds a connection, one at a time, from any task.
 ///

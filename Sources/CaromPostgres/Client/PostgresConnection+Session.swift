@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
-import Reactor
+import CaromPostgresProtocol
+import CaromReactor
 
 /// What a server does in a replication set-up.
 public enum PostgresRole: String, Hashable, Sendable {

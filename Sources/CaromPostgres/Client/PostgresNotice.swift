@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
+import CaromPostgresProtocol
 
 /// Something that a server said beside its answer: a warning, a notice, a `RAISE INFO`.
 public struct PostgresNotice: Hashable, Sendable, CustomStringConvertible {

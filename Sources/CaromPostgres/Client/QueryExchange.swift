@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
-import Reactor
+import CaromPostgresProtocol
+import CaromReactor
 
 /// One query of the client API, from the first byte sent to ReadyForQuery. It runs on the connection's thread.
 struct QueryExchange: ~Copyable {

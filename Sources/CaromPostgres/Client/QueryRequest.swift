@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
+import CaromPostgresProtocol
 
 /// The messages that ask a server to run something.
 struct QueryRequest {

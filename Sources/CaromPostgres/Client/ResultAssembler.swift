@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresProtocol
+import CaromPostgresProtocol
 
 /// Makes results out of a server's messages. Pure: it is shown each message once, in order.
 struct ResultAssembler {

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CCaromLinux
 import Foundation
 import Glibc
 

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CLinux
+import CCaromLinux
 import Glibc
 
 /// Counts this process's sockets by what they are connected to, so that other tests running beside do not matter.

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
-import Reactor
+import CaromReactor
 import Testing
 
 @testable import CaromPostgres

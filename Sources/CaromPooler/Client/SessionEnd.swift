@@ -1,0 +1,26 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import CaromPostgresProtocol
+
+/// Why a client's session is over.
+enum SessionEnd: Error {
+    /// The client said goodbye, or asked only for a cancel.
+    case terminated
+    /// The client's socket ended or failed; there is nobody to tell.
+    case clientLeft
+    /// The client is told and let go. Indirect: every step of a session has room for its end.
+    indirect case refused(ErrorFields)
+    /// The client took too long to log in.
+    case loginTimedOut
+    /// The pooler is going down.
+    case shutdown
+
+    /// A refusal with our own words.
+    static func fatal(_ code: SQLState, _ message: String, detail: String? = nil, hint: String? = nil)
+        -> SessionEnd
+    {
+        .refused(ErrorFields(severity: .fatal, code: code, message: message, detail: detail, hint: hint))
+    }
+}

@@ -1,0 +1,141 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CCaromLinux
+import Glibc
+package import Logging
+import Synchronization
+
+/// The pooler's log: says what happened if the settings want to know. What is switched off costs one load of a flag;
+/// its message is not even put together.
+package final class PoolerLog: Sendable {
+    private let format: LogFormat
+    private let writer: LogWriter
+    private let processID = getpid()
+    private let enabled: Atomic<UInt8>
+
+    /// What can be switched on and off by a reload.
+    private enum Topic: UInt8 {
+        case debug = 1
+        case session = 2
+        case query = 4
+        case stats = 8
+    }
+
+    /// A log to where the settings say.
+    ///
+    /// - Throws: when the log file cannot be opened.
+    package convenience init(_ settings: Settings) throws(LogWriter.Failure) {
+        self.init(settings, writer: try LogWriter(settings))
+    }
+
+    package init(_ settings: Settings, writer: LogWriter) {
+        format = settings.logFormat
+        self.writer = writer
+        enabled = Atomic(Self.topics(of: settings))
+    }
+
+    /// Takes over the switches of new settings. Format and destinations stay: those need a restart.
+    package func apply(_ settings: Settings) {
+        enabled.store(Self.topics(of: settings), ordering: .relaxed)
+    }
+
+    /// Whether `log_debug` is on.
+    package var isDebugging: Bool { wants(.debug) }
+    /// Whether `log_query` is on for everybody.
+    package var isLoggingQueries: Bool { wants(.query) }
+
+    /// The pooler cannot go on.
+    package func fatal(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system
+    ) {
+        emit(.fatal, message(), context())
+    }
+
+    /// Something did not work.
+    package func error(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system
+    ) {
+        emit(.error, message(), context())
+    }
+
+    /// What happened; always shown.
+    package func info(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system
+    ) {
+        emit(.info, message(), context())
+    }
+
+    /// Shown with `log_debug`, of everything or of the route concerned.
+    package func debug(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system,
+        ofRoute: Bool = false
+    ) {
+        if ofRoute || wants(.debug) { emit(.debug, message(), context()) }
+    }
+
+    /// Clients and servers coming and going: shown with `log_session`.
+    package func session(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system
+    ) {
+        if wants(.session) { emit(.info, message(), context()) }
+    }
+
+    /// What clients send: shown with `log_query`, of everything or of the route concerned.
+    package func query(
+        _ message: @autoclosure () -> String, in context: @autoclosure () -> LogContext = .system,
+        ofRoute: Bool = false
+    ) {
+        if ofRoute || wants(.query) { emit(.info, message(), context()) }
+    }
+
+    /// Numbers every `stats_interval`: shown with `log_stats`.
+    package func stats(_ message: @autoclosure () -> String) {
+        if wants(.stats) { emit(.info, message(), LogContext(.stats)) }
+    }
+
+    /// The effective configuration, a line for each of its lines: shown with `log_config`.
+    package func configuration(_ settings: Settings) {
+        guard settings.logConfig else { return }
+        for line in settings.description.split(separator: "\n") {
+            emit(.info, String(line), LogContext(.config))
+        }
+    }
+
+    /// Opens the log file anew, after it was moved away (SIGUSR1). When that fails, the old file says so and goes on.
+    package func reopen() {
+        do {
+            try writer.reopen()
+        } catch {
+            self.error("\(error); lines go on into the old file")
+        }
+    }
+
+    /// A logger for a library of ours: what it says comes out here. Its label stands in front of each message.
+    package func libraryLogger(label: String, phase: LogPhase = .pool) -> Logger {
+        Logger(label: label) { PoolerLogHandler(self, label: $0, phase: phase) }
+    }
+
+    /// Lines lost since the start; see ``LogWriter/lostLines``.
+    package var lostLines: Int { writer.lostLines }
+
+    private func wants(_ topic: Topic) -> Bool {
+        enabled.load(ordering: .relaxed) & topic.rawValue != 0
+    }
+
+    private static func topics(of settings: Settings) -> UInt8 {
+        (settings.logDebug ? Topic.debug.rawValue : 0) | (settings.logSession ? Topic.session.rawValue : 0)
+            | (settings.logQuery ? Topic.query.rawValue : 0) | (settings.logStats ? Topic.stats.rawValue : 0)
+    }
+
+    private func emit(_ level: LogLevel, _ message: String, _ context: LogContext) {
+        let line = LogLine(
+            time: .now(), processID: processID,
+            threadID: format.showsThread ? UInt64(truncatingIfNeeded: carom_thread_id()) : 0, level: level,
+            context: context, message: message)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256 + message.utf8.count)
+        format.append(line, to: &bytes)
+        writer.write(bytes, level: level)
+    }
+}

@@ -1,0 +1,84 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromPostgres
+import CaromPostgresProtocol
+import Synchronization
+
+/// A live pool and what belongs to it: all clients of one database and user under one set of settings.
+final class Route: Sendable {
+    /// The names the server knows, which make the pool.
+    struct Key: Hashable, Sendable {
+        let database: String
+        let user: String
+        let pattern: RoutePattern
+    }
+
+    let key: Key
+    let settings: RouteSettings
+    let connector: PostgresConnector
+    let pool: Pool<PostgresConnector>
+    let admission: Admission
+    /// One per worker, in the workers' order; each is written by its worker only.
+    let counters: [RouteCounters]
+    /// What servers of this route have granted of what clients asked for.
+    let granted = GrantedParameters()
+    /// When the last client left, in ``Reactor/now`` nanoseconds.
+    private let leftAt = Atomic<UInt64>(.max)
+    private let known = Mutex<SessionParameters?>(nil)
+
+    init(
+        key: Key, settings: RouteSettings, connector: PostgresConnector, pool: Pool<PostgresConnector>,
+        workers: Int
+    ) {
+        self.key = key
+        self.settings = settings
+        self.connector = connector
+        self.pool = pool
+        admission = Admission(limit: settings.clientMax)
+        counters = (0..<workers).map { _ in RouteCounters() }
+    }
+
+    /// `database.user`, for people.
+    var name: String { "\(key.database).\(key.user)" }
+
+    /// A client that was admitted has gone.
+    func leave(at now: UInt64) {
+        leftAt.store(now, ordering: .relaxed)
+        admission.leave()
+    }
+
+    /// Whether there has been no client from then on.
+    func isUnused(since then: UInt64) -> Bool {
+        admission.count == 0 && leftAt.load(ordering: .relaxed) <= then
+    }
+
+    /// A server is reset whenever it comes to another client in transaction pooling.
+    var resetsOnChange: Bool { settings.pool == .transaction && settings.poolDiscard == true }
+
+    /// A server is reset when another client left something in its session.
+    var resetsTainted: Bool { settings.poolDiscard != false }
+
+    /// A server is reset when its client leaves.
+    var resetsOnLeave: Bool { settings.pool == .session && settings.poolDiscard != false }
+
+    /// What servers of this route report after a login; `nil` until one has been connected.
+    var serverParameters: SessionParameters? { known.withLock { $0 } }
+
+    /// Notes what a server reported, for clients to come.
+    func learn(_ parameters: SessionParameters) { known.withLock { $0 = parameters } }
+
+    /// The server's own error behind a failed claim, for clients whose route says `client_fwd_error yes`.
+    func forwardedError(_ error: PoolError) -> ErrorFields? {
+        guard settings.clientForwardError else { return nil }
+        for cause in error.causes {
+            guard let error = cause.underlying as? PostgresError,
+                let state = error.sqlState.flatMap({ SQLState($0) })
+            else { continue }
+            return ErrorFields(
+                severity: .fatal, code: state, message: error.message, detail: error.detail, hint: error.hint)
+        }
+        return nil
+    }
+}

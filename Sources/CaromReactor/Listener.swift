@@ -1,0 +1,160 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CCaromLinux
+import Glibc
+
+/// A listening socket. Connections come out of ``accept()`` as bare descriptors, so that they can be given to any
+/// reactor's ``Stream``.
+///
+/// Running out of descriptors does not end it: it rests for a moment and goes on, since the queue of the kernel
+/// keeps the callers.
+public final class Listener: @unchecked Sendable {
+    // Unchecked: used on its reactor's thread; `close()` may be called from there only as well.
+
+    /// A connection that was accepted and belongs to nobody yet.
+    public struct Accepted: Sendable {
+        /// Non-blocking, close-on-exec.
+        public let descriptor: Int32
+        /// Where it comes from.
+        public let peer: SocketAddress
+    }
+
+    private var descriptor: Int32
+    private let registration: Registration
+    private let key: UInt64
+    private let reactor: Reactor
+    private let waker = Waker()
+    private let rest: ReactorTimer
+    private let unlinkPath: String?
+    /// Where it listens; with the port that the kernel chose when 0 was asked for.
+    public let address: SocketAddress
+    /// How often accepting had to rest because descriptors or memory had run out.
+    public private(set) var exhaustions = 0
+
+    /// How long to rest when descriptors have run out: they come back when some client leaves.
+    private static let restNanoseconds: UInt64 = 100_000_000
+
+    /// Binds and listens. Call it on the reactor's thread.
+    ///
+    /// A Unix socket file left behind by a dead process is replaced; one that still answers is an error.
+    ///
+    /// - Parameters:
+    ///   - address: where to listen; port 0 lets the kernel choose.
+    ///   - backlog: callers the kernel keeps waiting.
+    ///   - mode: permission bits of a Unix socket.
+    ///   - tcp: what the accepted connections shall be like. They inherit it from the listening socket, which saves the
+    ///     calls that set it for each (Linux; tcp(7)). Means nothing on a Unix socket.
+    ///   - reactor: where callers are accepted.
+    /// - Throws: ``SystemError``, for example `EADDRINUSE`.
+    public init(
+        on address: SocketAddress, backlog: Int32 = 128, mode: UInt32 = 0o777, tcp: TCPOptions? = nil,
+        reactor: Reactor
+    ) throws(SystemError) {
+        let operation = "listen on \(address)"
+        let descriptor = socket(
+            address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        if descriptor < 0 { throw SystemError.last(operation) }
+        var path: String?
+        do throws(SystemError) {
+            if case .unix(let name) = address.kind {
+                try Self.removeStale(name, address)
+                path = name
+            } else {
+                var yes: Int32 = 1
+                setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+                if address.family == AF_INET6 {
+                    setsockopt(
+                        descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &yes,
+                        socklen_t(MemoryLayout<Int32>.size))
+                }
+                tcp?.apply(to: descriptor)
+            }
+            try address.withSockaddr { (pointer, length) throws(SystemError) in
+                if bind(descriptor, pointer, length) < 0 { throw SystemError.last(operation) }
+            }
+            if let path, chmod(path, mode) < 0 { throw SystemError.last("chmod \(path)") }
+            if listen(descriptor, backlog) < 0 { throw SystemError.last(operation) }
+            registration = Registration(descriptor: descriptor, waker: waker)
+            key = try reactor.register(registration)
+        } catch {
+            Glibc.close(descriptor)
+            throw error
+        }
+        self.descriptor = descriptor
+        self.reactor = reactor
+        rest = reactor.makeTimer(waker)
+        unlinkPath = path
+        self.address = path == nil ? Self.boundAddress(descriptor) : address
+    }
+
+    deinit { close() }
+
+    /// Waits for the next connection; `nil` once the listener is closed.
+    ///
+    /// - Throws: ``SystemError`` only for failures that would repeat for ever.
+    public func accept() async throws(SystemError) -> Accepted? {
+        while descriptor >= 0 {
+            if registration.isReadable, let accepted = try tryAccept() { return accepted }
+            if !registration.isReadable || rest.deadline != .max { await waker.wait() }
+            if rest.isDue(at: Reactor.now) { reactor.disarm(rest) }
+        }
+        return nil
+    }
+
+    private func tryAccept() throws(SystemError) -> Accepted? {
+        if rest.deadline != .max { return nil }
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let accepted = carom_accept(descriptor, &storage, &length)
+        if accepted >= 0 { return Accepted(descriptor: accepted, peer: SocketAddress(storage)) }
+        switch errno {
+        case EAGAIN:
+            registration.isReadable = false
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+            exhaustions += 1
+            reactor.arm(rest, at: Reactor.now + Self.restNanoseconds)
+        case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP:
+            throw SystemError.last("accept on \(address)")
+        default:
+            break  // The caller hung up before we looked, or the network had a hiccup: on to the next.
+        }
+        return nil
+    }
+
+    /// Stops listening; ``accept()`` then returns `nil`. A second call does nothing.
+    public func close() {
+        guard descriptor >= 0 else { return }
+        reactor.unseat(key)
+        Glibc.close(descriptor)
+        descriptor = -1
+        if let unlinkPath { unlink(unlinkPath) }
+        waker.wake()
+    }
+
+    private static func removeStale(_ path: String, _ address: SocketAddress) throws(SystemError) {
+        guard access(path, F_OK) == 0 else { return }
+        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        if probe < 0 { throw SystemError.last("listen on \(path)") }
+        defer { Glibc.close(probe) }
+        let refused = try address.withSockaddr { (pointer, length) throws(SystemError) in
+            Glibc.connect(probe, pointer, length) < 0 && errno == ECONNREFUSED
+        }
+        if refused {
+            unlink(path)
+        } else {
+            throw SystemError(code: EADDRINUSE, operation: "listen on \(path)")
+        }
+    }
+
+    private static func boundAddress(_ descriptor: Int32) -> SocketAddress {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = getsockname(descriptor, $0, &length)
+            }
+        }
+        return SocketAddress(storage)
+    }
+}

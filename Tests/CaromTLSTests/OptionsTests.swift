@@ -1,0 +1,90 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromTLS
+import Testing
+
+@Suite struct OptionsTests {
+    let certificates: TestCertificates
+
+    init() throws {
+        certificates = try TestCertificates.shared.get()
+    }
+
+    @Test(arguments: [
+        ("disable", TLSMode.disable), ("allow", .allow), ("Prefer", .prefer), ("require", .require),
+        ("verify_ca", .verifyCA), ("verify-ca", .verifyCA), ("verify_full", .verifyFull),
+        ("verify-full", .verifyFull),
+    ])
+    func modesAreReadInBothSpellings(word: String, mode: TLSMode) throws {
+        #expect(try TLSMode(parsing: word) == mode)
+    }
+
+    @Test func anUnknownModeNamesTheAllowedOnes() {
+        let error = #expect(throws: TLSError.self) { try TLSMode(parsing: "always") }
+        #expect(error?.message.contains("\"always\"") == true)
+        #expect(error?.message.contains("verify_full") == true)
+    }
+
+    @Test(
+        arguments: [
+            ("tlsv1.2,tlsv1.3", TLSVersions.secure), ("tlsv1.3", .tls13), ("TLSv1.2 tlsv1.3", .secure),
+            ("secure", .secure), ("all", .all), ("tlsv1:tlsv1.2", TLSVersions([.tls10, .tls12])),
+        ] as [(String, TLSVersions)])
+    func versionListsAreRead(list: String, versions: TLSVersions) throws {
+        #expect(try TLSVersions(parsing: list) == versions)
+    }
+
+    @Test(arguments: ["", " , ", "sslv3", "tlsv1.2,tlsv9"]) func badVersionListsAreErrors(list: String) {
+        #expect(throws: TLSError.self) { try TLSVersions(parsing: list) }
+    }
+
+    @Test func aMissingFileIsNamed() {
+        let error = #expect(throws: TLSError.self) {
+            try TLSContext(
+                .server,
+                TLSOptions(mode: .require, certificateFile: "/nowhere/cert.pem", keyFile: "/nowhere/key.pem"))
+        }
+        #expect(error?.code == .file)
+        #expect(error?.message.contains("/nowhere/cert.pem") == true)
+        #expect(error?.description.contains("No such file") == true)
+    }
+
+    @Test(arguments: [
+        ("server.crt", "client.key"), ("server.crt", "encrypted.key"), ("server.key", "server.key"),
+    ])
+    func filesThatDoNotFitAreNamed(certificate: String, key: String) {
+        let error = #expect(throws: TLSError.self) {
+            try TLSContext(
+                .server,
+                TLSOptions(
+                    mode: .require, certificateFile: certificates.path(certificate),
+                    keyFile: certificates.path(key)))
+        }
+        #expect(error?.code == .file)
+        #expect(error?.message.contains(certificates.path(certificate)) == true)
+    }
+
+    @Test(arguments: [
+        TLSOptions(mode: .verifyFull), TLSOptions(mode: .verifyCA, authorityFile: "/nowhere/ca.pem"),
+        TLSOptions(mode: .require, certificateFile: "only.crt"),
+        TLSOptions(mode: .require, keyFile: "only.key"),
+        TLSOptions(mode: .require, ciphers: "NO-SUCH-CIPHER"),
+        TLSOptions(mode: .require, cipherSuites: "NOTHING"),
+        TLSOptions(mode: .require, groups: "nowhere"), TLSOptions(mode: .require, versions: []),
+        TLSOptions(mode: .require, applicationProtocol: String(repeating: "x", count: 256)),
+    ])
+    func badClientOptionsAreTypedErrors(options: TLSOptions) {
+        let error = #expect(throws: TLSError.self) { try TLSContext(.client, options) }
+        #expect(error?.code == .configuration || error?.code == .file)
+    }
+
+    @Test func aServerWithoutACertificateIsAnError() {
+        let error = #expect(throws: TLSError.self) { try TLSContext(.server, TLSOptions(mode: .require)) }
+        #expect(error?.code == .configuration)
+    }
+
+    @Test func theSystemsTrustStoreCanBeAskedFor() throws {
+        _ = try TLSContext(.client, TLSOptions(mode: .verifyFull, authorityFile: TLSOptions.systemTrust))
+    }
+}
