@@ -22,7 +22,9 @@ let package = Package(
         .library(name: "CaromTCP", targets: ["CaromTCP"]),
         .library(name: "CaromPostgres", targets: ["CaromPostgres"]),
         .library(name: "CaromTesting", targets: ["CaromTesting"]),
+        .library(name: "CaromFile", targets: ["CaromFile"]),
         .library(name: "CaromStats", targets: ["CaromStats"]),
+        .library(name: "CaromTop", targets: ["CaromTop"]),
         .library(name: "CaromReactor", targets: ["CaromReactor"]),
         .executable(name: "carom", targets: ["CaromCommand"]),
     ],
@@ -41,11 +43,11 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
-        // Ground floor: no sockets, no threads, no PostgreSQL below this line and above the next.
+        // Ground floor: portable Swift without sockets, threads or files.
         .target(
             name: "Carom",
             dependencies: [
-                collections, logging,
+                logging,
                 .product(
                     name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
                 .product(
@@ -58,7 +60,7 @@ let package = Package(
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
         .target(name: "CaromTesting", dependencies: ["Carom", collections], swiftSettings: settings),
 
-        // Wings: the only code that touches the system, one C library each.
+        // Wings: the code that touches the system.
         .target(name: "CCaromLinux"),
         .systemLibrary(name: "CCaromOpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCaromAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
@@ -66,15 +68,14 @@ let package = Package(
         .target(name: "CaromTLS", dependencies: ["CCaromOpenSSL"], swiftSettings: settings),
         .target(
             name: "CaromDNS", dependencies: ["Carom", "CCaromAres", logging], swiftSettings: settings),
+        .target(name: "CaromFile", dependencies: ["Carom"], swiftSettings: settings),
 
-        .target(name: "CaromTop", swiftSettings: settings),
-
-        // First floor: connectors and the pooler, where everything meets.
+        // First floor: connectors, statistics and the pooler, where everything meets.
         .target(name: "CaromTCP", dependencies: ["Carom", "CaromReactor"], swiftSettings: settings),
         .target(
             name: "CaromStats",
             dependencies: [
-                "Carom", "CaromTCP", "CaromReactor", "CaromTop", logging,
+                "Carom", logging,
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -82,15 +83,21 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "CaromPostgres",
-            dependencies: ["Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTLS", logging],
+            dependencies: ["Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTLS"],
             swiftSettings: settings),
         .target(
             name: "CaromPooler",
             dependencies: [
-                "Carom", "CaromDNS", "CaromPostgres", "CaromPostgresProtocol", "CaromReactor", "CaromTLS",
+                "Carom", "CaromDNS", "CaromFile", "CaromPostgres", "CaromPostgresProtocol", "CaromReactor",
                 "CCaromLinux",
-                collections, logging,
+                logging,
             ],
+            swiftSettings: settings),
+
+        // The command, and the terminal that `carom top` draws on.
+        .target(
+            name: "CaromTop",
+            dependencies: ["Carom", "CaromReactor", "CaromStats", "CaromTCP", "CaromTLS"],
             swiftSettings: settings),
         .executableTarget(
             name: "CaromCommand",
@@ -100,33 +107,36 @@ let package = Package(
             ],
             swiftSettings: settings),
 
-        // Examples: each a program of its own, see examples/README.adoc.
+        // Examples: each a program of its own, see examples/README.adoc. They get what a package that depends on this one
+        // gets, so they can be copied out.
         .executableTarget(
-            name: "echo-server", dependencies: ["CaromReactor"], path: "examples/echo-server",
-            swiftSettings: settings),
+            name: "carom-echo-server", dependencies: ["CaromReactor"], path: "examples/echo-server",
+            packageAccess: false, swiftSettings: settings),
         .executableTarget(
-            name: "echo-workload",
+            name: "carom-echo-workload",
             dependencies: [
-                "Carom", "CaromDNS", "CaromTCP", "CaromStats", "CaromReactor", "CaromTop",
+                "Carom", "CaromDNS", "CaromReactor", "CaromStats", "CaromTCP", "CaromTop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            path: "examples/echo-workload", swiftSettings: settings),
+            path: "examples/echo-workload", packageAccess: false, swiftSettings: settings),
         .executableTarget(
-            name: "embedded-service",
+            name: "carom-embedded-service",
             dependencies: [
-                "Carom", "CaromPostgres", "CaromStats", "CaromReactor", logging,
+                "Carom", "CaromFile", "CaromPostgres", "CaromReactor", "CaromStats", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            path: "examples/embedded-service", swiftSettings: settings),
+            path: "examples/embedded-service", packageAccess: false, swiftSettings: settings),
 
-        .target(name: "CAllocationCounter", path: "Tests/Benchmarks/CAllocationCounter"),
+        .target(
+            name: "CCaromAllocationCounter", path: "Tests/Benchmarks/CCaromAllocationCounter"),
         .executableTarget(
-            name: "ClaimBenchmark", dependencies: ["Carom", "CaromTesting", "CAllocationCounter"],
-            path: "Tests/Benchmarks/ClaimBenchmark", swiftSettings: settings),
+            name: "CaromClaimBenchmark",
+            dependencies: ["Carom", "CaromTesting", "CCaromAllocationCounter"],
+            path: "Tests/Benchmarks/CaromClaimBenchmark", swiftSettings: settings),
         .testTarget(
             name: "CaromTests",
             dependencies: [
@@ -146,9 +156,14 @@ let package = Package(
         .testTarget(
             name: "CaromTCPTests", dependencies: ["Carom", "CaromTCP", "CaromReactor"],
             swiftSettings: settings),
+        .testTarget(name: "CaromFileTests", dependencies: ["Carom", "CaromFile"], swiftSettings: settings),
         .testTarget(
             name: "CaromStatsTests",
             dependencies: ["Carom", "CaromTCP", "CaromTesting", "CaromStats", "CaromReactor", "CaromTop"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CaromTopTests",
+            dependencies: ["Carom", "CaromStats", "CaromTop"],
             swiftSettings: settings),
         .testTarget(name: "CaromTLSTests", dependencies: ["CaromTLS"], swiftSettings: settings),
         .testTarget(
@@ -164,7 +179,7 @@ let package = Package(
     ]
 )
 
-// Tests/run makes warnings errors; whoever builds Carom with a newer compiler is spared.
+// Tests/run makes warnings errors. A build without the variable does not: a newer compiler may warn about more.
 if Context.environment["CAROM_STRICT"] != nil {
     for target in package.targets where target.type != .system {
         target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]

@@ -1,7 +1,13 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// A point on a pool's monotonic clock, in nanoseconds since the clock's own beginning.
 public struct PoolInstant: Hashable, Comparable, Sendable {

@@ -1,11 +1,11 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import ArgumentParser
+public import ArgumentParser
 import Carom
 import CaromReactor
 import CaromStats
-import CaromTop
+public import CaromTop
 import Glibc
 
 /// `carom top URL`: a live table of a service's pools.

@@ -108,7 +108,7 @@ struct TopLive {
         if let rate = table.claimRate { title += "  \(StatsTable.digits(rate)) claims/s" }
         var lines = [Screen.reversed(title.padded(to: size.columns))]
         if let trouble {
-            lines.append(Screen.bold("no messages: \(TextTable.printable(trouble)); trying again"))
+            lines.append(Screen.bold("no messages: \(Screen.printable(trouble)); trying again"))
         }
         lines += table.lines(width: size.columns, order: order, reversed: reversed)
         let help =

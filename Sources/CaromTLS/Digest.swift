@@ -3,7 +3,8 @@
 
 import CCaromOpenSSL
 
-/// The digests PostgreSQL's authentication needs (RFC 1321, FIPS 180-4, RFC 2104, RFC 8018), as plain functions.
+/// The digests of PostgreSQL's authentication and of a WebSocket handshake (RFC 1321, FIPS 180-4, RFC 2104,
+/// RFC 8018), as plain functions.
 ///
 /// They throw only where OpenSSL refuses, for example MD5 under a FIPS policy; no input traps.
 package enum Digest {
@@ -14,6 +15,11 @@ package enum Digest {
 
     /// MD5, 16 bytes. Only for PostgreSQL's `md5` method.
     package static func md5(_ bytes: [UInt8]) throws(TLSError) -> [UInt8] { try md5(bytes.span.bytes) }
+
+    /// SHA-1, 20 bytes. Only for the answer to a WebSocket handshake (RFC 6455 §4.2.2).
+    package static func sha1(_ bytes: [UInt8]) throws(TLSError) -> [UInt8] {
+        try digest(bytes.span.bytes, algorithm: Algorithms.sha1, name: "SHA-1", size: 20)
+    }
 
     /// SHA-256, 32 bytes.
     package static func sha256(_ bytes: RawSpan) throws(TLSError) -> [UInt8] {
@@ -125,5 +131,6 @@ package enum Digest {
 private enum Algorithms {
     // Immutable and reference-counted by OpenSSL, never freed: safe to share between threads.
     nonisolated(unsafe) static let md5: OpaquePointer? = EVP_MD_fetch(nil, "MD5", nil)
+    nonisolated(unsafe) static let sha1: OpaquePointer? = EVP_MD_fetch(nil, "SHA1", nil)
     nonisolated(unsafe) static let sha256: OpaquePointer? = EVP_MD_fetch(nil, "SHA256", nil)
 }

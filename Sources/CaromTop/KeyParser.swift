@@ -2,15 +2,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A key that a program cares about.
-package enum Key: Sendable, Hashable {
+public enum Key: Sendable, Hashable {
     /// A printable character.
     case character(Character)
     /// The tabulator.
     case tab
     /// The tabulator with shift.
     case backTab
-    /// Cursor keys.
-    case up, down, left, right
+    /// The cursor key that points up.
+    case up
+    /// The cursor key that points down.
+    case down
+    /// The cursor key that points to the left.
+    case left
+    /// The cursor key that points to the right.
+    case right
     /// Return.
     case enter
     /// Escape on its own.
@@ -20,7 +26,7 @@ package enum Key: Sendable, Hashable {
 }
 
 /// Reads keys out of what a terminal sends (ECMA-48 control sequences). Unknown sequences are swallowed whole.
-package struct KeyParser: Sendable {
+struct KeyParser: Sendable {
     private enum State {
         case plain
         case escape
@@ -30,10 +36,10 @@ package struct KeyParser: Sendable {
     private var state = State.plain
     private var pending: [UInt8] = []
 
-    package init() {}
+    init() {}
 
     /// The keys in `bytes`. A sequence may be spread over several calls.
-    package mutating func parse(_ bytes: some Sequence<UInt8>) -> [Key] {
+    mutating func parse(_ bytes: some Sequence<UInt8>) -> [Key] {
         var keys: [Key] = []
         for byte in bytes {
             switch state {
@@ -57,7 +63,7 @@ package struct KeyParser: Sendable {
     }
 
     /// Nothing more came for a while: an escape that stands alone is the key.
-    package mutating func pause() -> [Key] {
+    mutating func pause() -> [Key] {
         guard state == .escape else { return [] }
         state = .plain
         return [.escape]

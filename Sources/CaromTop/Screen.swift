@@ -4,20 +4,22 @@
 import Glibc
 
 /// The whole terminal, taken over until it is closed: alternate screen, no cursor, keys unechoed.
-package final class Screen: Sendable {
+public final class Screen: Sendable {
     /// Columns and rows.
-    package struct Size: Sendable, Hashable {
-        package var columns: Int
-        package var rows: Int
+    public struct Size: Sendable, Hashable {
+        /// How many characters fit into a line.
+        public var columns: Int
+        /// How many lines there are.
+        public var rows: Int
     }
 
     private let saved: termios
 
     /// Whether standard input and output are a terminal.
-    package static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
+    public static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
 
     /// Takes the terminal over; nil if there is none.
-    package init?() {
+    public init?() {
         var attributes = termios()
         guard Self.isTerminal, tcgetattr(STDIN_FILENO, &attributes) == 0 else { return nil }
         saved = attributes
@@ -31,14 +33,14 @@ package final class Screen: Sendable {
     deinit { restore() }
 
     /// Gives the terminal back as it was found. A second call changes nothing.
-    package func restore() {
+    public func restore() {
         Self.write("\u{1B}[?25h\u{1B}[?1049l")
         var attributes = saved
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &attributes)
     }
 
     /// How large it is at the moment.
-    package var size: Size {
+    public var size: Size {
         var size = winsize()
         guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
             return Size(columns: 80, rows: 24)
@@ -47,7 +49,7 @@ package final class Screen: Sendable {
     }
 
     /// Shows these lines from the top, cut to size, in one write; nothing else stays on the screen.
-    package func draw(_ lines: [String]) {
+    public func draw(_ lines: [String]) {
         let size = size
         var text = "\u{1B}[H"
         for (index, line) in lines.prefix(size.rows).enumerated() {
@@ -58,7 +60,7 @@ package final class Screen: Sendable {
     }
 
     /// The line's first `columns` visible characters; escape sequences do not count.
-    package static func cut(_ line: String, to columns: Int) -> String {
+    static func cut(_ line: String, to columns: Int) -> String {
         var result = ""
         var visible = 0
         var escaping = false
@@ -77,11 +79,26 @@ package final class Screen: Sendable {
     }
 
     /// Text in bold, dim or reversed, for ``draw(_:)``.
-    package static func bold(_ text: String) -> String { "\u{1B}[1m\(text)\u{1B}[0m" }
+    public static func bold(_ text: String) -> String { "\u{1B}[1m\(text)\u{1B}[0m" }
     /// Text that steps back.
-    package static func dim(_ text: String) -> String { "\u{1B}[2m\(text)\u{1B}[0m" }
+    public static func dim(_ text: String) -> String { "\u{1B}[2m\(text)\u{1B}[0m" }
     /// Text on a bar.
-    package static func reversed(_ text: String) -> String { "\u{1B}[7m\(text)\u{1B}[0m" }
+    public static func reversed(_ text: String) -> String { "\u{1B}[7m\(text)\u{1B}[0m" }
+
+    /// The text without control characters: names come from the network and must not steer the terminal.
+    public static func printable(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { result.append(isControl(scalar) ? "?" : scalar) }
+        return String(result)
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
 
     private static func write(_ text: String) {
         let bytes = Array(text.utf8)

@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A row of little bars.
-package enum Sparkline {
+enum Sparkline {
     private static let bars: [Character] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
 
     /// The last `width` values, the newest at the right, each between nothing and `top` (by default the greatest).
-    package static func draw(_ values: some BidirectionalCollection<Double>, width: Int, top: Double? = nil)
+    static func draw(_ values: some BidirectionalCollection<Double>, width: Int, top: Double? = nil)
         -> String
     {
         let shown = values.suffix(max(0, width))

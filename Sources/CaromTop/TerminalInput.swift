@@ -5,7 +5,7 @@ import Glibc
 import Synchronization
 
 /// Something that happened at the terminal.
-package enum TerminalEvent: Sendable, Hashable {
+public enum TerminalEvent: Sendable, Hashable {
     /// A key was pressed.
     case key(Key)
     /// The window has another size.
@@ -17,9 +17,9 @@ package enum TerminalEvent: Sendable, Hashable {
 /// Keys and signals of the terminal as one stream, read by a thread of its own because a terminal may block.
 ///
 /// One at a time: it takes over SIGWINCH, SIGINT, SIGTERM and SIGHUP while it runs.
-package final class TerminalInput: Sendable {
+public final class TerminalInput: Sendable {
     /// What happened, in order. Ends when the input is closed.
-    package let events: AsyncStream<TerminalEvent>
+    public let events: AsyncStream<TerminalEvent>
     private let continuation: AsyncStream<TerminalEvent>.Continuation
     private let reading: Int32
     private let writing: Int32
@@ -30,7 +30,7 @@ package final class TerminalInput: Sendable {
     private static let signals = Atomic<Int32>(-1)
 
     /// Starts to read; nil if the system refuses a pipe or a thread, or another input is open.
-    package init?() {
+    public init?() {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return nil }
         for end in ends {
@@ -67,7 +67,7 @@ package final class TerminalInput: Sendable {
     }
 
     /// Stops reading and gives the signals their default meaning again.
-    package func close() {
+    public func close() {
         var stop: UInt8 = 0
         write(writing, &stop, 1)
         pthread_join(thread, nil)

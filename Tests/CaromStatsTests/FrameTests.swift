@@ -36,28 +36,23 @@ func snapshot(_ name: String, _ backends: [Backend], claims: UInt64 = 0) -> Pool
                 == #"{"db1":{"checking_slots":11,"claimed_slots":7,"connecting_slots":1,"total_claims":8,"unclaimed_slots":2}}}"#
         )
         #expect(frame.claims == 42)
-        #expect(try StatsFrame(json: frame.json) == frame)
+        #expect(try JSONDecoder().decode(StatsFrame.self, from: frame.json) == frame)
     }
 
-    @Test func aMessageOfAnotherLibraryIsRead() throws {
-        let text = """
-            {"claims": 3, "sets": {"a": {"connecting_slots": 0, "unclaimed_slots": 1, "checking_slots": 0,
-            "claimed_slots": 2, "total_claims": 77}}}
-            """
-        let frame = try StatsFrame(json: Data(text.utf8))
-        #expect(frame.carom == nil)
-        #expect(
-            frame.sets == [
-                "a": StatsFrame.SetCounts(
-                    connecting: 0, unclaimed: 1, checking: 0, claimed: 2, totalClaims: 77)
-            ])
-    }
-
-    @Test(arguments: [
-        "", "{}", "[]", "{\"claims\": -1, \"sets\": {}}", "{\"claims\": 1, \"sets\": {\"a\": {}}}", "\u{0}",
-    ])
-    func whatIsNoMessageIsRefused(_ text: String) {
-        #expect(throws: StatsClientError.self) { try StatsFrame(json: Data(text.utf8)) }
+    @Test func numbersThatAreNotFiniteAreWrittenAsFiniteOnes() throws {
+        var pool = snapshot("orders", [Self.first])
+        let odd = Quantiles(count: 3, p50: -.infinity, p90: .nan, p99: .infinity, max: 2)
+        pool.pool = .init(wait: odd, hold: odd)
+        pool.backends = [Self.first.id: .init(wait: odd, hold: odd)]
+        var frame = StatsFrame([pool])
+        frame.carom?.pools[0].oldestWait = .nan
+        let read = try JSONDecoder().decode(StatsFrame.self, from: frame.json)
+        let written = try #require(read.carom?.pools.first)
+        let expected = Quantiles(
+            count: 3, p50: -.greatestFiniteMagnitude, p90: 0, p99: .greatestFiniteMagnitude, max: 2)
+        #expect(written.oldestWait == 0)
+        #expect(written.wait == expected && written.hold == expected)
+        #expect(written.backends.first?.wait == expected && written.backends.first?.hold == expected)
     }
 
     @Test func namesThatWouldClashAreToldApart() {

@@ -6,6 +6,7 @@ import CaromReactor
 import CaromStats
 import CaromTCP
 import CaromTesting
+import CaromTop
 import FoundationEssentials
 import Testing
 

@@ -23,7 +23,7 @@ class Service:
         self.file = os.path.join(self.folder, "servers")
         self.port, self.stats = free_address()[1], free_address()[1]
         self.name(servers)
-        program = os.path.join(os.path.dirname(carom_binary()), "embedded-service")
+        program = os.path.join(os.path.dirname(carom_binary()), "carom-embedded-service")
         self.child = Child(
             [program, self.file, "--port", self.port, "--stats-port", self.stats], os.path.join(self.folder, "output"))
 

@@ -37,12 +37,12 @@ def workload(place):
     for number in range(2):
         host, port = free_address()
         addresses.append(f"{host}:{port}")
-        children.append(Child([f"{BINARIES}/echo-server", addresses[-1]], os.path.join(folder, f"server{number}")))
+        children.append(Child([f"{BINARIES}/carom-echo-server", addresses[-1]], os.path.join(folder, f"server{number}")))
     port = free_address()[1]
     children.append(
         Child(
             [
-                f"{BINARIES}/echo-workload", "--headless", "--duration", 600, "--claimers", 8, "--hold", 100,
+                f"{BINARIES}/carom-echo-workload", "--headless", "--duration", 600, "--claimers", 8, "--hold", 100,
                 "--backends", ",".join(addresses), "--stats-port", port
             ], os.path.join(folder, "workload")))
     wait_until(lambda: len(snapshot(port).get("sets", {})) == 2, "the workload serves its statistics")
@@ -230,7 +230,7 @@ def test_top_follows_keys_and_the_size_of_the_window(workload):
 def test_the_workload_is_steered_by_keys(place, workload):
     _, addresses = workload
     port = free_address()[1]
-    terminal = Terminal([f"{BINARIES}/echo-workload", "--backends", ",".join(addresses), "--stats-port", str(port)])
+    terminal = Terminal([f"{BINARIES}/carom-echo-workload", "--backends", ",".join(addresses), "--stats-port", str(port)])
     wait_until(lambda: any("1 claimers" in line for line in terminal.last_screen()), "it begins with one claimer")
     terminal.type(b"\t\t")
     wait_until(lambda: any("3 claimers" in line for line in terminal.last_screen()), "Tab adds claimers")

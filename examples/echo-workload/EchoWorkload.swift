@@ -6,11 +6,11 @@ import Carom
 import CaromDNS
 import Glibc
 
-/// `echo-workload`: claims connections to echo servers, sends a line over each, holds them for a while.
+/// `carom-echo-workload`: claims connections to echo servers, sends a line over each, holds them for a while.
 @main
 struct EchoWorkload: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "echo-workload",
+        commandName: "carom-echo-workload",
         abstract: "A load for echo servers that are found through DNS.",
         discussion: """
             Live, it shows the pool and the claimers. Tab adds a claimer, Shift-Tab removes the selected one, Up and Down \
@@ -74,7 +74,7 @@ struct EchoWorkload: AsyncParsableCommand {
                 try await LiveRun(workload: workload).run(claimers: claimers, hold: .milliseconds(hold))
             }
         } catch {
-            let line = Array("echo-workload: \(error)\n".utf8)
+            let line = Array("carom-echo-workload: \(error)\n".utf8)
             _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
             throw ExitCode(1)
         }

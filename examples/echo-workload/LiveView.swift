@@ -47,10 +47,10 @@ struct LiveView {
         for (index, claimer) in claimers.enumerated().dropFirst(first).prefix(room) {
             let status = claimer.status
             let line =
-                "\(index + 1): hold \(status.hold), \(status.claims) claims, \(TextTable.printable(status.doing))"
+                "\(index + 1): hold \(status.hold), \(status.claims) claims, \(Screen.printable(status.doing))"
             lines.append(index == selected ? Screen.reversed(line) : line)
         }
-        if let error = journal.errors.last { lines.append(Screen.dim(TextTable.printable(error))) }
+        if let error = journal.errors.last { lines.append(Screen.dim(Screen.printable(error))) }
         let help = "Tab add  Shift-Tab remove  Up/Down select  Left/Right hold time  q quit"
         return Array(lines.prefix(max(0, size.rows - 1))) + [Screen.dim(help)]
     }

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Carom
+import CaromFile
 import CaromPostgres
 import CaromReactor
 import CaromStats
@@ -11,11 +12,11 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 
-/// `embedded-service`: notes over HTTP, kept in PostgreSQL, through a pool inside the process.
+/// `carom-embedded-service`: notes over HTTP, kept in PostgreSQL, through a pool inside the process.
 @main
 struct EmbeddedService: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "embedded-service",
+        commandName: "carom-embedded-service",
         abstract: "Notes over HTTP, kept in PostgreSQL through an embedded pool.",
         discussion: """
             The servers are in a file, one a line, such as 'db1 10.0.0.1:5432'; the file may change while the service runs. \
@@ -42,7 +43,7 @@ struct EmbeddedService: AsyncParsableCommand {
 
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
-        var logger = Logger(label: "embedded-service")
+        var logger = Logger(label: "carom-embedded-service")
         logger.logLevel = .info
         do {
             try await serve(logger)

@@ -3,6 +3,7 @@
 
 import Carom
 import CaromDNS
+import CaromFile
 
 /// Storages of the configuration as resolvers of the library: one each, shared by all routes that use it.
 enum Storages {

@@ -1,14 +1,31 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import Carom
-import CaromTop
+public import Carom
+public import CaromStats
 
 /// What messages of a stream say about each backend, over time, as lines of a table.
-package struct StatsTable: Sendable {
+public struct StatsTable: Sendable {
     /// What the rows are sorted by.
-    package enum Order: String, CaseIterable, Sendable {
-        case name, state, claims, connecting, idle, claimed, checking, wait, hold
+    public enum Order: String, CaseIterable, Sendable {
+        /// The backend's name.
+        case name
+        /// Its state, in alphabetical order.
+        case state
+        /// Claims a second.
+        case claims
+        /// Connects in flight.
+        case connecting
+        /// Connections ready to be lent.
+        case idle
+        /// Connections lent.
+        case claimed
+        /// Connections under check.
+        case checking
+        /// Waits, by their 99th percentile.
+        case wait
+        /// Holds, by their 99th percentile.
+        case hold
     }
 
     struct Row: Sendable {
@@ -25,17 +42,18 @@ package struct StatsTable: Sendable {
     private(set) var rows: [String: Row] = [:]
     private(set) var pools: [PoolDetails] = []
     /// Claims a second over all backends; nil before rates are known.
-    package private(set) var claimRate: Double?
+    public private(set) var claimRate: Double?
 
-    package init() {}
+    /// A table before the first message.
+    public init() {}
 
     /// Whether there was no message yet.
-    package private(set) var isEmpty = true
+    public private(set) var isEmpty = true
     /// Whether the time between messages was long enough to know rates, or there is nothing to have one.
-    package var hasRates: Bool { !isEmpty && (rows.isEmpty || claimRate != nil) }
+    public var hasRates: Bool { !isEmpty && (rows.isEmpty || claimRate != nil) }
 
     /// Takes in a message that came at this time.
-    package mutating func update(_ frame: StatsFrame, at now: PoolInstant) {
+    public mutating func update(_ frame: StatsFrame, at now: PoolInstant) {
         let details = Dictionary(
             (frame.carom?.pools ?? []).flatMap(\.backends).map { ($0.key, $0) },
             uniquingKeysWith: { first, _ in first })
@@ -68,7 +86,7 @@ package struct StatsTable: Sendable {
     }
 
     /// The keys of the rows in this order; equals by name.
-    package func keys(by order: Order, reversed: Bool = false) -> [String] {
+    public func keys(by order: Order, reversed: Bool = false) -> [String] {
         let keys = rows.keys.sorted { left, right in
             guard let first = rows[left], let second = rows[right] else { return left < right }
             let (a, b) = (first.rank(order), second.rank(order))

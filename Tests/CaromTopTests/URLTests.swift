@@ -3,7 +3,7 @@
 
 import Testing
 
-@testable import CaromStats
+@testable import CaromTop
 
 @Suite struct URLTests {
     @Test(arguments: [

@@ -1,13 +1,13 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CaromTop
+import CaromStats
 
 extension StatsTable {
     /// The pools, each in a line, and the table, for a terminal of this width.
     ///
     /// - Parameter styled: whether bold and dim text is marked with escape sequences.
-    package func lines(
+    public func lines(
         width: Int, order: Order = .name, reversed: Bool = false, styled: Bool = true
     ) -> [String] {
         var table = TextTable(Self.columns(order))
@@ -47,7 +47,7 @@ extension StatsTable {
 
     private static func summary(_ pool: PoolDetails) -> String {
         var text =
-            "\(TextTable.printable(pool.name)): \(TextTable.printable(pool.state)), \(pool.waiters) waiting, "
+            "\(Screen.printable(pool.name)): \(Screen.printable(pool.state)), \(pool.waiters) waiting, "
         text += "\(pool.slots) of \(pool.maxSlots) slots"
         if let wait = pool.wait { text += ", wait \(spread(wait))" }
         if let hold = pool.hold { text += ", hold \(spread(hold))" }
@@ -71,7 +71,7 @@ extension StatsTable {
     }
 
     /// A number with at most three digits that count.
-    package static func digits(_ value: Double) -> String {
+    public static func digits(_ value: Double) -> String {
         let places: Double = value < 9.995 ? 100 : value < 99.95 ? 10 : 1
         // What came over the network may be any number, or none.
         guard value >= 0, value < 1e15 else { return "?" }

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CAllocationCounter
+import CCaromAllocationCounter
 import Carom
 import CaromTesting
 import Glibc

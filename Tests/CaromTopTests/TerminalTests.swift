@@ -1,8 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CaromTop
 import Testing
+
+@testable import CaromTop
 
 @Suite struct TerminalTests {
     @Test(

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromTLS
 import FoundationEssentials
 
 /// A client's handshake (RFC 6455 §4): the request, and whether the answer accepts it.
@@ -32,6 +33,17 @@ struct WebSocketHandshake {
             """.utf8)
     }
 
+    /// What a server that read the key answers (RFC 6455 §4.2.2).
+    private var expectedAnswer: String {
+        get throws(StatsClientError) {
+            do {
+                return Data(try Digest.sha1(Array((key + Self.salt).utf8))).base64EncodedString()
+            } catch {
+                throw StatsClientError("the WebSocket handshake cannot be checked: \(error)")
+            }
+        }
+    }
+
     /// How many bytes the answer has, once it is whole and accepts; nil while it is not whole.
     ///
     /// - Throws: ``StatsClientError`` with the server's status line if it refuses.
@@ -48,7 +60,7 @@ struct WebSocketHandshake {
         guard status.hasPrefix("HTTP/1.1 101") else {
             throw StatsClientError("\(url) offers no WebSocket: it answers '\(status)'")
         }
-        let expected = Data(SHA1.digest(of: Array((key + Self.salt).utf8))).base64EncodedString()
+        let expected = try expectedAnswer
         for line in lines.dropFirst() {
             let parts = line.split(separator: ":", maxSplits: 1)
             guard parts.count == 2, parts[0].lowercased() == "sec-websocket-accept" else { continue }

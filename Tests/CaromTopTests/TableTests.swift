@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
-import CaromTop
+import CaromStats
+import FoundationEssentials
 import Testing
 
-@testable import CaromStats
+@testable import CaromTop
 
 @Suite struct TableTests {
     static func frame(_ totals: [String: UInt64]) -> StatsFrame {
@@ -15,6 +16,28 @@ import Testing
                 StatsFrame.SetCounts(
                     connecting: 0, unclaimed: Int($0 % 7), checking: 0, claimed: 0, totalClaims: $0)
             }, carom: nil)
+    }
+
+    /// A message of a pool with one backend.
+    static func orders(claims: UInt64) throws -> StatsFrame {
+        let wait = #"{"count": 2, "p50": 0.0012, "p90": 0.01, "p99": 0.25, "max": 3}"#
+        let hold = #"{"count": 0, "p50": 0, "p90": 0, "p99": 0, "max": 0}"#
+        let text = """
+            {"claims": 0,
+            "sets": {"db1": {"connecting_slots": 1, "unclaimed_slots": 2, "checking_slots": 11, "claimed_slots": 7,
+            "total_claims": \(claims)}},
+            "carom": {"pools": [{"name": "orders", "state": "running", "waiters": 13, "most_waiters": 14,
+            "oldest_wait_seconds": 1.5, "slots": 28, "max_slots": 64, "planned_slots": 20,
+            "totals": {"claims": 0, "waited_claims": 0, "timeouts": 0, "cancellations": 0, "failures": 0, "shed": 0,
+            "connects": 0, "connect_failures": 0, "check_failures": 0, "closes": 0, "revocations": 0, "forgotten": 0},
+            "wait_seconds": \(wait), "hold_seconds": \(hold),
+            "backends": [{"key": "db1", "name": "db1", "address": "10.0.0.1:5432", "priority": 0, "weight": 1,
+            "attributes": {}, "state": "online", "wanted_slots": 20, "connecting_slots": 1, "idle_slots": 2,
+            "acquiring_slots": 3, "claimed_slots": 4, "checking_slots": 5, "recycling_slots": 6, "closing_slots": 7,
+            "total_claims": \(claims), "total_connects": 9, "failed_connects": 10, "authentication_failures": 11,
+            "failure_score": 12}]}]}}
+            """
+        return try StatsFrame(json: Data(text.utf8))
     }
 
     static func at(_ seconds: Double) -> PoolInstant { PoolInstant(nanoseconds: Int64(seconds * 1e9)) }
@@ -61,14 +84,10 @@ import Testing
         #expect(table.keys(by: .idle) == ["c", "b", "a"])
     }
 
-    @Test func aTableShowsPoolsBackendsAndHistory() {
+    @Test func aTableShowsPoolsBackendsAndHistory() throws {
         var table = StatsTable()
-        var pool = snapshot("orders", [Backend(name: "db1", address: .ip("10.0.0.1", port: 5432))])
-        pool.pool = .init(
-            wait: Quantiles(count: 2, p50: 0.0012, p90: 0.01, p99: 0.25, max: 3), hold: Quantiles())
-        table.update(StatsFrame([pool]), at: Self.at(0))
-        pool.stats.backends[0].totalClaims += 50
-        table.update(StatsFrame([pool]), at: Self.at(1))
+        table.update(try Self.orders(claims: 8), at: Self.at(0))
+        table.update(try Self.orders(claims: 58), at: Self.at(1))
         #expect(
             table.lines(width: 100, order: .claims, styled: false) == [
                 "orders: running, 13 waiting, 28 of 64 slots, wait p50 1.20ms p90 10.0ms p99 250ms max 3.00s, hold unknown",

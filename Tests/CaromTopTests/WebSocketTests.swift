@@ -3,7 +3,7 @@
 
 import Testing
 
-@testable import CaromStats
+@testable import CaromTop
 
 @Suite struct WebSocketTests {
     /// Messages and how they look on the wire.
@@ -93,24 +93,6 @@ import Testing
     func anAnswerThatDoesNotAcceptIsAnError(_ answer: String) throws {
         let handshake = WebSocketHandshake(try StatsURL("http://h:1/"))
         #expect(throws: StatsClientError.self) { try handshake.accepted(Array(answer.utf8)) }
-    }
-
-    /// RFC 3174 §7.3, and lengths around the padding's border.
-    @Test(arguments: [
-        ("abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
-        (
-            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-            "84983e441c3bd26ebaae4aa1f95129e5e54670f1"
-        ),
-        ("", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
-        (String(repeating: "a", count: 55), "c1c8bbdc22796e28c0e15163d20899b65621d65a"),
-        (String(repeating: "a", count: 64), "0098ba824b5c16427bd7a1122a5a442a25ec644d"),
-    ])
-    func digestsAreThoseOfTheStandard(_ text: String, _ expected: String) {
-        let digits = Array("0123456789abcdef")
-        let found = SHA1.digest(of: Array(text.utf8)).map { "\(digits[Int($0 >> 4)])\(digits[Int($0 & 15)])" }
-            .joined()
-        #expect(found == expected)
     }
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromFile
 import FoundationEssentials
 import Glibc
 import Testing

@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "CAllocationCounter.h"
+#include "CCaromAllocationCounter.h"
 
 #include <errno.h>
 #include <stdatomic.h>

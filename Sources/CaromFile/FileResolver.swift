@@ -1,6 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+public import Carom
+
 /// Backends from a file that may change: one a line, or JSON.
 ///
 /// The file is watched by inotify, without polling. Replacing it by `rename(2)` is one change, and never read half.
