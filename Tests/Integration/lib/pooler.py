@@ -24,9 +24,10 @@ def carom_binary():
 class Pooler:
     """A running pooler. `address` is where its clients connect."""
 
-    def __init__(self, place, config: Config, kind=None, name="pooler", prefix=(), address=None):
+    def __init__(self, place, config: Config, kind=None, name="pooler", prefix=(), address=None, program=None):
         self.kind = kind or ("pgbouncer" if PEER else "carom")
         self.config = config
+        self.program = program
         self.address = address or free_address()
         self.directory = place.directory(f"{name}-{self.address[1]}")
         self.file = os.path.join(self.directory, f"{self.kind}.conf")
@@ -43,7 +44,7 @@ class Pooler:
     def _carom(self):
         with open(self.file, "w") as file:
             file.write(self.config.for_carom(self.address))
-        return [carom_binary(), "serve", self.file]
+        return [self.program or carom_binary(), "serve", self.file]
 
     def _peer(self):
         accounts = os.path.join(self.directory, "accounts")

@@ -3,6 +3,7 @@
 """What the kernel says about a process."""
 
 import os
+import time
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -12,6 +13,12 @@ def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return int(fields[11]) / TICK, int(fields[12]) / TICK
+
+
+def cpu_time(pid):
+    """User and system time of all threads so far, those that ended included, in seconds; exact to the nanosecond."""
+    process_clock = ~pid << 3 | 2  # How Linux numbers the CPU clock of another process: CPUCLOCK_SCHED.
+    return time.clock_gettime(process_clock)
 
 
 def _status(pid, key):

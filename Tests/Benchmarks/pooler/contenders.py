@@ -1,0 +1,128 @@
+# Copyright the Carom authors
+# SPDX-License-Identifier: Apache-2.0
+"""The parties of a benchmark: one PostgreSQL, the poolers in front of it, and what a load costs them."""
+
+import os
+import shutil
+import statistics
+
+from lib import proc
+from lib.config import Config, Route
+from lib.load import pgbench, transactions
+from lib.places import Workplace
+from lib.pooler import Pooler
+from lib.postgres import Postgres
+from scenarios import BIG, ONE, POOL_SIZE
+
+#: Clients before the counting starts, so that what a pooler allocates once is not blamed on the first of them.
+FIRST_CLIENTS = 50
+
+
+class Ground:
+    """PostgreSQL with pgbench's tables at scale 10, reachable over TCP and over a Unix socket, and the scripts."""
+
+    def __init__(self, name):
+        self.place = Workplace(name)
+        sockets = self.place.directory("sockets")
+        self.server = Postgres.primary(self.place, settings=f"unix_socket_directories = '{sockets}'\n")
+        self.local = sockets, self.server.address[1]
+        pgbench(self.server.address, "-i", "-s", 10, "-q")
+        self._scripts = {text: self._write(f"script{n}.sql", text) for n, text in enumerate((BIG, ONE))}
+
+    def _write(self, name, text):
+        path = os.path.join(self.place.path, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def options(self, load):
+        """What pgbench is told for `load`, apart from its length."""
+        return ["-n", "-j", 1, *load.options, *(["-f", self._scripts[load.script]] if load.script else [])]
+
+    def stop(self):
+        self.server.stop()
+
+
+class Contender:
+    """A kind of pooler; Carom may come as several binaries. Poolers are started when a row first needs them."""
+
+    def __init__(self, title, kind, ground, program=None):
+        self.title, self.kind, self.ground, self.program = title, kind, ground, program
+        self._running = {}
+
+    def start(self, unix=False, workers=1, prefix=()):
+        options = {} if self.kind == "pgbouncer" else {"globals": {"log_session": False, "log_stats": False}}
+        if unix:
+            options["unix_socket_dir"] = self.ground.place.directory(f"sockets-{self.title.replace(' ', '-')}")
+        config = Config(self.ground.local if unix else self.ground.server.address, workers=workers,
+                        routes=[Route(pool="transaction", pool_size=POOL_SIZE)], **options)
+        return Pooler(self.ground.place, config, kind=self.kind, program=self.program, prefix=prefix)
+
+    def pooler(self, unix=False, workers=1):
+        """The one pooler of this contender with these settings."""
+        key = unix, workers
+        if key not in self._running:
+            self._running[key] = self.start(unix, workers)
+        return self._running[key]
+
+    def stop(self):
+        for pooler in self._running.values():
+            pooler.stop()
+        self._running = {}
+
+
+def entrance(pooler, unix):
+    """Where the clients of a load go in, as pgbench wants it."""
+    return (pooler.config.unix_socket_dir, pooler.address[1]) if unix else pooler.address
+
+
+class Cost:
+    """What one run of a load cost the pooler: microseconds of CPU per transaction, and the share in user mode."""
+
+    def __init__(self, ground, pooler, load, seconds):
+        before, split = proc.cpu_time(pooler.pid), proc.cpu_seconds(pooler.pid)
+        output = pgbench(entrance(pooler, load.unix), *ground.options(load), "-T", seconds)
+        spent = proc.cpu_time(pooler.pid) - before
+        user, system = (now - then for now, then in zip(proc.cpu_seconds(pooler.pid), split))
+        count, self.rate = transactions(output)
+        self.microseconds = spent / count * 1e6
+        self.user = user / max(user + system, 1e-9)
+
+
+def memory_per_client(contender, clients):
+    """Bytes of resident memory per client that has asked one query and waits."""
+    pooler = contender.start()
+    wires = []
+
+    def come(count):
+        for _ in range(count):
+            wires.append(pooler.connect(user="bench", database="bench"))
+            wires[-1].value("select 1")
+        return proc.resident_bytes(pooler.pid)
+
+    try:
+        before = come(FIRST_CLIENTS)
+        return (come(clients) - before) / clients
+    finally:
+        for wire in wires:
+            wire.abort()
+        pooler.stop()
+
+
+def interleaved(rounds, measures):
+    """`rounds` results of each measure, taken in turns and every second time in reverse, so that drift hits all."""
+    columns = [[] for _ in measures]
+    for turn in range(rounds):
+        order = list(enumerate(measures))
+        for n, measure in order if turn % 2 == 0 else reversed(order):
+            columns[n].append(measure())
+    return columns
+
+
+def median_ratio(column, against):
+    """The median of the rounds' ratios: neighbors in time compare better than medians of whole columns."""
+    return statistics.median(a / b for a, b in zip(column, against))
+
+
+def pgbouncer_program():
+    return shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
