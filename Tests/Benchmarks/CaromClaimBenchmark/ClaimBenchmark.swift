@@ -9,10 +9,17 @@ import Glibc
 /// Nanoseconds and allocations of claims and returns, alone and in company, and of waiters who come and go.
 ///
 /// Shared machines disturb, and only ever add: the least and the median of many rounds are shown.
-/// `--check` ends with exit code 1 if the uncontended pair takes more than 300 ns at its least, or allocates at all.
+/// `--check` ends with exit code 1 if the uncontended pair allocates at all, or takes at its least more than a
+/// multiple of 300 ns. `--pairs N` claims and returns that often, alone, and does nothing else: for an instruction
+/// counter, which says exactly what a clock cannot.
 @main
 struct ClaimBenchmark {
     static let clock = SystemPoolClock()
+
+    /// What claim and return may take on a machine of its own, in nanoseconds.
+    static let budget = 300.0
+    /// How much slower a shared or older machine may be before `--check` takes it for our fault.
+    static let slowMachine = 3.0
 
     static func main() async throws {
         var policy = Policy()
@@ -30,6 +37,12 @@ struct ClaimBenchmark {
         let running = Task { await pool.run() }
         while pool.stats.idle < 64 { try await Task.sleep(for: .milliseconds(5)) }
 
+        if let pairsOnly = Self.pairsOnly {
+            _ = try await pairs(pool, tasks: 1, each: pairsOnly)
+            await pool.stop()
+            await running.value
+            return
+        }
         print("tasks   ns per claim and return: least    median   allocations per pair")
         var single: [Measurement] = []
         for tasks in CommandLine.arguments.contains("--single") ? [1] : [1, 2, 8, 64] {
@@ -46,10 +59,17 @@ struct ClaimBenchmark {
         print(await pool.stop())
         await running.value
         guard CommandLine.arguments.contains("--check") else { return }
-        if single.least > 300 || single.allocations > 0.001 {
-            print("over budget: claim and return may take 300 ns and no allocation")
+        if single.least > budget * slowMachine || single.allocations > 0.001 {
+            print("over budget: claim and return may take \(Int(budget * slowMachine)) ns here and no allocation")
             exit(1)
         }
+    }
+
+    /// The number after `--pairs`.
+    static var pairsOnly: Int? {
+        let arguments = CommandLine.arguments
+        guard let flag = arguments.firstIndex(of: "--pairs"), flag + 1 < arguments.count else { return nil }
+        return Int(arguments[flag + 1])
     }
 }
 
