@@ -83,7 +83,7 @@ def of_load(contender: Contender, name):
 
 
 def of_claims(program, directory):
-    """Instructions per claim and return of an idle pool: ClaimBenchmark, which does nothing else between the runs."""
+    """Instructions per claim and return of an idle pool: CaromClaimBenchmark, which does nothing else between the runs."""
     program = without_debug_information(program, directory)
 
     def run(pairs):
