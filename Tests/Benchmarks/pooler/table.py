@@ -32,22 +32,24 @@ class Table:
         print(f"{'ratios are to the peer of the run':33} {'':10} " + " ".join(f"{title:>18}" for title in titles)
               + "  " + " ".join(ratios) + f" {'must':>7} {'aim':>7}")
 
-    def row(self, title, unit, columns, must, aim, against=None, absolute=False, note=""):
-        """`against`: what each column is compared with if not with the last one. `absolute`: limits are in `unit`."""
+    def row(self, row, unit, columns, against=None, absolute=False, note=""):
+        """Prints a row of scenarios.py, and judges its first column.
+
+        `against`: what each column is compared with if not with the last one. `absolute`: the limits are in `unit`.
+        """
         peers = against or [columns[-1]] * len(columns)
         ratios = [median_ratio(column, peer) if column and peer else None
                   for column, peer in zip(columns[:-1], peers)]
-        if not self.judged:
-            must = aim = None
+        must, aim = (row.must, row.aim) if self.judged else (None, None)
         reached = statistics.median(columns[0]) if absolute else ratios[0]
         mark = ""
         if must is not None and reached > must:
             mark = f"MISSED by {(reached / must - 1) * 100:.0f} %"
-            self.missed.append(title)
+            self.missed.append(row.name)
         elif aim is not None:
             mark = "aim reached" if reached <= aim else "ok"
         limits = [f"{limit:>7,}" if absolute and limit is not None else _ratio(limit) for limit in (must, aim)]
-        print(f"{title:33} {unit:10} " + " ".join(map(_cell, columns)) + "  " + " ".join(map(_ratio, ratios))
+        print(f"{row.title:33} {unit:10} " + " ".join(map(_cell, columns)) + "  " + " ".join(map(_ratio, ratios))
               + f" {limits[0]} {limits[1]}  {mark:16} {note}".rstrip(), flush=True)
 
     def close(self):
