@@ -86,10 +86,15 @@ let package = Package(
             name: "CaromPostgres",
             dependencies: ["Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTLS"],
             swiftSettings: settings),
+        // Grammars and settings of the pooler: no sockets, no threads.
+        .target(
+            name: "CaromConfiguration", dependencies: ["CaromPostgresProtocol", "CaromTLS"],
+            swiftSettings: settings),
         .target(
             name: "CaromPooler",
             dependencies: [
-                "Carom", "CaromDNS", "CaromFile", "CaromPostgres", "CaromPostgresProtocol", "CaromReactor",
+                "Carom", "CaromConfiguration", "CaromDNS", "CaromFile", "CaromPostgres", "CaromPostgresProtocol",
+                "CaromReactor",
                 "CCaromLinux",
                 logging,
             ],
@@ -103,7 +108,7 @@ let package = Package(
         .executableTarget(
             name: "CaromCommand",
             dependencies: [
-                "Carom", "CaromStats", "CaromPooler", "CaromReactor", "CaromTop",
+                "Carom", "CaromConfiguration", "CaromStats", "CaromPooler", "CaromReactor", "CaromTop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -174,8 +179,13 @@ let package = Package(
             dependencies: ["Carom", "CaromPostgres", "CCaromLinux", "CaromPostgresProtocol", "CaromReactor"],
             swiftSettings: settings),
         .testTarget(
+            name: "CaromConfigurationTests", dependencies: ["CaromConfiguration", "CaromTLS"],
+            swiftSettings: settings),
+        .testTarget(
             name: "CaromPoolerTests",
-            dependencies: ["CaromPooler", "CaromPostgresProtocol", "CaromPostgres", logging],
+            dependencies: [
+                "CaromConfiguration", "CaromPooler", "CaromPostgresProtocol", "CaromPostgres", logging,
+            ],
             swiftSettings: settings),
     ]
 )

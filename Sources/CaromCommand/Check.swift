@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CaromConfiguration
 import CaromPooler
 
 /// `carom check FILE`: says whether a configuration can be served.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CaromConfiguration
 import CaromPooler
 import Glibc
 

@@ -4,6 +4,7 @@
 import CaromPostgres
 import Testing
 
+@testable import CaromConfiguration
 @testable import CaromPooler
 
 /// What a line looks like, to the byte.
@@ -64,7 +65,7 @@ import Testing
         ),
     ])
     func aWrongFormatSaysWhatIsAllowed(format: String, problem: String) {
-        #expect(throws: LogFormat.Problem(description: problem)) { try LogFormat(format) }
+        #expect(throws: LogFormatError(description: problem)) { try LogFormat(format) }
     }
 
     @Test func nobodyWritesLinesThroughANameOrAMessage() throws {

@@ -6,6 +6,7 @@ import Logging
 import Synchronization
 import Testing
 
+@testable import CaromConfiguration
 @testable import CaromPooler
 
 /// Where lines go, and which are written at all.

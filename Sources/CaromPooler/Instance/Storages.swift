@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromConfiguration
 import CaromDNS
 import CaromFile
 
@@ -19,6 +20,10 @@ enum Storages {
     private static func resolver(_ storage: StorageSettings, _ log: PoolerLog) throws(DNSError)
         -> any Resolver
     {
+        // The only type there is: a second one needs a decision here.
+        switch storage.type {
+        case .remote: break
+        }
         switch storage.backends {
         case .hosts(let hosts): return try resolver(hosts, storage, log)
         case .service(let name): return SharedResolver(try dns(.service(name), storage, log))

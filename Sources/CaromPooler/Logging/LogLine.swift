@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromConfiguration
 import CaromPostgres
 
 /// Everything a log line can show, before a format puts it into bytes.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CCaromLinux
+package import CaromConfiguration
 import Glibc
 import Synchronization
 

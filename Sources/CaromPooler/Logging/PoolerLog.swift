@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CCaromLinux
+package import CaromConfiguration
 import Glibc
 package import Logging
 import Synchronization
@@ -111,9 +112,13 @@ package final class PoolerLog: Sendable {
         }
     }
 
-    /// A logger for a library of ours: what it says comes out here. Its label stands in front of each message.
-    package func libraryLogger(label: String, phase: LogPhase = .pool) -> Logger {
-        Logger(label: label) { PoolerLogHandler(self, label: $0, phase: phase) }
+    /// A logger for one of our libraries: its lines appear in this log, each with the label in front.
+    ///
+    /// - Parameter isDebugging: shows its debug lines even without `log_debug` at the top: the route concerned has it.
+    package func libraryLogger(
+        label: String, phase: LogPhase = .pool, isDebugging: Bool = false
+    ) -> Logger {
+        Logger(label: label) { PoolerLogHandler(self, label: $0, phase: phase, isDebugging: isDebugging) }
     }
 
     /// Lines lost since the start; see ``LogWriter/lostLines``.

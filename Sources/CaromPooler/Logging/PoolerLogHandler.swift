@@ -5,7 +5,7 @@ package import Logging
 
 /// Brings what our libraries say through swift-log into the pooler's log: one file, one format.
 ///
-/// `trace` and `debug` are shown with `log_debug`; `notice` is `info`, `warning` is `error`, `critical` is `fatal`.
+/// `trace` and `debug` are shown with `log_debug`, of everything or of the route concerned; `notice` is `info`, `warning` is `error`, `critical` is `fatal`.
 /// The label stands before the message, metadata behind it as `key=value`, sorted by key.
 package struct PoolerLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
@@ -13,18 +13,22 @@ package struct PoolerLogHandler: LogHandler {
     private let log: PoolerLog
     private let label: String
     private let phase: LogPhase
+    private let isDebugging: Bool
     private var ownLevel: Logger.Level?
 
-    /// - Parameter phase: what `%c` shows.
-    package init(_ log: PoolerLog, label: String, phase: LogPhase) {
+    /// - Parameters:
+    ///   - phase: what `%c` shows.
+    ///   - isDebugging: shows `trace` and `debug` even without `log_debug`: the route concerned has it.
+    package init(_ log: PoolerLog, label: String, phase: LogPhase, isDebugging: Bool = false) {
         self.log = log
         self.label = label
         self.phase = phase
+        self.isDebugging = isDebugging
     }
 
-    /// Follows `log_debug`, until someone sets it.
+    /// Follows `log_debug` until it is set.
     package var logLevel: Logger.Level {
-        get { ownLevel ?? (log.isDebugging ? .trace : .info) }
+        get { ownLevel ?? (isDebugging || log.isDebugging ? .trace : .info) }
         set { ownLevel = newValue }
     }
 
@@ -37,7 +41,7 @@ package struct PoolerLogHandler: LogHandler {
         let message = text(of: event)
         let context = LogContext(phase)
         switch event.level {
-        // The logger has compared with `logLevel` before it came here: someone wants to see this.
+        // The logger has compared with `logLevel` before, so this is to be shown.
         case .trace, .debug: log.debug(message, in: context, ofRoute: true)
         case .info, .notice: log.info(message, in: context)
         case .warning, .error: log.error(message, in: context)

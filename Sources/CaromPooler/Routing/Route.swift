@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import Synchronization

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromConfiguration
 import CaromPostgresProtocol
 
 /// What the configuration says about the clients of one route.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
@@ -57,6 +58,7 @@ final class Router: Sendable {
             database: rule.serverDatabase(forClientDatabase: database),
             user: rule.serverUser(forClientUser: user), pattern: rule.pattern)
         if let found = routes.withLock({ routes in routes[key].map { ($0, $0.admission.enter()) } }) {
+            noteClient("client came", of: found.0)
             return found
         }
         let made = try make(key, rule)
@@ -66,6 +68,7 @@ final class Router: Sendable {
             return (route, routes.count, route.admission.enter())
         }
         if route === made { opened.yield(made) }
+        noteClient("client came", of: route)
         if count > Self.unusedLimit { collect(atOnce: true) }
         return (route, hasRoom)
     }
@@ -73,6 +76,21 @@ final class Router: Sendable {
     /// The client has gone.
     func leave(_ route: Route) {
         route.leave(at: Reactor.now)
+        noteClient("client left", of: route)
+    }
+
+    /// Shown with `log_debug`, of everything or of the route.
+    private func noteClient(_ event: String, of route: Route) {
+        log.debug(
+            "\(event): \(route.admission.count) present", in: context(of: route),
+            ofRoute: route.settings.logDebug)
+    }
+
+    private func context(of route: Route) -> LogContext {
+        var context = LogContext(.route)
+        context.user = route.key.user
+        context.database = route.key.database
+        return context
     }
 
     /// Routes beyond which those that nobody uses go at once.
@@ -107,7 +125,7 @@ final class Router: Sendable {
         let name = "\(key.database).\(key.user)"
         let pool = try Pool(
             name: name, resolver: resolver, connector: connector, policy: Policy(rule, settings),
-            logger: log.libraryLogger(label: "pool \(name)"))
+            logger: log.libraryLogger(label: "pool \(name)", isDebugging: rule.logDebug))
         return Route(key: key, settings: rule, connector: connector, pool: pool, workers: reactors.count)
     }
 }
@@ -146,6 +164,7 @@ extension Policy {
         maxWaiters = 1_000_000
         // epoll tells when an idle server hangs up, so nothing is gained by asking before each use.
         validationBypass = nil
-        maxBackoff = .seconds(3)
+        minBackoff = settings.serverLoginRetry
+        maxBackoff = max(minBackoff, .seconds(3))
     }
 }

@@ -1,0 +1,52 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+extension RouteSettings: ConfigurationScope {
+    /// What may stand in a `user` block.
+    package static let directives = DirectiveTable<RouteSettings>(
+        block: "user", sections: ["options", "backend_startup_options"], foreign: foreign,
+        [
+            .choice("authentication", \.authentication),
+            .secret("password", \.password),
+            clientMaximum,
+            .flag("client_fwd_error", \.clientForwardError),
+            .flag("client_show_id", \.clientShowID),
+            .flag("log_debug", \.logDebug),
+            .flag("log_query", \.logQuery),
+            .text("storage", \.storage),
+            .text("storage_db", optional: \.storageDatabase),
+            .text("storage_user", optional: \.storageUser),
+            .secret("storage_password", \.storagePassword),
+            .choice("pool", \.pool),
+            .limit("pool_size", \.poolSize),
+            .number("min_pool_size", \.minPoolSize, in: 0...Int(Int32.max)),
+            .time("pool_timeout", in: .milliseconds, orNever: \.poolTimeout),
+            .time("pool_ttl", in: .seconds, orNever: \.poolTTL),
+            .flag("pool_cancel", \.poolCancel),
+            .flag("pool_rollback", \.poolRollback),
+            .flag("pool_discard", optional: \.poolDiscard),
+            .time("pool_reset_timeout_ms", in: .milliseconds, orNever: \.poolResetTimeout),
+            .time("server_lifetime", in: .seconds, orNever: \.serverLifetime),
+        ])
+
+    /// Leaving it out means no limit; 0 would admit no client and is refused, as in Odyssey.
+    private static let clientMaximum = Directive<RouteSettings>(
+        name: "client_max", expects: "a whole number of at least 1",
+        read: { value, route throws(ValueError) in
+            route.clientMax = try value.number(in: 1...Int(Int32.max))
+        },
+        write: { $0.clientMax.map { "\($0)" } })
+
+    private static let foreign: Set<String> = [
+        "application_name_add_host", "auth_common_name", "auth_module", "auth_pam_service", "auth_query",
+        "auth_query_db", "auth_query_user", "catchup_timeout", "enable_mdb_iamproxy_auth", "group_query",
+        "group_query_db", "group_query_user", "keepalive", "keepalive_keep_interval", "keepalive_probes",
+        "keepalive_usr_timeout", "ldap_endpoint_name", "ldap_storage_credentials",
+        "ldap_storage_credentials_attr", "maintain_params", "mdb_iamproxy_socket_path",
+        "password_passthrough", "pool_acquire_fail_fast", "pool_attach_check", "pool_client_idle_timeout",
+        "pool_discard_query", "pool_idle_in_transaction_timeout", "pool_notice_after_waiting_ms",
+        "pool_pin_on_listen", "pool_reserve_prepared_statement", "pool_routing", "pool_smart_discard",
+        "quantiles", "reserve_session_server_connection", "role", "server_drop_on_cached_plan_error",
+        "shared_pool", "target_session_attrs",
+    ]
+}

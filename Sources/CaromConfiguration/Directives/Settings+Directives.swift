@@ -1,0 +1,131 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+extension Settings: ConfigurationScope {
+    /// What may stand at the top of the file.
+    package static let directives = DirectiveTable<Settings>(
+        block: "", sections: ["include", "listen", "storage", "database"], foreign: foreign,
+        service + logging + sockets + limits + meaningless.map { .ignored($0) })
+
+    private static let service: [Directive<Settings>] = [
+        workerCount,
+        .text("pid_file", optional: \.pidFile),
+        daemonize,
+        .text("unix_socket_dir", optional: \.unixSocketDirectory),
+        socketMode,
+    ]
+
+    private static let logging: [Directive<Settings>] = [
+        .text("log_file", optional: \.logFile),
+        format,
+        .flag("log_to_stdout", \.logToStdout),
+        .flag("log_syslog", \.logSyslog),
+        .text("log_syslog_ident", \.logSyslogIdent),
+        .choice("log_syslog_facility", \.logSyslogFacility),
+        .flag("log_debug", \.logDebug),
+        .flag("log_config", \.logConfig),
+        .flag("log_session", \.logSession),
+        .flag("log_query", \.logQuery),
+        .flag("log_stats", \.logStats),
+        .time("stats_interval", in: .seconds, \.statsInterval),
+    ]
+
+    private static let sockets: [Directive<Settings>] = [
+        readBuffer,
+        .flag("nodelay", \.noDelay),
+        .time("keepalive", in: .seconds, orNever: \.keepalive),
+        .time("keepalive_keep_interval", in: .seconds, \.keepaliveInterval),
+        .number("keepalive_probes", \.keepaliveProbes, in: 1...127),
+    ]
+
+    private static let limits: [Directive<Settings>] = [
+        .limit("client_max", \.clientMax),
+        .time("server_login_retry", in: .milliseconds, \.serverLoginRetry),
+        .time("backend_connect_timeout_ms", in: .milliseconds, \.backendConnectTimeout),
+        .time("cancel_timeout_ms", in: .milliseconds, orNever: \.cancelTimeout),
+        .time("graceful_shutdown_timeout_ms", in: .milliseconds, orNever: \.gracefulShutdownTimeout),
+    ]
+
+    /// Odyssey's tuning of its own coroutines, caches and threads, which Carom does not have.
+    private static let meaningless = [
+        "cache", "cache_chunk", "cache_coroutine", "cache_msg_gc_size", "coroutine_stack_size",
+        "graceful_die_on_errors", "log_async", "log_queue_depth", "packet_read_size", "packet_write_queue",
+        "pipeline", "resolvers", "system_coroutine_stack_size",
+    ]
+
+    private static let foreign: Set<String> = [
+        "availability_zone", "bindwith_reuseport", "cancel_max_inflight", "cancel_queue_timeout_ms",
+        "client_max_routing", "conn_drop_options", "cpu_affinity", "disable_nolinger", "dns_cache_ttl",
+        "enable_host_watcher", "enable_online_restart", "external_auth_socket_path", "group_checker_interval",
+        "hba_file", "keepalive_usr_timeout", "ldap_endpoint", "locks_dir", "log_general_stats_prom",
+        "log_route_stats_prom", "max_sigterms_to_die", "online_restart_drop_options", "priority",
+        "promhttp_server_port", "query_parsing", "sequential_routing", "shared_pool",
+        "smart_search_path_enquoting", "soft_oom", "virtual_processing", "virtual_transaction",
+    ]
+
+    private static let workerCount = Directive<Settings>(
+        name: "workers", expects: "a whole number from 1 to 1024 or \"auto\"",
+        read: { value, settings throws(ValueError) in
+            if value.content == .string("auto") {
+                settings.workers = .automatic
+            } else {
+                settings.workers = .count(try value.number(in: 1...1024, or: "\"auto\""))
+            }
+        },
+        write: {
+            switch $0.workers {
+            case .count(let count): "\(count)"
+            case .automatic: "\"auto\""
+            }
+        })
+
+    private static let daemonize = Directive<Settings>(
+        name: "daemonize", expects: "no",
+        read: { value, _ throws(ValueError) in
+            guard try !value.flag() else {
+                throw ValueError(
+                    "yes is not possible; allowed: no",
+                    hint:
+                        "the pooler stays in the foreground; let the service manager put it into the background"
+                )
+            }
+        },
+        write: { _ in nil })
+
+    private static let format = Directive<Settings>(
+        name: "log_format", expects: "a string in double quotes",
+        read: { value, settings throws(ValueError) in
+            let text = try value.text()
+            do throws(LogFormatError) {
+                settings.logFormat = try LogFormat(text)
+            } catch {
+                throw ValueError(error.description)
+            }
+        },
+        write: { quoted($0.logFormat.text) })
+
+    private static let socketMode = Directive<Settings>(
+        name: "unix_socket_mode", expects: "an octal number in double quotes, from \"0000\" to \"0777\"",
+        read: { value, settings throws(ValueError) in
+            let expected = "an octal number in double quotes, from \"0000\" to \"0777\""
+            let text = try value.text(expected)
+            guard text.utf8.count <= 4, text.utf8.allSatisfy({ (48...55).contains($0) }),
+                let mode = UInt16(text, radix: 8),
+                mode <= 0o777
+            else { throw ValueError("expected \(expected), found \(quoted(text))") }
+            settings.unixSocketMode = mode
+        },
+        write: {
+            $0.unixSocketMode.map { mode in
+                let digits = String(mode, radix: 8)
+                return quoted(String(repeating: "0", count: 4 - digits.utf8.count) + digits)
+            }
+        })
+
+    private static let readBuffer = Directive<Settings>(
+        name: "readahead", expects: "a size from 4096 to 16777216 bytes",
+        read: { value, settings throws(ValueError) in
+            settings.readahead = try value.size(in: 4096...(16 << 20))
+        },
+        write: { "\($0.readahead)" })
+}

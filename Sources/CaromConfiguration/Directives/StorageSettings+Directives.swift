@@ -1,0 +1,122 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+extension StorageSettings: ConfigurationScope {
+    /// What may stand in a `storage` block.
+    package static let directives = DirectiveTable<StorageSettings>(
+        block: "storage",
+        foreign: ["balancing", "endpoints_status_poll_interval", "server_max_routing", "watchdog"],
+        [
+            storageType, hostList, serviceName, hostsFile, nameserverList,
+            .number("port", \.port, in: 1...65535),
+        ]
+            + Directive.tls)
+
+    private static let storageType = Directive<StorageSettings>(
+        name: "type", expects: "\"remote\"",
+        read: { value, storage throws(ValueError) in
+            let text = try value.text("\"remote\"")
+            switch text {
+            case StorageType.remote.rawValue: storage.type = .remote
+            case "local": throw ValueError("\"local\" (the console) is not supported; allowed: \"remote\"")
+            default: throw ValueError("unknown value \(quoted(text)); allowed: \"remote\"")
+            }
+        },
+        write: { quoted($0.type.rawValue) })
+}
+
+extension StorageSettings {
+    static let hostList = Directive<StorageSettings>(
+        name: "host", expects: "a list of hosts in double quotes",
+        read: { value, storage throws(ValueError) in
+            var hosts: [StorageHost] = []
+            for entry in try value.text().split(separator: ",", omittingEmptySubsequences: false) {
+                hosts.append(try StorageHost(entry))
+            }
+            storage.backends = .hosts(hosts)
+        },
+        write: { storage in
+            guard case .hosts(let hosts) = storage.backends, !hosts.isEmpty else { return nil }
+            return quoted(hosts.map(\.description).joined(separator: ","))
+        })
+
+    static let serviceName = Directive<StorageSettings>(
+        name: "srv", expects: "a name such as \"_postgresql._tcp.db.example\"",
+        read: { value, storage throws(ValueError) in
+            let name = try value.text("a name such as \"_postgresql._tcp.db.example\"")
+            let labels = name.split(separator: ".", omittingEmptySubsequences: true)
+            guard HostPort.isDomainName(name), labels.count >= 3, labels[0].hasPrefix("_"),
+                labels[1].hasPrefix("_")
+            else {
+                throw ValueError(
+                    "\(quoted(name)) is no name of SRV records; expected _service._protocol.domain")
+            }
+            storage.backends = .service(name)
+        },
+        write: { storage in
+            guard case .service(let name) = storage.backends else { return nil }
+            return quoted(name)
+        })
+
+    static let hostsFile = Directive<StorageSettings>(
+        name: "hosts_file", expects: "a path in double quotes",
+        read: { value, storage throws(ValueError) in storage.backends = .file(try value.text()) },
+        write: { storage in
+            guard case .file(let path) = storage.backends else { return nil }
+            return quoted(path)
+        })
+
+    static let nameserverList = Directive<StorageSettings>(
+        name: "nameserver", expects: "a list of addresses in double quotes",
+        read: { value, storage throws(ValueError) in
+            var servers: [NameserverAddress] = []
+            for entry in try value.text().split(separator: ",", omittingEmptySubsequences: false) {
+                let host = try StorageHost(entry)
+                guard case .address(let address) = host.location else {
+                    throw ValueError(
+                        "a name server is given by its address, not as \(quoted(HostPort.trimmed(entry)))")
+                }
+                servers.append(NameserverAddress(address: address, port: host.port ?? 53))
+            }
+            storage.nameservers = servers
+        },
+        write: { storage in
+            guard !storage.nameservers.isEmpty else { return nil }
+            let entries = storage.nameservers.map {
+                StorageHost(.address($0.address), port: $0.port).description
+            }
+            return quoted(entries.joined(separator: ","))
+        })
+}
+
+extension StorageHost: CustomStringConvertible {
+    /// Reads an entry of a `host` list.
+    init(_ entry: Substring) throws(ValueError) {
+        let parsed = try HostPort(parsing: entry)
+        switch parsed.host {
+        case .address(let address): self.init(.address(address), port: parsed.port)
+        case .name(let name): self.init(.name(name), port: parsed.port)
+        case .path(let path): self.init(.unixDirectory(path), port: parsed.port)
+        }
+    }
+
+    /// The same host in the one spelling that all its spellings have in common.
+    var canonical: StorageHost {
+        switch location {
+        case .address, .unixDirectory: return self
+        case .name(let name):
+            let plain = name.lowercased()
+            return StorageHost(.name(plain.hasSuffix(".") ? String(plain.dropLast()) : plain), port: port)
+        }
+    }
+
+    /// The entry as a `host` list writes it.
+    package var description: String {
+        let suffix = port.map { ":\($0)" } ?? ""
+        switch location {
+        case .address(let address): return (address.contains(":") ? "[\(address)]" : address) + suffix
+        case .name(let name): return name + suffix
+        case .unixDirectory(let path): return path + suffix
+        }
+    }
+}

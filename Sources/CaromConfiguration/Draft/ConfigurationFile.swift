@@ -1,0 +1,44 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A configuration that was read and checked.
+package struct ConfigurationFile: Equatable, Sendable {
+    /// What it says.
+    package let settings: Settings
+    /// What in it does nothing or is probably not meant.
+    package let warnings: [ConfigurationDiagnostic]
+    /// What is valid in it but not supported by this version; such a configuration must not be served.
+    package let unsupported: [ConfigurationDiagnostic]
+
+    /// Reads a configuration file in Odyssey's grammar, and the files it includes.
+    ///
+    /// Paths of `include` count from the including file's directory, all other paths in a configuration from the
+    /// directory the process runs in.
+    /// - Throws: every mistake found in any of the files, or that the file cannot be read.
+    package static func load(path: String) throws(ConfigurationErrors) -> ConfigurationFile {
+        switch ConfigurationSource.files.read(path) {
+        case .success(let bytes):
+            return try parse(bytes, file: path, source: .files)
+        case .failure(let failure):
+            let position = ConfigurationPosition(file: path, line: 1, column: 1)
+            throw ConfigurationErrors([
+                ConfigurationDiagnostic(.error, at: position, "the file cannot be read: \(failure.reason)")
+            ])
+        }
+    }
+
+    /// Reads a configuration in Odyssey's grammar from a text; `file` is what its diagnostics call it. The text cannot include files.
+    /// - Throws: every mistake found in it.
+    package static func parse(
+        text: String, file: String = "configuration"
+    ) throws(ConfigurationErrors) -> ConfigurationFile {
+        try parse(Array(text.utf8), file: file, source: .none)
+    }
+
+    /// Reads a configuration from bytes, with files to include from `source`.
+    static func parse(
+        _ bytes: [UInt8], file: String, source: ConfigurationSource
+    ) throws(ConfigurationErrors) -> ConfigurationFile {
+        try OdysseyParser.draft(text: bytes, file: file, source: source).checked()
+    }
+}

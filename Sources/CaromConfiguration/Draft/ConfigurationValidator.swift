@@ -1,0 +1,218 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromTLS
+
+/// Checks what no single directive can tell: what is missing, what contradicts, what names something that is not there.
+struct ConfigurationValidator {
+    private let top: ConfigurationBlock<Settings>
+    private let listeners: [ConfigurationBlock<ListenSettings>]
+    private let storages: [ConfigurationBlock<StorageSettings>]
+    private let routes: [ConfigurationBlock<RouteSettings>]
+    private(set) var findings: ConfigurationFindings
+    /// What is valid but not supported by this version.
+    private(set) var unsupported: [ConfigurationDiagnostic] = []
+    private(set) var settings: Settings
+
+    init(_ draft: ConfigurationDraft) {
+        top = draft.top
+        listeners = draft.listeners
+        storages = draft.storages
+        routes = draft.routes
+        findings = draft.findings
+        settings = draft.top.value
+    }
+
+    mutating func run() {
+        // A file whose blocks could not be read has them all the same.
+        let wasReadable = findings.hasNoError
+        checkTop(wasReadable: wasReadable)
+        for block in listeners { check(block) }
+        checkListenersDiffer()
+        var defined: [String: ConfigurationPosition] = [:]
+        for block in storages { check(block, defined: &defined) }
+        var known: [RoutePattern: ConfigurationPosition] = [:]
+        for block in routes { check(block, known: &known) }
+        var unified: [StorageSettings] = []
+        for block in storages { unified.append(unify(block)) }
+        settings.listeners = listeners.map(\.value)
+        settings.storages = unified
+        settings.routes = routes.map(\.value)
+    }
+
+    private mutating func report(_ position: ConfigurationPosition, _ message: String, hint: String? = nil) {
+        findings.report(position, message, hint: hint)
+    }
+
+    private mutating func warn(_ position: ConfigurationPosition, _ message: String) {
+        findings.warn(position, message)
+    }
+
+    private mutating func checkTop(wasReadable: Bool) {
+        if settings.unixSocketDirectory != nil, settings.unixSocketMode == nil,
+            let position = top.given["unix_socket_dir"], top.given["unix_socket_mode"] == nil
+        {
+            report(
+                position, "unix_socket_dir needs unix_socket_mode", hint: "such as unix_socket_mode \"0770\"")
+        }
+        guard wasReadable else { return }
+        if listeners.isEmpty {
+            report(top.position, "there is no 'listen' block, so no client could connect")
+        }
+        if routes.isEmpty {
+            report(top.position, "there is no route: no 'user' block in any 'database' block")
+        }
+    }
+
+    private mutating func check(_ block: ConfigurationBlock<ListenSettings>) {
+        let listen = block.value
+        if listen.host == nil, !block.isDamaged, settings.unixSocketDirectory == nil, !top.isDamaged {
+            report(block.position, "'listen' needs a host, or unix_socket_dir must be set for a Unix socket")
+        }
+        checkSpoken(listen.tls, block.given["tls"])
+        guard listen.tls.mode != .disable, let position = block.given["tls"], !block.isDamaged else { return }
+        if listen.tls.certificateFile == nil || listen.tls.keyFile == nil {
+            report(position, "tls \(quoted(listen.tls.mode.rawValue)) needs tls_cert_file and tls_key_file")
+        }
+        if listen.tls.mode.verifiesPeer, listen.tls.caFile == nil {
+            report(position, "tls \(quoted(listen.tls.mode.rawValue)) needs tls_ca_file to check clients by")
+        }
+    }
+
+    /// TLS that is configured and not spoken would send traffic in the clear, so it is refused.
+    private mutating func checkSpoken(_ tls: TLSSettings, _ position: ConfigurationPosition?) {
+        guard tls.mode != .disable, let position else { return }
+        let (wanted, allowed) = (quoted(tls.mode.rawValue), quoted(TLSMode.disable.rawValue))
+        unsupported.append(
+            ConfigurationDiagnostic(
+                .error, at: position,
+                "tls: \(wanted) is not possible, this version speaks no TLS; allowed: \(allowed)"))
+    }
+
+    private mutating func checkListenersDiffer() {
+        var seen: [String: ConfigurationPosition] = [:]
+        for block in listeners where !block.isDamaged {
+            let place = "\(block.value.host ?? "a Unix socket") with port \(block.value.port)"
+            if let first = seen.updateValue(block.position, forKey: place) {
+                report(block.position, "two listeners on \(place); the other one is at \(first)")
+            }
+        }
+    }
+
+    private mutating func check(
+        _ block: ConfigurationBlock<StorageSettings>, defined: inout [String: ConfigurationPosition]
+    ) {
+        let name = block.value.name
+        if !name.isEmpty, let first = defined.updateValue(block.position, forKey: name) {
+            report(block.position, "storage \(quoted(name)) is already defined at \(first)")
+        }
+        guard !block.isDamaged else { return }
+        if block.given["type"] == nil {
+            report(block.position, "storage \(quoted(name)) needs a type; allowed: \"remote\"")
+        }
+        let sources = ["host", "srv", "hosts_file"].filter { block.given[$0] != nil }
+        if sources.isEmpty {
+            report(block.position, "storage \(quoted(name)) needs one of host, srv, hosts_file")
+        } else if sources.count > 1, let position = block.given[sources[1]] {
+            report(position, "storage \(quoted(name)) can have only one of host, srv, hosts_file")
+        }
+        if let position = block.given["nameserver"], !asksDNS(block.value.backends) {
+            warn(position, "'nameserver' has no effect: none of the hosts is a name")
+        }
+        if let position = block.given["port"], case .service = block.value.backends {
+            warn(position, "'port' has no effect: SRV records carry the ports")
+        }
+        checkSpoken(block.value.tls, block.given["tls"])
+        if (block.value.tls.certificateFile == nil) != (block.value.tls.keyFile == nil) {
+            let position = block.given["tls_cert_file"] ?? block.given["tls_key_file"] ?? block.position
+            report(position, "tls_cert_file and tls_key_file need each other")
+        }
+    }
+
+    /// A server that is listed twice is one backend: it gets no second share of the connections.
+    private mutating func unify(_ block: ConfigurationBlock<StorageSettings>) -> StorageSettings {
+        var storage = block.value
+        guard case .hosts(let hosts) = storage.backends, let position = block.given["host"] else {
+            return storage
+        }
+        var seen: Set<StorageHost> = []
+        var kept: [StorageHost] = []
+        for host in hosts {
+            var full = host.canonical
+            full.port = storage.port(of: host)
+            if seen.insert(full).inserted {
+                kept.append(host)
+            } else {
+                warn(position, "host: \(quoted(full.description)) is listed twice and counts once")
+            }
+        }
+        storage.backends = .hosts(kept)
+        return storage
+    }
+
+    private func asksDNS(_ backends: StorageBackends) -> Bool {
+        switch backends {
+        case .service: true
+        // Its lines hold addresses.
+        case .file: false
+        case .hosts(let hosts):
+            hosts.contains { if case .name = $0.location { true } else { false } }
+        }
+    }
+
+    private mutating func check(
+        _ block: ConfigurationBlock<RouteSettings>, known: inout [RoutePattern: ConfigurationPosition]
+    ) {
+        let route = block.value
+        if let first = known.updateValue(block.position, forKey: route.pattern) {
+            report(block.position, "route \(route.pattern) is already defined at \(first)")
+        }
+        if let position = block.given["storage"], !route.storage.isEmpty,
+            !storages.contains(where: { $0.value.name == route.storage })
+        {
+            let near = nearest(to: route.storage, among: storages.map(\.value.name))
+            report(
+                position, "storage \(quoted(route.storage)) is not defined",
+                hint: near.map { "did you mean \(quoted($0))?" })
+        }
+        guard !block.isDamaged else { return }
+        let required = [
+            ("authentication", AuthenticationMethod.allCases.map(\.rawValue)),
+            ("pool", PoolingMode.allCases.map(\.rawValue)),
+            ("storage", storages.map(\.value.name).filter { !$0.isEmpty }),
+        ]
+        for (name, allowed) in required where block.given[name] == nil {
+            let list = allowed.isEmpty ? "" : "; allowed: \(allowed.map(quoted).joined(separator: ", "))"
+            report(block.position, "route \(route.pattern) needs \(name)\(list)")
+        }
+        if let size = route.poolSize, route.minPoolSize > size, let position = block.given["min_pool_size"] {
+            report(position, "min_pool_size \(route.minPoolSize) is above pool_size \(size)")
+        }
+        checkPassword(block)
+    }
+
+    /// MD5 cannot be checked against a SCRAM verifier, nor SCRAM against an MD5 hash; clear text works with both.
+    private mutating func checkPassword(_ block: ConfigurationBlock<RouteSettings>) {
+        let route = block.value
+        let method = quoted(route.authentication.rawValue)
+        guard let password = route.password, let position = block.given["password"] else {
+            if route.authentication.needsPassword, let position = block.given["authentication"] {
+                report(position, "authentication \(method) needs a password")
+            }
+            return
+        }
+        switch (route.authentication, password.form) {
+        case (.scramSHA256, .md5):
+            report(
+                position,
+                "authentication \(method) needs a plain password or a SCRAM verifier, not an MD5 hash")
+        case (.md5, .scramVerifier):
+            report(
+                position,
+                "authentication \(method) needs a plain password or an MD5 hash, not a SCRAM verifier")
+        case (.none, _), (.block, _), (.clearText, _), (.md5, .plain), (.md5, .md5), (.scramSHA256, .plain),
+            (.scramSHA256, .scramVerifier):
+            break
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Everything a configuration says, checked and with defaults filled in. Printed, it is a configuration again,
+/// with its secrets replaced by `***`.
+package struct Settings: Equatable, Sendable {
+    // Service
+    /// `workers`: threads that serve clients.
+    package var workers = WorkerCount.count(1)
+    /// `pid_file`: where the process id is written; `nil` for nowhere.
+    package var pidFile: String?
+    /// `unix_socket_dir`: where `.s.PGSQL.<port>` is made for listeners without `host`.
+    package var unixSocketDirectory: String?
+    /// `unix_socket_mode`: permission bits of those sockets; given whenever the directory is.
+    package var unixSocketMode: UInt16?
+
+    // Logging
+    /// `log_file`: appended to, opened again on SIGUSR1.
+    package var logFile: String?
+    /// `log_format`.
+    package var logFormat = LogFormat.standard
+    /// `log_to_stdout`.
+    package var logToStdout = true
+    /// `log_syslog`.
+    package var logSyslog = false
+    /// `log_syslog_ident`.
+    package var logSyslogIdent = "carom"
+    /// `log_syslog_facility`.
+    package var logSyslogFacility = SyslogFacility.daemon
+    /// `log_debug`.
+    package var logDebug = false
+    /// `log_config`: print the effective configuration at start and reload.
+    package var logConfig = false
+    /// `log_session`: clients and servers coming and going.
+    package var logSession = true
+    /// `log_query`: what clients send.
+    package var logQuery = false
+    /// `log_stats`.
+    package var logStats = true
+    /// `stats_interval`, from seconds.
+    package var statsInterval = Duration.seconds(3)
+
+    // Sockets
+    /// `readahead`: bytes of a worker's read buffer.
+    package var readahead = 65536
+    /// `nodelay`: TCP_NODELAY.
+    package var noDelay = true
+    /// `keepalive`: idle time before the first probe, from seconds; `nil` for no keep-alive.
+    package var keepalive: Duration? = .seconds(15)
+    /// `keepalive_keep_interval`: between probes, from seconds.
+    package var keepaliveInterval = Duration.seconds(5)
+    /// `keepalive_probes`: unanswered probes until the peer is dead.
+    package var keepaliveProbes = 3
+
+    // Limits and timeouts
+    /// `client_max`: clients of all routes together; `nil` for no limit.
+    package var clientMax: Int?
+    /// `server_login_retry`, from milliseconds: first pause before a server that could not be connected to is tried again.
+    package var serverLoginRetry = Duration.milliseconds(20)
+    /// `backend_connect_timeout_ms`: for TCP, TLS and login together.
+    package var backendConnectTimeout = Duration.seconds(30)
+    /// `cancel_timeout_ms`: for one forwarded cancel; `nil` for no limit.
+    package var cancelTimeout: Duration? = .seconds(1)
+    /// `graceful_shutdown_timeout_ms`: `nil` waits for the last client for ever.
+    package var gracefulShutdownTimeout: Duration? = .seconds(30)
+
+    // Blocks, in the order of the file
+    /// At least one.
+    package var listeners: [ListenSettings] = []
+    package var storages: [StorageSettings] = []
+    /// At least one; no two have the same database and user.
+    package var routes: [RouteSettings] = []
+
+    package init() {}
+
+    /// The storage of a route of these settings.
+    package func storage(of route: RouteSettings) -> StorageSettings {
+        guard let storage = storages.first(where: { $0.name == route.storage }) else {
+            preconditionFailure("a route of checked settings names a storage that is not there")
+        }
+        return storage
+    }
+
+    /// Where a listener of these settings listens.
+    package func address(of listener: ListenSettings) -> ListenAddress {
+        switch (listener.host, unixSocketDirectory, unixSocketMode) {
+        case ("*", _, _): .everyAddress(port: listener.port)
+        case (let host?, _, _): .host(host, port: listener.port)
+        case (nil, let directory?, let mode?):
+            .unixSocket(path: "\(directory)/.s.PGSQL.\(listener.port)", mode: mode)
+        case (nil, _, _):
+            preconditionFailure("a listener of checked settings has neither a host nor a socket directory")
+        }
+    }
+}
+
+/// `workers`: a number, or as many as the machine suggests.
+package enum WorkerCount: Hashable, Sendable {
+    case count(Int)
+    /// `"auto"`: half of the processors, rounded up.
+    case automatic
+
+    /// The number of threads on a machine with this many processors.
+    package func resolved(processors: Int) -> Int {
+        switch self {
+        case .count(let count): count
+        case .automatic: max(1, (1 + processors) / 2)
+        }
+    }
+}
