@@ -93,10 +93,9 @@ let package = Package(
         .target(
             name: "CaromPooler",
             dependencies: [
-                "Carom", "CaromConfiguration", "CaromDNS", "CaromFile", "CaromPostgres", "CaromPostgresProtocol",
-                "CaromReactor",
-                "CCaromLinux",
-                logging,
+                "Carom", "CaromConfiguration", "CaromDNS", "CaromFile", "CaromPostgres",
+                "CaromPostgresProtocol",
+                "CaromReactor", "CaromStats", "CCaromLinux", logging,
             ],
             swiftSettings: settings),
 
@@ -184,7 +183,8 @@ let package = Package(
         .testTarget(
             name: "CaromPoolerTests",
             dependencies: [
-                "CaromConfiguration", "CaromPooler", "CaromPostgresProtocol", "CaromPostgres", logging,
+                "Carom", "CaromConfiguration", "CaromPooler", "CaromPostgres", "CaromPostgresProtocol",
+                "CaromStats", logging,
             ],
             swiftSettings: settings),
     ]

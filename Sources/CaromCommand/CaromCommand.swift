@@ -12,7 +12,7 @@ struct CaromCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "carom",
         abstract: "A resolver-driven, multi-threaded PostgreSQL connection pooler.",
-        version: "carom 0.1.0",
+        version: "carom \(CaromVersion.number)",
         subcommands: [Serve.self, Check.self, Top.self])
 
     /// Runs commands beside the main thread, which only waits.

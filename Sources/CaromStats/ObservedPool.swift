@@ -16,6 +16,12 @@ public struct ObservedPool: Sendable {
         self.recorder = recorder
     }
 
+    /// A pool that is known by its statistics only, without a recorder.
+    package init(stats: @escaping @Sendable () -> PoolStats) {
+        self.stats = stats
+        recorder = nil
+    }
+
     var snapshot: PoolSnapshot {
         PoolSnapshot(stats: stats(), pool: recorder?.pool, backends: recorder?.backends ?? [:])
     }

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import FlyingFox
 import FlyingSocks
 import FoundationEssentials
@@ -11,6 +12,7 @@ public import Logging
 ///
 /// - `/qtop/stats`: a WebSocket that sends one binary message with JSON (``StatsFrame``) at once, every `update_secs`
 ///   seconds (a query parameter, 0 to 255, default 1; 0 for changes only) and whenever the set of backends changes.
+///   With the query parameter `pool` it is about the pool of that name alone.
 /// - `/stats`: the same JSON once.
 /// - `/`: a page that shows it.
 ///
@@ -28,6 +30,7 @@ public struct StatsServer: Sendable {
     public let port: UInt16
     private let pools: @Sendable () -> [ObservedPool]
     private let logger: Logger?
+    private let documents: [StatsDocument]
 
     /// A server for these pools.
     ///
@@ -53,6 +56,15 @@ public struct StatsServer: Sendable {
         host: String = "127.0.0.1", port: UInt16, logger: Logger? = nil,
         pools: @escaping @Sendable () -> [ObservedPool]
     ) {
+        self.init(host: host, port: port, logger: logger, documents: [], pools: pools)
+    }
+
+    /// A server for pools that come and go, and for documents of another kind.
+    package init(
+        host: String, port: UInt16, logger: Logger?, documents: [StatsDocument],
+        pools: @escaping @Sendable () -> [ObservedPool]
+    ) {
+        self.documents = documents
         self.host = host
         self.port = port
         self.logger = logger
@@ -97,12 +109,24 @@ public struct StatsServer: Sendable {
     }
 
     private func addRoutes(to server: HTTPServer) async {
-        let pools = pools
+        // The first of two routes with one path is the one that counts.
+        for document in documents {
+            await server.appendRoute(HTTPRoute("GET \(document.path)")) { _ in
+                HTTPResponse(
+                    statusCode: .ok,
+                    headers: [.contentType: document.contentType, .cacheControl: "no-store"],
+                    body: document.body())
+            }
+        }
+        let allPools = pools
         await server.appendRoute("GET /qtop/stats") { request in
             guard let interval = Self.interval(request.query["update_secs"]) else {
-                return HTTPResponse(
-                    statusCode: .badRequest, headers: [.contentType: "text/plain"],
-                    body: Data("update_secs must be a whole number from 0 to 255\n".utf8))
+                return Self.refusal(.badRequest, "update_secs must be a whole number from 0 to 255")
+            }
+            var pools = allPools
+            if let name = request.query["pool"] {
+                pools = { allPools().filter { $0.stats().name == name } }
+                if pools().isEmpty { return Self.refusal(.notFound, "there is no pool of this name") }
             }
             return try await WebSocketHTTPHandler(handler: StatsFeed(pools: pools, interval: interval))
                 .handleRequest(request)
@@ -110,13 +134,18 @@ public struct StatsServer: Sendable {
         await server.appendRoute("GET /stats") { _ in
             HTTPResponse(
                 statusCode: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
-                body: StatsFrame(pools()).json)
+                body: StatsFrame(allPools()).json)
         }
         await server.appendRoute("GET /") { _ in
             HTTPResponse(
                 statusCode: .ok, headers: [.contentType: "text/html; charset=utf-8"],
                 body: Data(StatsPage.html.utf8))
         }
+    }
+
+    private static func refusal(_ status: HTTPStatusCode, _ sentence: String) -> HTTPResponse {
+        HTTPResponse(
+            statusCode: status, headers: [.contentType: "text/plain"], body: Data("\(sentence)\n".utf8))
     }
 
     /// Seconds between messages; nil for what is no such number.

@@ -11,7 +11,11 @@ extension Settings: CustomStringConvertible {
         }
         for storage in storages {
             lines += ["", "storage \(quoted(storage.name)) {"]
-            lines += Self.lines(of: storage, by: StorageSettings.directives, indent: 1) + ["}"]
+            // The console has nothing but its type; the defaults of the rest would be refused.
+            lines +=
+                storage.type == .local
+                ? ["    type \"local\"", "}"]
+                : Self.lines(of: storage, by: StorageSettings.directives, indent: 1) + ["}"]
         }
         for route in routes {
             lines += ["", "database \(Self.word(route.pattern.database)) {"]

@@ -28,6 +28,7 @@ extension Settings: ConfigurationScope {
         .flag("log_query", \.logQuery),
         .flag("log_stats", \.logStats),
         .time("stats_interval", in: .seconds, \.statsInterval),
+        statsAddress,
     ]
 
     private static let sockets: [Directive<Settings>] = [
@@ -121,6 +122,26 @@ extension Settings: ConfigurationScope {
                 return quoted(String(repeating: "0", count: 4 - digits.utf8.count) + digits)
             }
         })
+
+    private static let statsAddress = Directive<Settings>(
+        name: "stats_listen", expects: "an address and a port in double quotes, such as \"127.0.0.1:9187\"",
+        read: { value, settings throws(ValueError) in
+            let expected = "an address and a port in double quotes, such as \"127.0.0.1:9187\""
+            let text = try value.text(expected)
+            if !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) {
+                guard let port = Int(text), (1...65535).contains(port) else {
+                    throw ValueError("\(quoted(text)) is no port; expected a whole number from 1 to 65535")
+                }
+                settings.statsListen = StatsAddress(port: port)
+                return
+            }
+            let host = try StorageHost(text[...])
+            guard case .address(let address) = host.location, let port = host.port else {
+                throw ValueError("expected \(expected), found \(quoted(text))")
+            }
+            settings.statsListen = StatsAddress(host: address, port: port)
+        },
+        write: { $0.statsListen.map { quoted($0.description) } })
 
     private static let readBuffer = Directive<Settings>(
         name: "readahead", expects: "a size from 4096 to 16777216 bytes",

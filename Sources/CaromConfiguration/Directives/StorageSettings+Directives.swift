@@ -7,22 +7,10 @@ extension StorageSettings: ConfigurationScope {
         block: "storage",
         foreign: ["balancing", "endpoints_status_poll_interval", "server_max_routing", "watchdog"],
         [
-            storageType, hostList, serviceName, hostsFile, nameserverList,
+            .choice("type", \.type), hostList, serviceName, hostsFile, nameserverList,
             .number("port", \.port, in: 1...65535),
         ]
             + Directive.tls)
-
-    private static let storageType = Directive<StorageSettings>(
-        name: "type", expects: "\"remote\"",
-        read: { value, storage throws(ValueError) in
-            let text = try value.text("\"remote\"")
-            switch text {
-            case StorageType.remote.rawValue: storage.type = .remote
-            case "local": throw ValueError("\"local\" (the console) is not supported; allowed: \"remote\"")
-            default: throw ValueError("unknown value \(quoted(text)); allowed: \"remote\"")
-            }
-        },
-        write: { quoted($0.type.rawValue) })
 }
 
 extension StorageSettings {

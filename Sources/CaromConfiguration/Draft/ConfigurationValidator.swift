@@ -108,8 +108,9 @@ struct ConfigurationValidator {
         }
         guard !block.isDamaged else { return }
         if block.given["type"] == nil {
-            report(block.position, "storage \(quoted(name)) needs a type; allowed: \"remote\"")
+            report(block.position, "storage \(quoted(name)) needs a type; allowed: \"remote\", \"local\"")
         }
+        if block.value.type == .local { return checkConsole(block) }
         let sources = ["host", "srv", "hosts_file"].filter { block.given[$0] != nil }
         if sources.isEmpty {
             report(block.position, "storage \(quoted(name)) needs one of host, srv, hosts_file")
@@ -126,6 +127,13 @@ struct ConfigurationValidator {
         if (block.value.tls.certificateFile == nil) != (block.value.tls.keyFile == nil) {
             let position = block.given["tls_cert_file"] ?? block.given["tls_key_file"] ?? block.position
             report(position, "tls_cert_file and tls_key_file need each other")
+        }
+    }
+
+    /// The console is in the process itself: there is no server to reach.
+    private mutating func checkConsole(_ block: ConfigurationBlock<StorageSettings>) {
+        for (name, position) in block.given.sorted(by: { $0.key < $1.key }) where name != "type" {
+            report(position, "'\(name)' has no meaning for a storage of type \"local\"")
         }
     }
 
@@ -181,7 +189,8 @@ struct ConfigurationValidator {
             ("pool", PoolingMode.allCases.map(\.rawValue)),
             ("storage", storages.map(\.value.name).filter { !$0.isEmpty }),
         ]
-        for (name, allowed) in required where block.given[name] == nil {
+        let isConsole = storages.contains { $0.value.name == route.storage && $0.value.type == .local }
+        for (name, allowed) in required where !(isConsole && name == "pool") && block.given[name] == nil {
             let list = allowed.isEmpty ? "" : "; allowed: \(allowed.map(quoted).joined(separator: ", "))"
             report(block.position, "route \(route.pattern) needs \(name)\(list)")
         }

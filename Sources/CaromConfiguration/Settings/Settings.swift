@@ -39,6 +39,8 @@ package struct Settings: Equatable, Sendable {
     package var logStats = true
     /// `stats_interval`, from seconds.
     package var statsInterval = Duration.seconds(3)
+    /// `stats_listen`: where statistics are served over HTTP; `nil` for nowhere.
+    package var statsListen: StatsAddress?
 
     // Sockets
     /// `readahead`: bytes of a worker's read buffer.
@@ -92,6 +94,21 @@ package struct Settings: Equatable, Sendable {
             preconditionFailure("a listener of checked settings has neither a host nor a socket directory")
         }
     }
+}
+
+/// `stats_listen`: a literal address and a port.
+package struct StatsAddress: Hashable, Sendable, CustomStringConvertible {
+    /// IPv4 or IPv6, without brackets.
+    package var host: String
+    package var port: Int
+
+    /// - Parameter host: without one, the service is for this machine alone: there is no authentication.
+    package init(host: String = "127.0.0.1", port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
 /// `workers`: a number, or as many as the machine suggests.

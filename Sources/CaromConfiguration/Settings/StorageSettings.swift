@@ -28,6 +28,8 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
 package enum StorageType: String, CaseIterable, Hashable, Sendable {
     /// PostgreSQL servers.
     case remote
+    /// The pooler itself: its console.
+    case local
 }
 
 /// Where a storage's servers come from; each case is a resolver.

@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CaromConfiguration
 import Carom
+import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor

@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CaromConfiguration
 import Carom
+import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
@@ -31,6 +31,9 @@ extension ClientSession {
     /// Gives the authenticated client its place in the pool of its rule. The login is over, and its time limit too.
     @inline(never)
     func enter(_ rule: RouteRule) throws(SessionEnd) -> Route {
+        guard rule.console == nil else {
+            throw .fatal(.featureNotSupported, "the console is not served by this version")
+        }
         let (route, hasRoom): (Route, Bool)
         do throws(PolicyError) {
             (route, hasRoom) = try worker.router.enter(rule, database: startup.database, user: startup.user)

@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CaromConfiguration
 import Carom
+import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
@@ -42,7 +42,7 @@ final class ClientSession {
     /// Our errors carry the client's id (`client_show_id`).
     var showsID = true
     /// Counts of this route on this worker.
-    var counters: RouteCounters?
+    var counters: Counters?
     /// The client's session parameters as it believes they are.
     @exclusivity(unchecked) var parameters = SessionParameters(.pooled)
     /// Whether a server grants them.

@@ -15,6 +15,7 @@ package final class Pooler: Sendable {
     let nextWorker = Atomic<Int>(0)
     private let reactors: ReactorGroup
     private let router: Router
+    let statistics: StatisticsCollector
     private let opened: AsyncStream<Route>
 
     /// Prepares everything that needs no network.
@@ -36,10 +37,15 @@ package final class Pooler: Sendable {
         self.router = router
         let cancels = CancelRegistry()
         let admission = Admission(limit: settings.clientMax)
-        workers = reactors.reactors.map {
+        let presences = reactors.reactors.map { _ in ClientPresence() }
+        let statistics = StatisticsCollector(router: router, presences: presences)
+        self.statistics = statistics
+        let console = ConsoleContext { statistics.statistics }
+        workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
-                reactor: $0, router: router, cancels: cancels, admission: admission, log: log,
-                bufferSize: settings.readahead, cancelTimeout: settings.cancelTimeout)
+                reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,
+                presence: presence, log: log, bufferSize: settings.readahead,
+                cancelTimeout: settings.cancelTimeout)
         }
     }
 
@@ -57,6 +63,7 @@ package final class Pooler: Sendable {
                 background.addTask(executorPreference: first) { await self.runPools() }
                 background.addTask(executorPreference: first) { await self.logStatistics(on: first) }
                 background.addTask(executorPreference: first) { await self.collectRoutes(on: first) }
+                background.addTask { await self.serveStatistics() }
                 background.addTask(executorPreference: first) {
                     await self.awaitSignals(listeners.map { $0.0 }, first)
                 }
@@ -107,7 +114,4 @@ package final class Pooler: Sendable {
 
     /// Clients that are connected.
     var clientCount: Int { workers.reduce(0) { $0 + $1.clientCount } }
-
-    /// All live routes.
-    var routes: [Route] { router.all }
 }

@@ -13,17 +13,15 @@ enum Storages {
     /// - Throws: `DNSError` when a name cannot be looked up at all, because it is none or because no thread can be had.
     static func resolvers(_ settings: Settings, log: PoolerLog) throws(DNSError) -> [String: any Resolver] {
         var resolvers: [String: any Resolver] = [:]
-        for storage in settings.storages { resolvers[storage.name] = try resolver(storage, log) }
+        for storage in settings.storages where storage.type == .remote {
+            resolvers[storage.name] = try resolver(storage, log)
+        }
         return resolvers
     }
 
     private static func resolver(_ storage: StorageSettings, _ log: PoolerLog) throws(DNSError)
         -> any Resolver
     {
-        // The only type there is: a second one needs a decision here.
-        switch storage.type {
-        case .remote: break
-        }
         switch storage.backends {
         case .hosts(let hosts): return try resolver(hosts, storage, log)
         case .service(let name): return SharedResolver(try dns(.service(name), storage, log))

@@ -4,7 +4,6 @@
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
-import Synchronization
 
 /// One thread's share of the pooler: its clients, and the buffer they all read into.
 final class Worker: Sendable {
@@ -13,11 +12,13 @@ final class Worker: Sendable {
     let cancels: CancelRegistry
     let log: PoolerLog
     let admission: Admission
+    /// Where clients go whose route is the console.
+    let console: ConsoleContext
+    let presence: ClientPresence
     let cryptography = OpenSSLCryptography()
     let clientRules = FrameRules.client()
     let serverRules: FrameRules
     private let cancelTimeout: Duration?
-    private let present = Atomic<Int>(0)
     private let local: Confined<Local>
 
     /// What only the worker's thread touches.
@@ -37,13 +38,16 @@ final class Worker: Sendable {
     }
 
     init(
-        reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission, log: PoolerLog,
-        bufferSize: Int, cancelTimeout: Duration?
+        reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission,
+        console: ConsoleContext, presence: ClientPresence, log: PoolerLog, bufferSize: Int,
+        cancelTimeout: Duration?
     ) {
         self.reactor = reactor
         self.router = router
         self.cancels = cancels
         self.admission = admission
+        self.console = console
+        self.presence = presence
         self.log = log
         self.cancelTimeout = cancelTimeout
         // What is never handed out in pieces must fit into the buffer.
@@ -107,7 +111,7 @@ final class Worker: Sendable {
         local.value.nextOwner += 1
         let session = ClientSession(worker: self, stream: stream, owner: owner, listener: arrival.rule)
         local.value.sessions[owner] = session
-        present.wrappingAdd(1, ordering: .relaxed)
+        presence.enter()
         if local.value.isStopping { session.stop() }
         return session
     }
@@ -115,7 +119,7 @@ final class Worker: Sendable {
     @inline(never)
     private func end(_ session: ClientSession) {
         local.value.sessions[session.owner] = nil
-        present.wrappingSubtract(1, ordering: .relaxed)
+        presence.leave()
     }
 
     /// Cancels what a client of this worker has under way, and waits until the server knows.
@@ -131,7 +135,7 @@ final class Worker: Sendable {
     }
 
     /// Clients that are connected to this worker's listeners or being served; exact on its own thread.
-    var clientCount: Int { present.load(ordering: .relaxed) }
+    var clientCount: Int { presence.count }
 
     /// Takes no more clients, and ends each of those that are here when it holds no server. From any thread.
     func stop() {

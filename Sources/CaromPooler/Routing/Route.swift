@@ -22,7 +22,7 @@ final class Route: Sendable {
     let pool: Pool<PostgresConnector>
     let admission: Admission
     /// One per worker, in the workers' order; each is written by its worker only.
-    let counters: [RouteCounters]
+    let counters: [Counters]
     /// What servers of this route have granted of what clients asked for.
     let granted = GrantedParameters()
     /// When the last client left, in ``Reactor/now`` nanoseconds.
@@ -38,7 +38,7 @@ final class Route: Sendable {
         self.connector = connector
         self.pool = pool
         admission = Admission(limit: settings.clientMax)
-        counters = (0..<workers).map { _ in RouteCounters() }
+        counters = (0..<workers).map { _ in Counters() }
     }
 
     /// `database.user`, for people.

@@ -13,8 +13,13 @@ final class RouteRule: Sendable {
     /// What a client is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
     let verifier: SCRAMVerifier?
 
-    init(_ settings: RouteSettings, cryptography: some ProtocolCryptography) {
+    /// Counts the clients of a route that leads to the console; nil for one that leads to servers.
+    let console: Admission?
+
+    /// - Parameter isConsole: its storage has `type "local"`.
+    init(_ settings: RouteSettings, isConsole: Bool, cryptography: some ProtocolCryptography) {
         self.settings = settings
+        console = isConsole ? Admission(limit: settings.clientMax) : nil
         guard settings.authentication == .scramSHA256, let password = settings.password?.reveal() else {
             verifier = nil
             return

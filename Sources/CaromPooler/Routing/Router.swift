@@ -15,6 +15,7 @@ import Synchronization
 final class Router: Sendable {
     private let settings: Settings
     private let table: RouteTable<RouteRule>
+    private let consoles: [Admission]
     private let reactors: [Reactor]
     private let resolvers: [String: any Resolver]
     private let routes = Mutex<[Route.Key: Route]>([:])
@@ -35,7 +36,11 @@ final class Router: Sendable {
         self.opened = opened
         self.log = log
         let cryptography = OpenSSLCryptography()
-        table = RouteTable(settings.routes.map { ($0.pattern, RouteRule($0, cryptography: cryptography)) })
+        let rules = settings.routes.map {
+            RouteRule($0, isConsole: settings.storage(of: $0).type == .local, cryptography: cryptography)
+        }
+        table = RouteTable(rules.map { ($0.settings.pattern, $0) })
+        consoles = rules.compactMap(\.console)
         mockSecret = cryptography.randomBytes(32)
         tcpOptions = TCPOptions(settings)
     }
@@ -47,6 +52,9 @@ final class Router: Sendable {
 
     /// All live routes.
     var all: [Route] { routes.withLock { Array($0.values) } }
+
+    /// Clients at the console, by whichever route.
+    var consoleClients: Int { consoles.reduce(0) { $0 + $1.count } }
 
     /// Gives an authenticated client its place in the live route of its rule, which is made if there is none.
     ///

@@ -64,6 +64,7 @@ extension SQLState {
     package static let syntaxError = SQLState(known: "42601")
     package static let nameTooLong = SQLState(known: "42622")
     package static let undefinedObject = SQLState(known: "42704")
+    package static let duplicateCursor = SQLState(known: "42P03")
     package static let duplicatePreparedStatement = SQLState(known: "42P05")
     package static let insufficientResources = SQLState(known: "53000")
     package static let outOfMemory = SQLState(known: "53200")

@@ -60,7 +60,9 @@ struct ClaimBenchmark {
         await running.value
         guard CommandLine.arguments.contains("--check") else { return }
         if single.least > budget * slowMachine || single.allocations > 0.001 {
-            print("over budget: claim and return may take \(Int(budget * slowMachine)) ns here and no allocation")
+            print(
+                "over budget: claim and return may take \(Int(budget * slowMachine)) ns here and no allocation"
+            )
             exit(1)
         }
     }

@@ -196,6 +196,16 @@ import Testing
                 "26: warning: 'compression' has no effect",
             ]
         ),
+        (
+            "stats_listen \"localhost:9187\"",
+            [
+                "14: error: stats_listen: expected an address and a port in double quotes, such as \"127.0.0.1:9187\", found \"localhost:9187\""
+            ]
+        ),
+        (
+            "stats_listen \"0\"",
+            ["14: error: stats_listen: \"0\" is no port; expected a whole number from 1 to 65535"]
+        ),
         ("storage { }", ["9: error: storage: expected a string in double quotes, found '{'"]),
         (
             "storage x { type \"remote\" host \"h\" }",
@@ -210,13 +220,16 @@ import Testing
         (
             "storage \"x\" { }",
             [
-                "1: error: storage \"x\" needs a type; allowed: \"remote\"",
+                "1: error: storage \"x\" needs a type; allowed: \"remote\", \"local\"",
                 "1: error: storage \"x\" needs one of host, srv, hosts_file",
             ]
         ),
         (
-            "storage \"x\" { type \"local\" }",
-            ["20: error: type: \"local\" (the console) is not supported; allowed: \"remote\""]
+            "storage \"x\" { type \"local\" host \"h\" port 1 }",
+            [
+                "28: error: 'host' has no meaning for a storage of type \"local\"",
+                "37: error: 'port' has no meaning for a storage of type \"local\"",
+            ]
         ),
         (
             "storage \"x\" { type \"remote\" host \"h,h:5432\" }",

@@ -5,6 +5,10 @@
 from dataclasses import dataclass, field
 
 
+#: A route with this storage leads to the console.
+CONSOLE = "console"
+
+
 @dataclass
 class Route:
     """A database/user pair and its options; None leaves an option out."""
@@ -54,6 +58,8 @@ class Config:
         listen = {"host": address[0], "port": address[1], **self.listen}
         lines += [block("listen", listen)]
         lines += [block('storage "pg"', {"type": "remote", **servers})]
+        if any(route.storage == CONSOLE for route in self.routes):
+            lines += [block(f'storage "{CONSOLE}"', {"type": "local"})]
         for database in dict.fromkeys(route.database for route in self.routes):
             lines += [f"database {name(database)} {{"]
             lines += [block(f"user {name(route.user)}", route.options())

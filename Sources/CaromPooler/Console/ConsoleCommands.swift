@@ -1,0 +1,41 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgresProtocol
+
+/// Every command there is.
+enum ConsoleCommands {
+    /// In the order in which `SHOW HELP` lists them.
+    static let all: [any ConsoleCommand.Type] = [ShowHelp.self, ShowVersion.self]
+
+    /// The command these words are.
+    ///
+    /// - Throws: 42601 with the list of commands when there is none of this name.
+    private static func parse(_ words: [ConsoleWord]) throws(ConsoleError) -> any ConsoleCommand {
+        for type in all {
+            if let command = try type.parse(words) { return command }
+        }
+        let given = words.prefix(3).map(\.text).joined(separator: " ")
+        throw ConsoleError(
+            .syntaxError, "unknown console command \"\(given)\"",
+            hint: "the commands are: \(all.map { $0.usage }.joined(separator: ", "))")
+    }
+
+    /// The commands of a query's text.
+    ///
+    /// - Throws: what is wrong with the first that is none, or that there are more than `limit`.
+    static func commands(in text: [UInt8], limit: Int) throws(ConsoleError) -> [any ConsoleCommand] {
+        guard let text = String(validating: text, as: UTF8.self) else {
+            throw ConsoleError(.characterNotInRepertoire, "the query is not valid UTF-8")
+        }
+        let statements = try ConsoleWords.statements(in: text)
+        guard statements.count <= limit else {
+            throw limit == 1
+                ? ConsoleError(.syntaxError, "cannot insert multiple commands into a prepared statement")
+                : ConsoleError(.programLimitExceeded, "more than \(limit) commands in one query")
+        }
+        var commands: [any ConsoleCommand] = []
+        for words in statements { commands.append(try parse(words)) }
+        return commands
+    }
+}

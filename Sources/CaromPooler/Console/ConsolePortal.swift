@@ -1,0 +1,85 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgresProtocol
+
+/// A command that is being carried out, and how much of its table the client has.
+struct ConsolePortal {
+    private enum State {
+        /// Not run. → `.rows`, `.finished`
+        case ready
+        /// Run; these rows are left. Stays so when none is left: more are asked for, none come.
+        case rows(ArraySlice<[String?]>)
+        /// Run, and it has no rows.
+        case finished
+    }
+
+    /// Nil for an empty statement.
+    private let command: (any ConsoleCommand)?
+    /// As Bind gives them: none, one for all columns, or one for each.
+    private let formats: [ValueFormat]
+    private var state = State.ready
+
+    init(_ command: (any ConsoleCommand)?, formats: [ValueFormat] = []) {
+        self.command = command
+        self.formats = formats
+    }
+
+    /// Writes the columns of its table, or NoData.
+    func describe(into output: inout [UInt8]) {
+        guard let columns = command?.columns else { return BackendTag.noData.encodeEmpty(into: &output) }
+        RowDescription(
+            columns: columns.enumerated().map { index, column in
+                let format = formats.count > 1 ? formats[index] : formats.first
+                return RowDescription.Column(column.name, type: Self.textType, format: format ?? .text)
+            }
+        ).encode(into: &output)
+    }
+
+    /// OID of the type `text`.
+    private static let textType: UInt32 = 25
+
+    /// Runs the command if it has not run, and writes its rows and its end.
+    ///
+    /// - Parameter limit: at most this many rows, then PortalSuspended if there are more; 0 is all.
+    mutating func run(
+        _ context: ConsoleContext, limit: Int, into output: inout [UInt8]
+    ) throws(ConsoleError) {
+        guard let command else { return BackendTag.emptyQueryResponse.encodeEmpty(into: &output) }
+        switch state {
+        case .ready: try start(command, context, limit, into: &output)
+        case .rows(let rows): write(rows, limit, into: &output)
+        case .finished:
+            throw ConsoleError(
+                .objectNotInPrerequisiteState, "the portal has been run and cannot be run again")
+        }
+    }
+
+    private mutating func start(
+        _ command: any ConsoleCommand, _ context: ConsoleContext, _ limit: Int, into output: inout [UInt8]
+    ) throws(ConsoleError) {
+        switch command.run(context) {
+        case .failed(let error): throw error
+        case .done(let tag, let notice):
+            state = .finished
+            notice?.fields.encode(asNotice: true, into: &output)
+            CommandComplete(tag: tag).encode(into: &output)
+        case .table(let rows):
+            let width = command.columns?.count
+            precondition(rows.allSatisfy { $0.count == width }, "A row has a value for each column.")
+            write(rows[...], limit, into: &output)
+        }
+    }
+
+    private mutating func write(_ rows: ArraySlice<[String?]>, _ limit: Int, into output: inout [UInt8]) {
+        let part = limit == 0 ? rows : rows.prefix(limit)
+        for row in part { DataRow(texts: row).encode(into: &output) }
+        let rest = rows.dropFirst(part.count)
+        state = .rows(rest)
+        if rest.isEmpty {
+            CommandComplete(tag: "SHOW").encode(into: &output)
+        } else {
+            BackendTag.portalSuspended.encodeEmpty(into: &output)
+        }
+    }
+}

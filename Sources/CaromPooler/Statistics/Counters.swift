@@ -1,0 +1,54 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// What one worker has done for one route. The worker writes, any thread may read; so adding is a load and a store.
+final class Counters: Sendable {
+    private let queryCount = Atomic<Int>(0)
+    private let transactionCount = Atomic<Int>(0)
+    private let receivedBytes = Atomic<Int>(0)
+    private let sentBytes = Atomic<Int>(0)
+    /// Keeps the counters of two workers, which are made one after the other, out of one cache line of 64 bytes.
+    private let padding: InlineArray<10, Int> = .init(repeating: 0)
+
+    /// Sums at one moment. Those of two counters can be added.
+    struct Values: Equatable, Sendable {
+        /// Requests that ended with ReadyForQuery.
+        var queries = 0
+        /// Those of them after which no transaction was open.
+        var transactions = 0
+        /// Bytes from clients.
+        var received = 0
+        /// Bytes to clients.
+        var sent = 0
+
+        static func + (left: Values, right: Values) -> Values {
+            Values(
+                queries: left.queries &+ right.queries, transactions: left.transactions &+ right.transactions,
+                received: left.received &+ right.received, sent: left.sent &+ right.sent)
+        }
+    }
+
+    /// Read one after the other while the worker goes on: each is right, together they need not be of one instant.
+    var values: Values {
+        Values(
+            queries: queryCount.load(ordering: .relaxed),
+            transactions: transactionCount.load(ordering: .relaxed),
+            received: receivedBytes.load(ordering: .relaxed), sent: sentBytes.load(ordering: .relaxed))
+    }
+
+    /// Bytes came from a client. On the worker's thread only.
+    func received(_ bytes: Int) { add(bytes, to: receivedBytes) }
+
+    /// Bytes go to a client, and with them this many requests and transactions end. On the worker's thread only.
+    func sent(_ bytes: Int, queries: Int, transactions: Int) {
+        add(bytes, to: sentBytes)
+        if queries > 0 { add(queries, to: queryCount) }
+        if transactions > 0 { add(transactions, to: transactionCount) }
+    }
+
+    private func add(_ amount: Int, to counter: borrowing Atomic<Int>) {
+        counter.store(counter.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,122 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromConfiguration
+
+/// All that can be told of the running pooler, taken at one instant.
+///
+/// Log lines, the console's tables, the Prometheus text and the JSON are renderings of this value, so they cannot contradict
+/// one another.
+struct PoolerStatistics: Sendable {
+    /// The process itself.
+    struct Process: Equatable, Sendable {
+        /// The version, without a name.
+        var version: String
+        /// When it was made, in seconds since 1970.
+        var startedAt: Int64
+        /// Threads that serve clients.
+        var workers: Int
+
+        init(version: String = CaromVersion.number, startedAt: Int64, workers: Int) {
+            self.version = version
+            self.startedAt = startedAt
+            self.workers = workers
+        }
+    }
+
+    /// Clients by what they are doing.
+    struct Clients: Equatable, Sendable {
+        /// Not logged in yet, or on their way out.
+        var login = 0
+        /// Logged in, without a server and without a wish for one.
+        var idle = 0
+        /// In the queue for a server.
+        var waiting = 0
+        /// Holding a server.
+        var active = 0
+        /// At the console.
+        var console = 0
+
+        var total: Int { login + idle + waiting + active + console }
+
+        /// With the names that renderings use.
+        var byState: [(state: String, count: Int)] {
+            [
+                ("login", login), ("idle", idle), ("waiting", waiting), ("active", active),
+                ("console", console),
+            ]
+        }
+    }
+
+    /// Connections to servers by what they are doing.
+    struct Servers: Equatable, Sendable {
+        var connecting = 0
+        /// Ready for a client.
+        var idle = 0
+        /// Being prepared for a client.
+        var acquiring = 0
+        /// Held by a client.
+        var active = 0
+        /// Idle and being asked whether they are alive.
+        var checking = 0
+        /// Being made clean after a client.
+        var recycling = 0
+        var closing = 0
+
+        var total: Int { connecting + idle + acquiring + active + checking + recycling + closing }
+
+        /// With the names that renderings use.
+        var byState: [(state: String, count: Int)] {
+            [
+                ("connecting", connecting), ("idle", idle), ("acquiring", acquiring), ("active", active),
+                ("checking", checking), ("recycling", recycling), ("closing", closing),
+            ]
+        }
+    }
+
+    /// A live route: its clients, and the pool that serves them.
+    struct Route: Sendable {
+        /// What the server calls the database and the user.
+        var database: String
+        var user: String
+        /// The route of the configuration, `database.user`. The same database and user can be reached by several.
+        var rule: String
+        var mode: PoolingMode
+        var clients: Clients
+        var counters: Counters.Values
+        /// Its name is unique among the routes.
+        var pool: PoolStats
+
+        var name: String { pool.name }
+        var servers: Servers { Servers(pool.backends) }
+    }
+
+    /// Monotonic time at which it was taken, for rates between two of them.
+    var takenAt: Duration
+    var process: Process
+    /// Clients of all routes, of the console, and those that have no route yet.
+    var clients: Clients
+    /// Clients connected to each worker.
+    var clientsByWorker: [Int]
+    /// By database, user and rule.
+    var routes: [Route]
+
+    /// Servers of all routes.
+    var servers: Servers { Servers(routes.flatMap(\.pool.backends)) }
+}
+
+extension PoolerStatistics.Servers {
+    /// The connections of these backends.
+    init(_ backends: [PoolStats.BackendStats]) {
+        for backend in backends {
+            connecting += backend.connecting
+            idle += backend.idle
+            acquiring += backend.acquiring
+            active += backend.claimed
+            checking += backend.checking
+            recycling += backend.recycling
+            closing += backend.closing
+        }
+    }
+}

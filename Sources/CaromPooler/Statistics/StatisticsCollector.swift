@@ -1,0 +1,39 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromConfiguration
+import Glibc
+
+/// Reads the numbers of the running pooler. Cheap for those who write them: nothing is stopped, no worker is asked; each
+/// pool's lock is held once, for a moment.
+final class StatisticsCollector: Sendable {
+    private let process: PoolerStatistics.Process
+    private let router: Router
+    private let presences: [ClientPresence]
+
+    /// - Parameter presences: one for each worker.
+    init(router: Router, presences: [ClientPresence]) {
+        self.router = router
+        self.presences = presences
+        process = PoolerStatistics.Process(startedAt: Int64(time(nil)), workers: presences.count)
+    }
+
+    /// The pooler at this moment, from any thread. O(routes and backends).
+    var statistics: PoolerStatistics {
+        PoolerStatistics(
+            StatisticsReadings(
+                takenAt: .nanoseconds(SystemPoolClock().now.nanoseconds), process: process,
+                clients: presences.map(\.count), consoleClients: router.consoleClients,
+                routes: router.all.map(StatisticsReadings.Route.init)))
+    }
+}
+
+extension StatisticsReadings.Route {
+    init(_ route: Route) {
+        self.init(
+            database: route.key.database, user: route.key.user, rule: route.key.pattern.description,
+            mode: route.settings.pool, clients: route.admission.count,
+            counters: route.counters.map(\.values), pool: route.pool.stats)
+    }
+}

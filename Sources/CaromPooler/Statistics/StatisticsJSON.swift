@@ -1,0 +1,96 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+import CaromStats
+import FoundationEssentials
+
+extension PoolerStatistics {
+    /// The pools as every other process with pools shows them, in a stream for qtop and `carom top`.
+    var frame: StatsFrame { StatsFrame(observedPools) }
+
+    /// The pools for a server of statistics.
+    var observedPools: [ObservedPool] { routes.map { route in ObservedPool { route.pool } } }
+
+    /// The statistics as JSON, keys sorted: a message of the stream, and beside it what only a pooler has.
+    var json: Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            return try encoder.encode(StatisticsDocument(self))
+        } catch {
+            preconditionFailure("statistics of numbers and texts cannot be written as JSON: \(error)")
+        }
+    }
+}
+
+/// The fields of the JSON document.
+private struct StatisticsDocument: Encodable {
+    private struct Pooler: Encodable {
+        var version: String
+        var startedAt: Int64
+        var workers: Int
+        var clients: [String: Int]
+        var clientsByWorker: [Int]
+        var servers: [String: Int]
+        var routes: [Route]
+
+        enum CodingKeys: String, CodingKey {
+            case version, workers, clients, servers, routes
+            case startedAt = "started_at"
+            case clientsByWorker = "clients_by_worker"
+        }
+    }
+
+    private struct Route: Encodable {
+        var name: String
+        var database: String
+        var user: String
+        var rule: String
+        var mode: String
+        var clients: [String: Int]
+        var servers: [String: Int]
+        var queries: Int
+        var transactions: Int
+        var receivedBytes: Int
+        var sentBytes: Int
+
+        enum CodingKeys: String, CodingKey {
+            case name, database, user, rule, mode, clients, servers, queries, transactions
+            case receivedBytes = "received_bytes"
+            case sentBytes = "sent_bytes"
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey { case pooler }
+
+    private let frame: StatsFrame
+    private let pooler: Pooler
+
+    init(_ statistics: PoolerStatistics) {
+        frame = statistics.frame
+        pooler = Pooler(
+            version: statistics.process.version, startedAt: statistics.process.startedAt,
+            workers: statistics.process.workers, clients: Self.counts(statistics.clients.byState),
+            clientsByWorker: statistics.clientsByWorker,
+            servers: Self.counts(statistics.servers.byState),
+            routes: statistics.routes.map { route in
+                Route(
+                    name: route.name, database: route.database, user: route.user, rule: route.rule,
+                    mode: route.mode.rawValue, clients: Self.counts(route.clients.byState),
+                    servers: Self.counts(route.servers.byState), queries: route.counters.queries,
+                    transactions: route.counters.transactions, receivedBytes: route.counters.received,
+                    sentBytes: route.counters.sent)
+            })
+    }
+
+    private static func counts(_ states: [(state: String, count: Int)]) -> [String: Int] {
+        Dictionary(uniqueKeysWithValues: states.map { ($0.state, $0.count) })
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try frame.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(pooler, forKey: .pooler)
+    }
+}

@@ -1,0 +1,74 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromConfiguration
+
+/// The numbers of a running pooler as they were read, one after the other, before they are put in order.
+struct StatisticsReadings {
+    /// Those of one route.
+    struct Route {
+        var database: String
+        var user: String
+        /// The route of the configuration, `database.user`.
+        var rule: String
+        var mode: PoolingMode
+        /// Clients that have logged in.
+        var clients: Int
+        /// One for each worker.
+        var counters: [Counters.Values]
+        var pool: PoolStats
+    }
+
+    var takenAt: Duration
+    var process: PoolerStatistics.Process
+    /// One for each worker.
+    var clients: [Int]
+    /// Clients at the console.
+    var consoleClients: Int
+    var routes: [Route]
+}
+
+extension PoolerStatistics {
+    /// Puts readings in order.
+    ///
+    /// They were taken one after the other while the pooler went on, so where two cannot both be true, the smaller one
+    /// counts: no state has a negative number of clients.
+    init(_ readings: StatisticsReadings) {
+        takenAt = readings.takenAt
+        process = readings.process
+        clientsByWorker = readings.clients
+        let sorted = readings.routes.sorted {
+            ($0.database, $0.user, $0.rule) < ($1.database, $1.user, $1.rule)
+        }
+        let names = Dictionary(sorted.map { ($0.pool.name, 1) }, uniquingKeysWith: +)
+        routes = sorted.map { Route($0, isAlone: names[$0.pool.name] == 1) }
+        var sums = Clients()
+        for route in routes {
+            sums.idle += route.clients.idle
+            sums.waiting += route.clients.waiting
+            sums.active += route.clients.active
+        }
+        sums.console = readings.consoleClients
+        sums.login = max(0, readings.clients.reduce(0, +) - sums.total)
+        clients = sums
+    }
+}
+
+extension PoolerStatistics.Route {
+    /// - Parameter isAlone: no other pool has its name.
+    fileprivate init(_ reading: StatisticsReadings.Route, isAlone: Bool) {
+        var pool = reading.pool
+        if !isAlone { pool.name += " (\(reading.rule))" }
+        var clients = PoolerStatistics.Clients()
+        // A server is acquired for a client that still waits for it.
+        let held = pool.backends.reduce(0) { $0 + $1.claimed }
+        let awaited = pool.waiting + pool.backends.reduce(0) { $0 + $1.acquiring }
+        clients.active = min(held, reading.clients)
+        clients.waiting = min(awaited, reading.clients - clients.active)
+        clients.idle = reading.clients - clients.active - clients.waiting
+        self.init(
+            database: reading.database, user: reading.user, rule: reading.rule, mode: reading.mode,
+            clients: clients, counters: reading.counters.reduce(Counters.Values(), +), pool: pool)
+    }
+}

@@ -1,0 +1,44 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+import CaromStats
+import FoundationEssentials
+import Logging
+
+/// Serves the pooler's statistics over HTTP, beside the workers: on threads of its own, never on one that serves clients.
+struct StatisticsService: Sendable {
+    let address: StatsAddress
+    let collector: StatisticsCollector
+    let log: PoolerLog
+
+    /// Pause before an address that cannot be had is tried again: it may belong to a process that is just ending.
+    private static let retryPause = Duration.seconds(5)
+
+    /// Serves until the task is cancelled. What goes wrong is logged and tried again: clients do not depend on it.
+    func run() async {
+        let collector = collector
+        let server = StatsServer(
+            host: address.host, port: UInt16(clamping: address.port),
+            logger: log.libraryLogger(label: "statistics"), documents: documents
+        ) { collector.statistics.observedPools }
+        while !Task.isCancelled {
+            do throws(StatsServerError) {
+                try await server.run { _ in log.info("serving statistics on http://\(address)/") }
+            } catch {
+                log.error("\(error)")
+            }
+            try? await Task.sleep(for: Self.retryPause)
+        }
+    }
+
+    private var documents: [StatsDocument] {
+        let collector = collector
+        return [
+            StatsDocument(path: "/metrics", contentType: OpenMetrics.contentType) {
+                Data(collector.statistics.prometheus.utf8)
+            },
+            StatsDocument(path: "/stats", contentType: "application/json") { collector.statistics.json },
+        ]
+    }
+}

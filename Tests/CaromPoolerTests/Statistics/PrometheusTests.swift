@@ -1,0 +1,95 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import Carom
+@testable import CaromPooler
+
+@Suite struct PrometheusTests {
+    /// Samples without the comments, by their name and labels.
+    private func samples(_ text: String) -> [String: String] {
+        var samples: [String: String] = [:]
+        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+            let cut = line.lastIndex(of: " ") ?? line.startIndex
+            let row = String(line[..<cut])
+            #expect(samples[row] == nil, "\(row) stands twice")
+            samples[row] = String(line[cut...].dropFirst())
+        }
+        return samples
+    }
+
+    private static let everything = Sample.statistics([
+        Sample.route(
+            "shop", "app", counters: [.init(queries: 5, transactions: 4, received: 3, sent: 2)],
+            Sample.pool(
+                "shop.app",
+                [
+                    Sample.backend(Sample.first),
+                    // The same name at another address, and the same address under another name.
+                    Sample.backend(Backend(name: "db1", address: .ip("10.0.0.9", port: 5432)), state: .dead),
+                    Sample.backend(Backend(name: "db9", address: .ip("10.0.0.1", port: 5432))),
+                ])),
+        Sample.route("shop", "app", rule: "default.app"),
+        Sample.route("shop", "ops", Sample.pool("shop.ops", [Sample.backend(Sample.second)])),
+    ])
+
+    @Test func numbersAreWhereTheyBelong() {
+        let samples = samples(Self.everything.prometheus)
+        let route = #"database="shop",user="app",rule="shop.app""#
+        let backend = route + #",backend="db1",address="10.0.0.1:5432""#
+        let expected = [
+            #"carom_build_info{version="9.8.7"}"#: "1", "carom_start_time_seconds": "1700000000",
+            "carom_workers": "2", #"carom_worker_clients{worker="0"}"#: "20",
+            #"carom_clients{state="idle"}"#: "13",
+            "carom_route_info{\(route),mode=\"transaction\"}": "1",
+            "carom_route_queries_total{\(route)}": "5", "carom_route_transactions_total{\(route)}": "4",
+            "carom_route_received_bytes_total{\(route)}": "3", "carom_route_sent_bytes_total{\(route)}": "2",
+            "carom_pool_oldest_wait_seconds{\(route)}": "0.25",
+            "carom_pool_wait_seconds_total{\(route)}": "1.5", "carom_pool_claims_total{\(route)}": "100",
+            "carom_pool_state{\(route),carom_pool_state=\"running\"}": "1",
+            "carom_pool_state{\(route),carom_pool_state=\"failed\"}": "0",
+            "carom_backend_servers{\(backend),state=\"recycling\"}": "6",
+            "carom_backend_state{\(backend),carom_backend_state=\"online\"}": "1",
+            "carom_backend_claims_total{\(backend)}": "8",
+            "carom_backend_authentication_failures_total{\(backend)}": "11",
+            #"carom_backend_servers{database="shop",user="ops",rule="shop.ops",backend="db2",address="[fd00::2]:5433",state="idle"}"#:
+                "2",
+        ]
+        for (row, value) in expected { #expect(samples[row] == value, "\(row)") }
+    }
+
+    @Test func everyMetricIsToldOnceAndBeforeItsRows() {
+        let lines = Self.everything.prometheus.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.suffix(2) == ["# EOF", ""])
+        var known: Set<Substring> = []
+        var current: Substring = ""
+        for line in lines.dropLast(2) {
+            let words = line.split(separator: " ")
+            switch (words[0], words[1]) {
+            case ("#", "HELP"):
+                #expect(known.insert(words[2]).inserted, "\(words[2]) is told twice")
+                current = words[2]
+                #expect(words.count > 3)
+            case ("#", "TYPE"), ("#", "UNIT"): #expect(words[2] == current)
+            default:
+                let name = line.prefix { $0 != "{" && $0 != " " }
+                #expect([current, current + "_total", current + "_info"].contains(name))
+            }
+        }
+        #expect(known.count > 40)
+    }
+
+    @Test func hostileNamesStayInTheirLabels() {
+        let name = "a\"} 1\nb\\"
+        let text = Sample.statistics([Sample.route(name, "u", rule: "r")]).prometheus
+        #expect(text.contains(#"carom_route_queries_total{database="a\"} 1\nb\\",user="u",rule="r"} 0"#))
+        _ = samples(text)
+    }
+
+    @Test func aPoolerWithoutRoutesIsDescribedToo() {
+        let text = Sample.statistics([], clients: [0]).prometheus
+        #expect(text.contains("carom_clients{state=\"login\"} 0\n"))
+        #expect(!text.contains("carom_route"))
+    }
+}

@@ -1,0 +1,52 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+@testable import Carom
+@testable import CaromPooler
+
+/// Readings of a pooler that never ran, for tests of what is made of them.
+enum Sample {
+    static let first = Backend(name: "db1", address: .ip("10.0.0.1", port: 5432))
+    static let second = Backend(name: "db2", address: .ip("fd00::2", port: 5433))
+
+    /// A backend with a different number of connections in each state.
+    static func backend(_ backend: Backend, state: PoolStats.BackendState = .online) -> PoolStats.BackendStats
+    {
+        PoolStats.BackendStats(
+            backend: backend, state: state, wanted: 30, connecting: 1, idle: 2, acquiring: 3, claimed: 4,
+            checking: 5, recycling: 6, closing: 7, totalClaims: 8, totalConnects: 9, failedConnects: 10,
+            authenticationFailures: 11, score: 12, lastError: "it \"broke\"")
+    }
+
+    static func pool(
+        _ name: String, _ backends: [PoolStats.BackendStats] = [], waiting: Int = 0
+    ) -> PoolStats {
+        var totals = PoolStats.Totals()
+        totals.claims = 100
+        totals.waitNanoseconds = 1_500_000_000
+        return PoolStats(
+            name: name, state: .running, backends: backends, waiting: waiting, mostWaiting: 14,
+            oldestWait: .milliseconds(250), slots: 28, maxSlots: 64, planned: 20, totals: totals)
+    }
+
+    static func route(
+        _ database: String, _ user: String, rule: String? = nil, clients: Int = 10,
+        counters: [Counters.Values] = [], _ pool: PoolStats? = nil
+    ) -> StatisticsReadings.Route {
+        let name = "\(database).\(user)"
+        return StatisticsReadings.Route(
+            database: database, user: user, rule: rule ?? name, mode: .transaction, clients: clients,
+            counters: counters, pool: pool ?? self.pool(name))
+    }
+
+    static func statistics(
+        _ routes: [StatisticsReadings.Route], clients: [Int] = [20, 5], consoleClients: Int = 0,
+        at seconds: Int = 0
+    ) -> PoolerStatistics {
+        PoolerStatistics(
+            StatisticsReadings(
+                takenAt: .seconds(seconds),
+                process: .init(version: "9.8.7", startedAt: 1_700_000_000, workers: clients.count),
+                clients: clients, consoleClients: consoleClients, routes: routes))
+    }
+}

@@ -1,0 +1,51 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromStats
+import FoundationEssentials
+import Testing
+
+@testable import CaromPooler
+
+@Suite struct StatisticsJSONTests {
+    private static let statistics = Sample.statistics([
+        Sample.route(
+            "shop", "app", counters: [.init(queries: 5, transactions: 4, received: 3, sent: 2)],
+            Sample.pool("shop.app", [Sample.backend(Sample.first)])),
+        Sample.route("shop", "ops", Sample.pool("shop.ops", [Sample.backend(Sample.first)])),
+    ])
+
+    @Test func theDocumentIsAMessageOfTheStreamAsWell() throws {
+        let frame = try StatsFrame(json: Self.statistics.json)
+        #expect(frame == Self.statistics.frame)
+        #expect(Set(frame.sets.keys) == ["shop.app/db1", "shop.ops/db1"])
+        #expect(frame.carom?.pools.map(\.name) == ["shop.app", "shop.ops"])
+        #expect(frame.claims == 200)
+    }
+
+    @Test func whatOnlyAPoolerHasStandsBesideIt() throws {
+        struct Document: Decodable {
+            struct Pooler: Decodable {
+                struct Route: Decodable {
+                    var name, mode: String
+                    var clients, servers: [String: Int]
+                    var queries, received_bytes: Int
+                }
+                var version: String
+                var clients, servers: [String: Int]
+                var clients_by_worker: [Int]
+                var routes: [Route]
+            }
+            var pooler: Pooler
+        }
+        let pooler = try JSONDecoder().decode(Document.self, from: Self.statistics.json).pooler
+        #expect(pooler.version == "9.8.7")
+        #expect(pooler.clients_by_worker == [20, 5])
+        #expect(pooler.servers["active"] == 8)
+        #expect(pooler.clients["active"] == 8)
+        #expect(pooler.routes.map(\.name) == ["shop.app", "shop.ops"])
+        #expect(pooler.routes[0].mode == "transaction")
+        #expect(pooler.routes[0].queries == 5 && pooler.routes[0].received_bytes == 3)
+        #expect(pooler.routes[0].servers["closing"] == 7)
+    }
+}
