@@ -17,9 +17,9 @@ extension Pool {
         _ request: ClaimRequest, timeout: Duration? = nil, receiver: any ClaimReceiver,
         file: StaticString = #fileID, line: UInt = #line
     ) -> ClaimAttempt<C.Connection> {
-        if let lease = engine.lendIdle(request, file: file, line: line) { return .claimed(Claim(lease)) }
+        if let box = engine.lendIdle(request, file: file, line: line) { return .claimed(Claim(box)) }
         switch engine.lendOrWait(request, timeout: timeout, receiver: receiver, file: file, line: line) {
-        case .lent(let lease): return .claimed(Claim(lease))
+        case .lent(let box): return .claimed(Claim(box))
         case .waiting(let waiter): return .waiting(waiter)
         case .failed(let error): return .failed(error)
         }
@@ -39,25 +39,15 @@ extension Pool {
         switch ticket.outcome {
         case .failed(let error): throw error
         case .served(let box, _):
-            take(box)
-            return Claim(engine.lease(box, box.slot, file: file, line: line))
+            box.takeTicket()
+            engine.noteClaim(box, file: file, line: line)
+            return Claim(box)
         }
     }
 
     /// Gives up a ticket: its connection goes to the next waiter, untouched. Each ticket once, instead of redeeming.
     public func abandon(_ ticket: ClaimTicket) {
-        switch ticket.outcome {
-        case .failed: return
-        case .served(let box, _):
-            take(box)
-            engine.giveBack(box, box.slot, .untouched)
-        }
-    }
-
-    private func take(_ box: any AnyConnectionBox) {
-        guard box.ticket.exchange(false, ordering: .relaxed) else {
-            preconditionFailure("a claim ticket was used twice")
-        }
+        ticket.abandon()
     }
 
     /// A consistent snapshot. O(backends).
@@ -102,6 +92,9 @@ extension Pool {
     /// Has the idle connections of a backend checked at once, four a second: for a holder that saw an error that
     /// says more than its own connection is gone.
     public func markSuspect(_ backend: BackendID) {
-        engine.decide { state, now in state.core.suspect(backend, now: now) }
+        engine.decide { state, now in
+            state.takeAllParked(now)
+            state.core.suspect(backend, now: now)
+        }
     }
 }

@@ -82,7 +82,7 @@ public final class Pool<C: Connector>: Sendable {
         _ request: ClaimRequest = .any, timeout: Duration? = nil, file: StaticString = #fileID,
         line: UInt = #line
     ) async throws(PoolError) -> Claim<C.Connection> {
-        if let lease = engine.lendIdle(request, file: file, line: line) { return Claim(lease) }
+        if let box = engine.lendIdle(request, file: file, line: line) { return Claim(box) }
         return Claim(try await engine.lendLater(request, timeout: timeout, file: file, line: line))
     }
 

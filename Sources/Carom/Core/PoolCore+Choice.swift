@@ -41,7 +41,7 @@ extension PoolCore {
     }
 
     /// Priority first, then fewer recent failures, then fewer connections lent for its weight, then its turn.
-    private mutating func isBetter(_ one: Int, than other: Int, now: Int64) -> Bool {
+    mutating func isBetter(_ one: Int, than other: Int, now: Int64) -> Bool {
         let first = backends[one].backend.priority
         let second = backends[other].backend.priority
         if first != second { return first < second }

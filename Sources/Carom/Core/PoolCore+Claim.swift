@@ -111,6 +111,15 @@ extension PoolCore {
 
     /// Demand has risen, or may have: follow it at once.
     mutating func growIfNeeded(_ now: Int64) {
+        if isParkingUsed, demand > planned {
+            needsParkedCount = true
+            if lacking > 0 { needsConnects = true }
+        } else {
+            grow(now)
+        }
+    }
+
+    mutating func grow(_ now: Int64) {
         let demand = demand
         if demand >= planned {
             shrink.peakAt = now

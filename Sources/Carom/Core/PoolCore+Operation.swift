@@ -53,6 +53,7 @@ extension PoolCore {
         rebalanceAt = now.after(rules.rebalanceInterval)
         decoherenceAt = now.after(rules.decoherenceInterval)
         if policy.shrink != .lowPass { sampleAt = .never }
+        if isParkingUsed { sweepAt = min(sweepAt, now.after(rules.sweepInterval)) }
         for slot in slots.indices { rearm(slot, now: now) }
         needsPlan = true
         if observed { emit(.policyChanged) }

@@ -8,6 +8,7 @@ extension PoolCore {
     /// preference; a dead one gets a probe, which takes a slot only if live ones leave one; the others get none.
     mutating func plan(_ now: Int64) {
         needsPlan = false
+        needsRecall = needsRecall || isParkingUsed
         needsTrim = true
         needsConnects = true
         planned = max(min(planned, rules.maxSlots), demand)

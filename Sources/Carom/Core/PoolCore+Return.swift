@@ -5,7 +5,12 @@ extension PoolCore {
     /// A claimer gives its connection back, which now sits on this worker.
     mutating func giveBack(_ id: SlotID, _ kind: ReturnKind, affinity: Int, now: Int64) -> ReturnDecision {
         guard let slot = find(id), slots[slot].state == .claimed else { return .late }
-        let held = now - slots[slot].claimedAt
+        let claimedAt = slots[slot].claimedAt
+        var held = now - claimedAt
+        if case .parked(let since) = kind {
+            held = max(claimedAt, since) - claimedAt
+            parked = max(0, parked - 1)
+        }
         totals.holdNanoseconds &+= UInt64(max(0, held))
         if observesClaims { emit(.returned(id, held: .nanoseconds(held))) }
         if slots[slot].overdue {
@@ -14,8 +19,8 @@ extension PoolCore {
         }
         slots[slot].affinity = affinity
         switch kind {
-        case .clean:
-            slots[slot].activeAt = now
+        case .clean, .parked:
+            slots[slot].activeAt = claimedAt.after(max(0, held))
             if slots[slot].unproven, now - slots[slot].connectedAt >= rules.stableAfter { prove(slot) }
         case .untouched: break
         case .recycle:

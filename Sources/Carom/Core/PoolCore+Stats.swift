@@ -9,10 +9,11 @@ extension PoolCore {
         return overflow || all == 0 ? rules.maxSlots : min(rules.maxSlots, all)
     }
 
-    mutating func stats(name: String, now: Int64) -> PoolStats {
+    /// `parked` says of how many connections of each backend holders make no use: they count as idle.
+    mutating func stats(name: String, parked: [Int: Int] = [:], now: Int64) -> PoolStats {
         var list: [PoolStats.BackendStats] = []
         let leaving = backends.indices.filter { !backends[$0].present && known[backends[$0].id] == $0 }
-        for index in order + leaving { list.append(stats(of: index, now: now)) }
+        for index in order + leaving { list.append(stats(of: index, parked: parked[index] ?? 0, now: now)) }
         let oldest = queue.oldestSince
         return PoolStats(
             name: name, state: state, backends: list, waiting: queue.count, mostWaiting: mostWaiting,
@@ -20,14 +21,14 @@ extension PoolCore {
             maxSlots: rules.maxSlots, planned: planned, totals: totals)
     }
 
-    private mutating func stats(of index: Int, now: Int64) -> PoolStats.BackendStats {
+    private mutating func stats(of index: Int, parked: Int, now: Int64) -> PoolStats.BackendStats {
         let score = backends[index].window.score(now)
         let record = backends[index]
         return PoolStats.BackendStats(
             backend: record.backend, state: record.present ? record.state : .draining, wanted: record.wanted,
-            connecting: record.counts.connecting, idle: record.counts.idle,
+            connecting: record.counts.connecting, idle: record.counts.idle + parked,
             acquiring: record.counts.acquiring,
-            claimed: record.counts.claimed, checking: record.counts.checking,
+            claimed: record.counts.claimed - parked, checking: record.counts.checking,
             recycling: record.counts.recycling, closing: record.counts.closing,
             totalClaims: record.totalClaims, totalConnects: record.totalConnects,
             failedConnects: record.failedConnects, authenticationFailures: record.authenticationFailures,

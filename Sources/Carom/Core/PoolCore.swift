@@ -57,9 +57,20 @@ struct PoolCore: ~Copyable, Sendable {
     /// A connect that is due finds no free slot: some surplus connection should make room.
     var blocked = false
 
+    /// Something may be parked: lent, and at rest with its holder.
+    var isParkingUsed = false
+    /// How many were parked when they were last counted.
+    var parked = 0
+    /// Demand may have risen; whether it has depends on how many are parked.
+    var needsParkedCount = false
+    /// The plan has changed: parked connections may have to go.
+    var needsRecall = false
+
     var connectAt: Int64 = .never
     var trimAt: Int64 = .never
     var sampleAt: Int64 = .never
+    /// When parked connections are next looked at.
+    var sweepAt: Int64 = .never
     var rebalanceAt: Int64
     var decoherenceAt: Int64
 
@@ -100,7 +111,7 @@ struct PoolCore: ~Copyable, Sendable {
         }
         next = min(next, connectAt, trimAt)
         next = min(next, sampleAt, rebalanceAt)
-        return min(next, decoherenceAt)
+        return min(next, decoherenceAt, sweepAt)
     }
 
     /// Connections demand justifies at this moment: lent, waited for, and spares. Idle connections beside waiters are
@@ -111,7 +122,8 @@ struct PoolCore: ~Copyable, Sendable {
     var demand: Int {
         var spare = rules.spares
         if queue.count > 0, counts.idle > spare, mode == .running { spare = counts.idle }
-        let asked = counts.busy + queue.count + (queue.count > 0 ? counts.checking : 0)
+        let asked =
+            counts.busy - min(parked, counts.claimed) + queue.count + (queue.count > 0 ? counts.checking : 0)
         return min(rules.maxSlots, asked > rules.maxSlots - spare ? rules.maxSlots : asked + spare)
     }
 

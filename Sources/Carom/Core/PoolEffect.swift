@@ -59,6 +59,8 @@ enum ReturnDecision: Equatable, Sendable {
 enum ReturnKind: Equatable, Sendable {
     /// Used and known to be clean.
     case clean
+    /// Used, clean, and at rest since no earlier than this.
+    case parked(since: Int64)
     /// Used; to be made clean.
     case recycle
     /// Never touched by the claimer: as good as before.

@@ -23,6 +23,8 @@ struct Rules: Sendable {
     let leakThreshold: Int64
     let leaseLimit: Int64
     let idleLimit: Int64
+    /// How often parked connections are looked at; 0: nothing may be parked.
+    let sweepInterval: Int64
     let maxSlots: Int
     let spares: Int
 
@@ -51,9 +53,23 @@ struct Rules: Sendable {
         case .afterIdle(let limit): idleLimit = time(limit)
         case .lowPass, .never: idleLimit = .never
         }
+        sweepInterval = Self.sweepInterval(within: [validationBypass, healthInterval, idleLimit])
         maxSlots = policy.maxSlots
         spares = policy.spares
     }
+}
+
+extension Rules {
+    /// A parked connection is noticed at the second sweep that finds it: half of each limit is early enough.
+    private static func sweepInterval(within limits: [Int64]) -> Int64 {
+        let interval = min(longestSweepInterval, (limits.min() ?? .never) / 2)
+        return interval < shortestSweepInterval ? 0 : interval
+    }
+
+    /// So long a connection may look busy that is not.
+    private static var longestSweepInterval: Int64 { 1_000_000_000 }
+    /// Sweeping more often would cost more than parking saves.
+    private static var shortestSweepInterval: Int64 { 10_000_000 }
 }
 
 extension Int64 {

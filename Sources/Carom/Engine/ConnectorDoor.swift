@@ -7,9 +7,9 @@
 /// as a call of the connector itself. Every box they are given was made by `connect`.
 @usableFromInline
 struct ConnectorDoor: Sendable {
-    @usableFromInline typealias Box = any AnyConnectionBox
+    @usableFromInline typealias Box = AnyPooledConnection
     @usableFromInline let acquires: Bool
-    @usableFromInline let connect: @Sendable (Backend, ConnectContext) async throws -> Box
+    @usableFromInline let connect: @Sendable (PoolEngine, Backend, ConnectContext) async throws -> Box
     @usableFromInline let isValid: @Sendable (Box) async throws -> Void
     @usableFromInline let onAcquire: @Sendable (Box) async throws -> Void
     @usableFromInline let onRecycle: @Sendable (Box) async throws -> Void
@@ -24,12 +24,13 @@ struct ConnectorDoor: Sendable {
     @inlinable
     init<C: Connector>(_ connector: C) {
         @Sendable func open(_ box: Box) -> C.Connection {
-            unsafeDowncast(box, to: ConnectionBox<C.Connection>.self).connection
+            unsafeDowncast(box, to: PooledConnection<C.Connection>.self).connection
         }
         acquires = connector.acquires
-        connect = { backend, context in
+        connect = { engine, backend, context in
             let connection = try await connector.connect(to: backend, context: context)
-            return ConnectionBox(slot: context.slot, backend: backend, connection: connection)
+            return PooledConnection(
+                engine: engine, slot: context.slot, backend: backend, connection: connection)
         }
         isValid = { try await connector.isValid(open($0)) }
         onAcquire = { try await connector.onAcquire(open($0)) }

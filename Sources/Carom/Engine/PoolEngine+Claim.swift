@@ -7,21 +7,29 @@ extension PoolEngine {
     /// Lends an idle connection, or says that there is none to be lent without waiting. Connections that the
     /// connector finds dead on looking at them are closed on the way.
     @usableFromInline
-    func lendIdle(_ request: borrowing ClaimRequest, file: StaticString, line: UInt) -> Lease? {
+    func lendIdle(_ request: borrowing ClaimRequest, file: StaticString, line: UInt) -> AnyPooledConnection? {
         while true {
             let now = now
             var idle: Int64 = 0
-            let (lent, slot, work): ((any AnyConnectionBox)?, SlotID?, Work?) = state.withLock { state in
-                guard let slot = state.core.claimIdle(request, now: now) else { return (nil, nil, nil) }
+            var actions: Work?
+            let lent: AnyPooledConnection? = state.withLock { state in
+                guard let slot = state.core.claimIdle(request, now: now) else { return nil }
                 let index = Int(slot.index)
+                guard let box = state.boxes[index] else {
+                    preconditionFailure("a lent slot has no connection")
+                }
+                state.markLent(box)
                 idle = now - state.core.slots[index].activeAt
-                return (state.boxes[index], slot, state.collect(now))
+                actions = state.collect(now)
+                return box
             }
-            guard let slot else { return nil }
-            guard let lent else { preconditionFailure("a lent slot has no connection") }
-            if let work { perform(work) }
-            if connector.isUsable(lent, idle) { return lease(lent, slot, file: file, line: line) }
-            giveBack(lent, slot, .discard(.unusable, blame: false, suspect: false))
+            guard let lent else { return nil }
+            if let actions { perform(actions) }
+            if connector.isUsable(lent, idle) {
+                noteClaim(lent, file: file, line: line)
+                return lent
+            }
+            giveBack(lent, .unusable)
         }
     }
 
@@ -29,20 +37,21 @@ extension PoolEngine {
     @usableFromInline
     func lendLater(
         _ request: ClaimRequest, timeout: Duration?, file: StaticString, line: UInt
-    ) async throws(PoolError) -> Lease {
+    ) async throws(PoolError) -> AnyPooledConnection {
         while true {
             let ticket = await wait(request, timeout: timeout)
             switch ticket.outcome {
             case .failed(let error): throw error
             case .served(let box, let idle):
                 if Task.isCancelled {
-                    giveBack(box, box.slot, .untouched)
+                    giveBack(box, .untouched)
                     throw cancelled()
                 }
                 if idle == 0 || connector.isUsable(box, idle) {
-                    return lease(box, box.slot, file: file, line: line)
+                    noteClaim(box, file: file, line: line)
+                    return box
                 }
-                giveBack(box, box.slot, .discard(.unusable, blame: false, suspect: false))
+                giveBack(box, .unusable)
             }
         }
     }
@@ -61,18 +70,18 @@ extension PoolEngine {
             case .failed(let error): return .failed(error)
             case .served(let box, let idle):
                 if connector.isUsable(box, idle) {
-                    return .lent(lease(box, box.slot, file: file, line: line))
+                    noteClaim(box, file: file, line: line)
+                    return .lent(box)
                 }
-                giveBack(box, box.slot, .discard(.unusable, blame: false, suspect: false))
+                giveBack(box, .unusable)
             }
         }
     }
 
-    func lease(_ box: any AnyConnectionBox, _ slot: SlotID, file: StaticString, line: UInt) -> Lease {
-        if watchesLeaks {
-            note("\(file):\(line), task \(Task.name ?? "without a name")", for: slot)
-        }
-        return Lease(self, box, slot)
+    /// Remembers where a connection was claimed, if leases are timed.
+    @inline(__always)
+    func noteClaim(_ box: AnyPooledConnection, file: StaticString, line: UInt) {
+        if watchesLeaks { note("\(file):\(line), task \(Task.name ?? "without a name")", for: box.slot) }
     }
 
     /// A claim in full for someone who can be reached by the handle: served, failed, or waiting.
@@ -84,14 +93,18 @@ extension PoolEngine {
             if cell != nil, Task.isCancelled {
                 return (.failed(state.error(.cancelled, since: now, now: now, causes: [])), nil)
             }
+            state.takeParked(for: request, now)
             switch state.core.claim(request, timeout: limit, now: now) {
             case .hand(let slot):
                 guard let box = state.box(slot) else { preconditionFailure("a lent slot has no connection") }
+                state.markLent(box)
                 let idle = now - state.core.slots[Int(slot.index)].activeAt
                 return (ClaimTicket(waiter: nil, outcome: .served(box, idle: idle)), nil)
             case .wait(let waiter):
                 state.setWaiter(handle, waiter)
                 cell?.set(waiter)
+                // What is left cannot serve this claim, but it may have to make room for a connection that can.
+                state.takeAllParked(now)
                 return (nil, waiter)
             case .fail(let code):
                 return (.failed(state.error(code, since: now, now: now, causes: state.causes())), nil)
@@ -133,37 +146,43 @@ extension PoolEngine {
     }
 
     /// Takes back a connection as its connector judges it.
-    func giveBack(_ box: any AnyConnectionBox, _ slot: SlotID) {
-        switch connector.returned(box) {
-        case .clean: giveBack(box, slot, .clean)
-        case .recycle: giveBack(box, slot, .recycle)
-        case .discard: giveBack(box, slot, .discard(.discarded, blame: false, suspect: false))
-        case .discardSuspectingBackend:
-            giveBack(box, slot, .discard(.discarded, blame: true, suspect: true))
-        }
+    @usableFromInline
+    func giveBack(_ box: AnyPooledConnection) {
+        giveBack(box, ReturnKind(connector.returned(box)))
     }
 
-    func giveBack(_ box: any AnyConnectionBox, _ slot: SlotID, _ kind: ReturnKind) {
+    func giveBack(_ box: AnyPooledConnection, _ kind: ReturnKind) {
         let affinity = connector.affinity(box) ?? .noAffinity
         let now = now
-        let (next, waiter, work): (WaiterHandle, WaiterID?, Work?) = state.withLock { state in
+        let slot = box.slot
+        var next = WaiterHandle.nobody
+        var waiter: WaiterID?
+        let actions: Work? = state.withLock { state in
+            state.countClaims(box)
+            if kind.isSuspicious { state.takeAllParked(now) }
             let decision = state.core.giveBack(slot, kind, affinity: affinity, now: now)
             if !state.places.isEmpty, decision != .late { state.places[slot] = nil }
-            switch decision {
-            case .serve(let waiter):
+            if case .serve(let served) = decision {
+                state.markLent(box)
                 box.ticket.store(true, ordering: .relaxed)
-                return (state.takeWaiter(waiter), waiter, state.collect(now))
-            case .kept, .late: return (.nobody, nil, state.collect(now))
+                next = state.takeWaiter(served)
+                waiter = served
             }
+            return state.collect(now)
         }
-        if let work { perform(work) }
+        if let actions { perform(actions) }
         if let waiter { next.deliver(ClaimTicket(waiter: waiter, outcome: .served(box, idle: 0))) }
+    }
+
+    @usableFromInline
+    func discard(_ box: AnyPooledConnection, blame: Bool) {
+        giveBack(box, .discard(.discarded, blame: blame, suspect: false))
     }
 
     /// Takes back a connection nobody gave back.
     @usableFromInline
-    func forgotten(_ box: any AnyConnectionBox, _ slot: SlotID) {
-        giveBack(box, slot, .discard(.forgotten, blame: false, suspect: false))
+    func forgotten(_ box: AnyPooledConnection) {
+        giveBack(box, .discard(.forgotten, blame: false, suspect: false))
     }
 
     /// Remembers where a lease was claimed.
@@ -176,8 +195,8 @@ extension PoolEngine {
 
 /// What a claim by the callback door came to, without the connection's type.
 @usableFromInline
-enum LeaseAttempt: ~Copyable {
-    case lent(Lease)
+enum LeaseAttempt {
+    case lent(AnyPooledConnection)
     case waiting(WaiterID)
     case failed(PoolError)
 }
@@ -195,5 +214,25 @@ final class WaitCell: Sendable {
         let value = packed.load(ordering: .relaxed)
         guard value != 0 else { return nil }
         return WaiterID(index: UInt32(truncatingIfNeeded: value) - 1, generation: UInt32(value >> 32))
+    }
+}
+
+extension ReturnKind {
+    /// The connector found it dead at a look.
+    static var unusable: ReturnKind { .discard(.unusable, blame: false, suspect: false) }
+
+    init(_ verdict: ReturnVerdict) {
+        switch verdict {
+        case .clean: self = .clean
+        case .recycle: self = .recycle
+        case .discard: self = .discard(.discarded, blame: false, suspect: false)
+        case .discardSuspectingBackend: self = .discard(.discarded, blame: true, suspect: true)
+        }
+    }
+
+    /// The backend's other connections are to be checked.
+    var isSuspicious: Bool {
+        if case .discard(_, _, suspect: true) = self { return true }
+        return false
     }
 }

@@ -33,7 +33,7 @@ extension PoolEngine {
     private func connect(_ operation: Operation, _ backend: Backend, _ context: ConnectContext) {
         start(operation, affinity: context.affinity) { engine in
             do {
-                let box = try await engine.connector.connect(backend, context)
+                let box = try await engine.connector.connect(engine, backend, context)
                 engine.connected(box)
             } catch {
                 engine.connectFailed(context.slot, backend.id, error)
@@ -41,7 +41,7 @@ extension PoolEngine {
         }
     }
 
-    private func connected(_ box: any AnyConnectionBox) {
+    private func connected(_ box: AnyPooledConnection) {
         let learnt = connector.attributes(box)
         let affinity = connector.affinity(box) ?? .noAffinity
         let accepted = decide { state, now in
@@ -67,7 +67,7 @@ extension PoolEngine {
         }
     }
 
-    private func examine(_ operation: Operation, _ box: any AnyConnectionBox, _ what: Work.Examination) {
+    private func examine(_ operation: Operation, _ box: AnyPooledConnection, _ what: Work.Examination) {
         start(operation, affinity: connector.affinity(box)) { engine in
             do {
                 switch what {
@@ -84,7 +84,7 @@ extension PoolEngine {
         }
     }
 
-    private func examined(_ box: any AnyConnectionBox, _ what: Work.Examination, _ error: (any Error)?) {
+    private func examined(_ box: AnyPooledConnection, _ what: Work.Examination, _ error: (any Error)?) {
         let reason = error.map { String(describing: $0) }
         decide { state, now in
             if state.box(box.slot) != nil { state.setRunning(nil, box.slot) }
@@ -97,7 +97,7 @@ extension PoolEngine {
         }
     }
 
-    private func close(_ box: any AnyConnectionBox) {
+    private func close(_ box: AnyPooledConnection) {
         start(Operation(), affinity: connector.affinity(box)) { engine in
             await engine.connector.close(box)
             engine.decide { state, now in state.core.closed(box.slot, now: now) }
@@ -120,7 +120,9 @@ extension PoolEngine {
             guard state.timer === operation else { return }
             state.timer = nil
             state.armed = .never
+            if state.core.isParkingUsed { state.core.parked = state.countParked() }
             state.core.tick(now)
+            if now >= state.core.sweepAt { state.sweep(now) }
         }
     }
 }

@@ -50,6 +50,8 @@ extension PoolEngine {
         let (over, resolving): (Bool, Operation?) = decide { state, now in
             if state.finished { return (true, nil) }
             if let continuation { state.stoppers.append(continuation) }
+            state.parking.close()
+            state.takeAllParked(now)
             state.failedWaiters += state.core.stop(grace: grace, now: now)
             let resolving = state.resolving
             state.resolving = nil

@@ -18,6 +18,7 @@ final class PoolEngine: Sendable {
     let state: Mutex<EngineState>
     /// Operations begun and not yet ended.
     let operations = Atomic<Int>(0)
+    @usableFromInline let parking = Parking()
     private let leaks: Atomic<Bool>
 
     @usableFromInline
@@ -36,7 +37,7 @@ final class PoolEngine: Sendable {
             policy: policy, seed: seed ?? .random(in: 0 ... .max), acquires: connector.acquires,
             observed: observer != nil, observesClaims: observer?.observesClaims ?? false,
             now: clock.now.nanoseconds)
-        state = Mutex(EngineState(name: name, core: core))
+        state = Mutex(EngineState(name: name, core: core, parking: parking))
     }
 
     /// Whether leases are timed; read at every claim.
@@ -52,7 +53,9 @@ final class PoolEngine: Sendable {
 
     func stats() -> PoolStats {
         let now = now
-        return state.withLock { $0.core.stats(name: $0.name, now: now) }
+        return state.withLock { state in
+            state.core.stats(name: state.name, parked: state.parkedByBackend(), now: now)
+        }
     }
 
     var now: Int64 { clock.now.nanoseconds }
@@ -73,8 +76,11 @@ final class PoolEngine: Sendable {
 struct EngineState: ~Copyable, Sendable {
     let name: String
     var core: PoolCore
+    let parking: Parking
+    /// When parked connections were last looked at.
+    var lastSweep: Int64 = 0
     /// Open connections by slot.
-    var boxes: ContiguousArray<(any AnyConnectionBox)?> = []
+    var boxes: ContiguousArray<AnyPooledConnection?> = []
     /// What runs for a slot.
     var running: ContiguousArray<Operation?> = []
     /// Who waits, by waiter.
@@ -94,18 +100,19 @@ struct EngineState: ~Copyable, Sendable {
     var failedWaiters = 0
     var revoked: [StopReport.Lease] = []
 
-    init(name: String, core: consuming PoolCore) {
+    init(name: String, core: consuming PoolCore, parking: Parking) {
         self.name = name
         self.core = core
+        self.parking = parking
     }
 
-    func box(_ slot: SlotID) -> (any AnyConnectionBox)? {
+    func box(_ slot: SlotID) -> AnyPooledConnection? {
         let index = Int(slot.index)
         guard index < boxes.count, let box = boxes[index], box.slot == slot else { return nil }
         return box
     }
 
-    mutating func setBox(_ box: (any AnyConnectionBox)?, _ slot: SlotID) {
+    mutating func setBox(_ box: AnyPooledConnection?, _ slot: SlotID) {
         let index = Int(slot.index)
         while boxes.count <= index { boxes.append(nil) }
         boxes[index] = box

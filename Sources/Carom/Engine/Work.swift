@@ -7,9 +7,9 @@ import Synchronization
 struct Work: Sendable {
     enum Item: Sendable {
         case connect(Operation, Backend, ConnectContext)
-        case examine(Operation, any AnyConnectionBox, Examination)
+        case examine(Operation, AnyPooledConnection, Examination)
         case cancel(Operation)
-        case close(any AnyConnectionBox)
+        case close(AnyPooledConnection)
         case deliver(WaiterHandle, ClaimTicket)
         case event(PoolEvent)
         case sleep(Operation, until: Int64)
@@ -30,6 +30,7 @@ extension EngineState {
     /// Packs what the core wants done. Nil, and nothing allocated, if there is nothing: the usual case.
     @inline(__always)
     mutating func collect(_ now: Int64) -> Work? {
+        if mustAttendToParking { attendToParking(now) }
         let next = core.nextDeadline
         if core.effects.isEmpty, next >= armed { return nil }
         return pack(next, now: now)
@@ -79,12 +80,14 @@ extension EngineState {
         case .close(let slot):
             cancel(slot, &work)
             guard let box = box(slot) else { preconditionFailure("a slot to be closed has no connection") }
+            countClaims(box)
             setBox(nil, slot)
             work.items.append(.close(box))
         case .forget(let slot):
             cancel(slot, &work)
         case .serve(let waiter, let slot):
             guard let box = box(slot) else { preconditionFailure("a served slot has no connection") }
+            markLent(box)
             box.ticket.store(true, ordering: .relaxed)
             let ticket = ClaimTicket(waiter: waiter, outcome: .served(box, idle: 0))
             work.items.append(.deliver(takeWaiter(waiter), ticket))

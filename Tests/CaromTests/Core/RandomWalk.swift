@@ -14,6 +14,8 @@ final class RandomWalk {
     private var examining: [(slot: SlotID, what: Examination)] = []
     private var closing: [SlotID] = []
     private var claimed: [SlotID] = []
+    /// Of the lent ones, those at rest with their holders.
+    private var parked: Set<SlotID> = []
     private var waiting: [WaiterID] = []
     private var open = 0
     private var limit = 16
@@ -64,7 +66,8 @@ final class RandomWalk {
     private func step() {
         switch random.below(100) {
         case 0..<22: claim()
-        case 22..<42: giveBack()
+        case 22..<36: giveBack()
+        case 36..<42: parking()
         case 42..<48: cancel()
         case 48..<62: connect()
         case 62..<74: examine()
@@ -109,6 +112,37 @@ final class RandomWalk {
         case .kept: break
         case .late: complaint = "a lease that is held was late"
         }
+    }
+
+    /// Holders park and reclaim; the pool counts, sweeps and takes.
+    private func parking() {
+        parked.formIntersection(claimed)
+        switch random.below(5) {
+        case 0, 1:
+            guard core.mayPark, let slot = claimed.randomElement(using: &random) else { return }
+            parked.insert(slot)
+            if !core.isParkingUsed { core.beginSweeping(now) }
+        case 2:
+            guard let slot = parked.sorted(by: { $0.index < $1.index }).first else { return }
+            parked.remove(slot)
+            core.countReclaims(slot, 1)
+        case 3: core.swept(parked: parked.count, now: now)
+        default: takeParked()
+        }
+    }
+
+    private func takeParked() {
+        for slot in parked.sorted(by: { $0.index < $1.index }) {
+            guard core.isClaimed(slot) else { continue }
+            claimed.removeAll { $0 == slot }
+            switch core.giveBack(slot, .parked(since: now - second / 2), affinity: random.below(3), now: now)
+            {
+            case .serve(let waiter): served(waiter, slot)
+            case .kept: break
+            case .late: complaint = "a parked connection was not there to be taken"
+            }
+        }
+        parked = []
     }
 
     private func cancel() {
@@ -156,6 +190,10 @@ final class RandomWalk {
         while core.nextDeadline <= end {
             now = max(now, core.nextDeadline)
             core.tick(now)
+            if now >= core.sweepAt {
+                parked.formIntersection(claimed)
+                core.swept(parked: parked.count, now: now)
+            }
             follow()
             turns += 1
             if turns > 100_000 {
@@ -217,6 +255,12 @@ final class RandomWalk {
             follow(effect)
             note(effect)
         }
+        // As the shell does it: counted when asked, and taken in when holders may park no more.
+        parked.formIntersection(claimed)
+        if core.needsParkedCount { core.counted(parked: parked.count, now: now) }
+        core.needsRecall = false
+        if !core.mayPark, !parked.isEmpty { takeParked() }
+        guard core.effects.isEmpty else { return follow() }
         let sockets = core.counts.all
         if sockets > max(limit, excess) { complaint = "\(sockets) sockets, \(limit) allowed" }
         excess = sockets > limit ? sockets : 0

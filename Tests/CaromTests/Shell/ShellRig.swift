@@ -5,6 +5,7 @@ import Carom
 import CaromTesting
 import Logging
 import Synchronization
+import Testing
 
 /// A real pool in virtual time, with a fake connector and a scripted resolver. It ends with its test: what is still held is
 /// released, and the pool stopped, so that a leak check finds only what the library leaks.
@@ -46,6 +47,15 @@ final class ShellRig {
         clock.advance(by: .seconds(60))
         connector.releaseHanging()
         clock.runUntilQuiescent()
+    }
+
+    /// A connection that is idle.
+    func claimIdle(_ request: ClaimRequest = .any) -> Claim<FakeConnection>? {
+        switch pool.claim(request, timeout: .zero, receiver: NoReceiver()) {
+        case .claimed(let claim): return claim
+        case .waiting: return nil
+        case .failed: return nil
+        }
     }
 
     /// A task of the test's own, on the pool's clock. Its claim is held until the flag says otherwise.
@@ -130,6 +140,23 @@ final class Kept<Value: Sendable>: Sendable {
         get { inside.withLock { $0 } }
         set { inside.withLock { $0 = newValue } }
     }
+}
+
+/// Of a claim that does not wait.
+private final class NoReceiver: ClaimReceiver {
+    func claimReady(_ ticket: ClaimTicket) { Issue.record("a claim without patience waited") }
+}
+
+/// Keeps every event but those of each claim.
+final class QuietLog: PoolObserver {
+    private let inside = Mutex<[PoolEvent]>([])
+    var observesClaims: Bool { false }
+    var closings: [PoolEvent.CloseReason] {
+        inside.withLock { events in
+            events.compactMap { if case .closing(_, _, let reason) = $0 { reason } else { nil } }
+        }
+    }
+    func observe(_ event: PoolEvent) { inside.withLock { $0.append(event) } }
 }
 
 /// Keeps every event.
