@@ -72,7 +72,8 @@ let package = Package(
         .target(name: "CaromFile", dependencies: ["Carom"], swiftSettings: settings),
 
         // First floor: connectors, statistics and the pooler, where everything meets.
-        .target(name: "CaromTCP", dependencies: ["Carom", "CaromReactor"], swiftSettings: settings),
+        .target(
+            name: "CaromTCP", dependencies: ["Carom", "CaromReactor", "CCaromLinux"], swiftSettings: settings),
         .target(
             name: "CaromStats",
             dependencies: [
@@ -84,7 +85,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "CaromPostgres",
-            dependencies: ["Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTLS"],
+            dependencies: ["Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTCP", "CaromTLS"],
             swiftSettings: settings),
         // Grammars and settings of the pooler: no sockets, no threads.
         .target(
@@ -95,7 +96,7 @@ let package = Package(
             dependencies: [
                 "Carom", "CaromConfiguration", "CaromDNS", "CaromFile", "CaromPostgres",
                 "CaromPostgresProtocol",
-                "CaromReactor", "CaromStats", "CCaromLinux", logging,
+                "CaromReactor", "CaromStats", "CaromTCP", "CCaromLinux", logging,
             ],
             swiftSettings: settings),
 
@@ -115,8 +116,8 @@ let package = Package(
         // Examples: each a program of its own, see examples/README.adoc. They get what a package that depends on this one
         // gets, so they can be copied out.
         .executableTarget(
-            name: "carom-echo-server", dependencies: ["CaromReactor"], path: "examples/echo-server",
-            packageAccess: false, swiftSettings: settings),
+            name: "carom-echo-server", dependencies: ["CaromReactor", "CaromTCP"],
+            path: "examples/echo-server", packageAccess: false, swiftSettings: settings),
         .executableTarget(
             name: "carom-echo-workload",
             dependencies: [
@@ -159,7 +160,7 @@ let package = Package(
             name: "CaromPostgresProtocolTests", dependencies: ["CaromPostgresProtocol"],
             swiftSettings: settings),
         .testTarget(
-            name: "CaromTCPTests", dependencies: ["Carom", "CaromTCP", "CaromReactor"],
+            name: "CaromTCPTests", dependencies: ["Carom", "CaromTCP", "CaromReactor", "CCaromLinux"],
             swiftSettings: settings),
         .testTarget(name: "CaromFileTests", dependencies: ["Carom", "CaromFile"], swiftSettings: settings),
         .testTarget(
@@ -175,7 +176,9 @@ let package = Package(
             name: "CaromReactorTests", dependencies: ["CaromReactor", "CCaromLinux"], swiftSettings: settings),
         .testTarget(
             name: "CaromPostgresTests",
-            dependencies: ["Carom", "CaromPostgres", "CCaromLinux", "CaromPostgresProtocol", "CaromReactor"],
+            dependencies: [
+                "Carom", "CaromPostgres", "CCaromLinux", "CaromPostgresProtocol", "CaromReactor", "CaromTCP",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "CaromConfigurationTests", dependencies: ["CaromConfiguration", "CaromTLS"],

@@ -3,6 +3,7 @@
 
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 extension ConnectionState {
     /// Whether the next user may have the connection as it is: no transaction, nothing owed, nothing unread or unsent.
@@ -95,22 +96,22 @@ extension PostgresConnector {
     private func cancelAndDrain(_ connection: PostgresConnection, _ conversation: Conversation)
         async throws(PostgresError)
     {
-        var patience: UInt64 = 100_000_000
+        var patience = Duration.milliseconds(100)
         while true {
             do throws(PostgresError) {
                 try await conversation.drain(connection) { () throws(PostgresError) in
                     guard
                         await connection.requestCancel(
-                            on: connection.stream.reactor, deadline: conversation.deadline)
+                            on: connection.transport.reactor, deadline: conversation.deadline)
                     else {
                         throw PostgresError(
                             .connection, "a cancel request may still be under way to the server")
                     }
-                    conversation.pause(at: Reactor.now + patience)
+                    conversation.pause(at: .now + patience)
                 }
-                return conversation.pause(at: .max)
+                return conversation.pause(at: .never)
             } catch {
-                guard error.code == .timedOut, Reactor.now < conversation.deadline else { throw error }
+                guard error.code == .timedOut, Deadline.now < conversation.deadline else { throw error }
                 patience *= 2
             }
         }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import CaromPostgresProtocol
+package import CaromTCP
 
 /// What is known about one server connection; used by whoever holds it.
 package struct ConnectionState {

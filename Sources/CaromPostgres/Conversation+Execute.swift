@@ -62,7 +62,7 @@ extension Conversation {
     }
 
     private func say(
-        _ tag: FrontendTag, to state: Confined<ConnectionState>, _ encode: (inout [UInt8]) -> Void
+        _ tag: FrontendTag, to state: UnsafeSingleOwner<ConnectionState>, _ encode: (inout [UInt8]) -> Void
     ) async throws(PostgresError) {
         do throws(FlowError) {
             try state.value.flow.sent(tag)
@@ -74,7 +74,9 @@ extension Conversation {
         try await send(bytes)
     }
 
-    private func absorb(_ state: Confined<ConnectionState>, _ rules: FrameRules) throws(PostgresError) {
+    private func absorb(_ state: UnsafeSingleOwner<ConnectionState>, _ rules: FrameRules)
+        throws(PostgresError)
+    {
         let chunk = state.value.input
         let absorbed = state.value.absorb(chunk.span.bytes, rules: rules)
         state.value.input.removeFirst(absorbed.consumed)

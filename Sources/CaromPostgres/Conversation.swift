@@ -3,6 +3,7 @@
 
 import CaromPostgresProtocol
 package import CaromReactor
+package import CaromTCP
 import Glibc
 
 /// One whole message from a server.
@@ -15,53 +16,48 @@ package struct ServerMessage: Sendable {
 
 /// Whole messages to and from one server, for the times when nobody relays: login, check, reset and the client API.
 ///
-/// It lives for one exchange, on the thread of the stream's reactor, and has one deadline. Cancelling the task ends a
+/// It lives for one exchange, on the thread of the transport's reactor, and has one deadline. Cancelling the task ends a
 /// wait at once. After any error the connection is of no further use.
 package final class Conversation {
-    private let stream: Stream
+    private let transport: Transport
     private let waker = Waker()
-    private let timer: ReactorTimer
-    /// When it ends at the latest, in ``Reactor/now`` nanoseconds.
-    let deadline: UInt64
-    private let state: Confined<ConnectionState>
+    /// When it ends at the latest.
+    let deadline: Deadline
+    /// When the next wait ends at the latest: ``deadline``, or earlier.
+    private var limit: Deadline
+    private let state: UnsafeSingleOwner<ConnectionState>
 
     /// The longest message that is taken in whole: nothing that a login or a check brings comes near.
     private let largest: Int
 
     package init(
-        _ stream: Stream, _ state: Confined<ConnectionState>, deadline: UInt64, largest: Int = 1 << 20
+        _ transport: Transport, _ state: UnsafeSingleOwner<ConnectionState>, deadline: Deadline,
+        largest: Int = 1 << 20
     ) {
-        self.stream = stream
+        self.transport = transport
         self.state = state
         self.deadline = deadline
         self.largest = largest
-        timer = stream.reactor.makeTimer(waker)
-        stream.waker = waker
-        if deadline != .max { stream.reactor.arm(timer, at: deadline) }
+        limit = deadline
+        transport.setHandler(waker)
     }
 
-    /// Ends the exchange: the stream wakes nobody from now on.
-    package func end() {
-        stream.reactor.disarm(timer)
-        if !stream.isClosed { stream.waker = nil }
-    }
+    /// Ends the exchange: the transport wakes nobody from now on.
+    package func end() { transport.setHandler(nil) }
 
-    /// Ends the next wait at `time` at the latest, with the code `timedOut`; `UInt64.max` goes back to the deadline.
+    /// Ends the next wait at `time` at the latest, with the code `timedOut`; ``Deadline/never`` goes back to the deadline.
     ///
     /// After that error, unlike others, the exchange may go on until its deadline.
-    func pause(at time: UInt64) {
-        let time = min(time, deadline)
-        if time == .max { stream.reactor.disarm(timer) } else { stream.reactor.arm(timer, at: time) }
-    }
+    func pause(at time: Deadline) { limit = min(time, deadline) }
 
     /// Sends `bytes`, waiting for the socket to take them all.
     package func send(_ bytes: [UInt8]) async throws(PostgresError) {
         do throws(SystemError) {
             state.value.output.append(bytes)
-            try state.value.output.flush(to: stream)
+            try state.value.output.flush(to: transport)
             while !state.value.output.isEmpty {
                 try await wait("to take what it was sent")
-                try state.value.output.flush(to: stream)
+                try state.value.output.flush(to: transport)
             }
         } catch {
             throw PostgresError(error)
@@ -96,7 +92,7 @@ package final class Conversation {
         switch Framing.next(in: input.span.bytes, limit: largest) {
         case .needMore: return nil
         case .invalid(let error):
-            throw PostgresError(.protocolViolation, "server \(stream.peer): \(error)")
+            throw PostgresError(.protocolViolation, "server \(transport.peer): \(error)")
         case .frame(let header):
             guard input.count >= header.length else { return nil }
             let message = ServerMessage(
@@ -110,7 +106,7 @@ package final class Conversation {
         while true {
             let outcome = try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) {
                 (buffer) throws(SystemError) in
-                let outcome = try stream.read(into: buffer)
+                let outcome = try transport.read(into: buffer)
                 if case .bytes(let count) = outcome {
                     state.value.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 }
@@ -118,28 +114,22 @@ package final class Conversation {
             }
             switch outcome {
             case .bytes: return
-            case .end: throw SystemError(code: ECONNRESET, operation: "read from \(stream.peer)")
+            case .end: throw SystemError(code: ECONNRESET, operation: "read from \(transport.peer)")
             case .wouldBlock: try await wait("to answer")
             }
         }
     }
 
     private func wait(_ what: String) async throws(SystemError) {
-        let reactor = stream.reactor
-        await withTaskCancellationHandler {
-            if !Task.isCancelled { await waker.wait() }
-        } onCancel: { [waker] in
-            reactor.wake(waker)
+        let wake = await transport.reactor.wait(for: waker, until: limit)
+        let code: Int32
+        switch wake {
+        case _ where transport.isClosed: code = ECONNABORTED
+        case .signaled: return
+        case .cancelled: code = ECANCELED
+        case .timedOut: code = ETIMEDOUT
         }
-        if stream.isClosed {
-            throw SystemError(code: ECONNABORTED, operation: "waiting for \(stream.peer) \(what)")
-        }
-        if Task.isCancelled {
-            throw SystemError(code: ECANCELED, operation: "waiting for \(stream.peer) \(what)")
-        }
-        if timer.deadline != .max, timer.isDue(at: Reactor.now) {
-            throw SystemError(code: ETIMEDOUT, operation: "waiting for \(stream.peer) \(what)")
-        }
+        throw SystemError(code: code, operation: "waiting for \(transport.peer) \(what)")
     }
 }
 

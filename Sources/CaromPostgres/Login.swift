@@ -9,12 +9,12 @@ import CaromReactor
 struct Login {
     private let configuration: PostgresConfiguration
     private let conversation: Conversation
-    private let state: Confined<ConnectionState>
+    private let state: UnsafeSingleOwner<ConnectionState>
     private let cryptography = OpenSSLCryptography()
 
     init(
         _ configuration: PostgresConfiguration, _ conversation: Conversation,
-        _ state: Confined<ConnectionState>
+        _ state: UnsafeSingleOwner<ConnectionState>
     ) {
         self.configuration = configuration
         self.conversation = conversation

@@ -4,6 +4,7 @@
 public import Carom
 package import CaromPostgresProtocol
 package import CaromReactor
+package import CaromTCP
 
 /// An authenticated session with a PostgreSQL server, made by ``PostgresConnector`` and lent by a pool.
 ///
@@ -13,20 +14,20 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     public let backend: Backend
     /// A name for logs that is unique in the world.
     package let id: ConnectionID
-    package let stream: Stream
-    package let state: Confined<ConnectionState>
+    package let transport: Transport
+    package let state: UnsafeSingleOwner<ConnectionState>
     /// What a CancelRequest must carry.
     package let key: BackendKeyData
     /// The server's parameters right after the login: what `DISCARD ALL` goes back to.
     package let initialParameters: SessionParameters
 
     init(
-        id: ConnectionID, backend: Backend, stream: Stream, state: Confined<ConnectionState>,
-        key: BackendKeyData
+        id: ConnectionID, backend: Backend, transport: Transport,
+        state: UnsafeSingleOwner<ConnectionState>, key: BackendKeyData
     ) {
         self.id = id
         self.backend = backend
-        self.stream = stream
+        self.transport = transport
         self.state = state
         self.key = key
         initialParameters = state.value.parameters
@@ -40,17 +41,15 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
 
     /// Closes the session with a Terminate message, if the socket takes it, and the socket in any case.
     ///
-    /// Call it on the thread of the stream's reactor.
+    /// Call it on the thread of the transport's reactor.
     package func terminate() {
-        guard !stream.isClosed else { return }
+        guard !transport.isClosed else { return }
         if state.value.output.isEmpty, !state.value.isSendingMessage {
             let goodbye: [UInt8] = [FrontendTag.terminate.rawValue, 0, 0, 0, 4]
             // Whether the server still hears it changes nothing.
-            goodbye.withUnsafeBytes { bytes in _ = try? stream.write(bytes) }
+            goodbye.withUnsafeBytes { bytes in _ = try? transport.write(bytes) }
         }
         // Somebody may be waiting for the socket: a lease that is revoked, a check that hangs.
-        let waiting = stream.waker
-        stream.close()
-        waiting?.wake()
+        transport.close(notify: true)
     }
 }

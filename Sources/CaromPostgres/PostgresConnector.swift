@@ -4,8 +4,7 @@
 public import Carom
 import CaromPostgresProtocol
 public import CaromReactor
-import CaromTLS
-import Synchronization
+import CaromTCP
 
 /// Makes, checks and cleans connections to PostgreSQL for a pool.
 ///
@@ -14,8 +13,7 @@ import Synchronization
 public final class PostgresConnector: Connector {
     /// How it logs in and treats connections.
     public let configuration: PostgresConfiguration
-    private let reactors: [Reactor]
-    private let next = Atomic<Int>(0)
+    private let reactors: ReactorGroup
     private let tcp: TCPOptions
     private let observer: (any ConnectionObserver)?
 
@@ -35,9 +33,8 @@ public final class PostgresConnector: Connector {
         _ configuration: PostgresConfiguration, reactors: [Reactor], tcp: TCPOptions,
         observer: (any ConnectionObserver)?
     ) {
-        precondition(!reactors.isEmpty, "a connector needs a reactor for its connections")
         self.configuration = configuration
-        self.reactors = reactors
+        self.reactors = ReactorGroup(reactors)
         self.tcp = tcp
         self.observer = observer
     }
@@ -46,8 +43,8 @@ public final class PostgresConnector: Connector {
     ///
     /// - Throws: ``PostgresError``; what the server said is in its `sqlState`.
     public func connect(to backend: Backend, context: ConnectContext) async throws -> PostgresConnection {
-        let reactor = reactor(for: context.affinity)
-        let deadline = Reactor.now + UInt64(clamping: context.timeout.nanoseconds)
+        let reactor = reactors.next(affinity: context.affinity)
+        let deadline = Deadline.now + context.timeout
         do throws(PostgresError) {
             let connection = try await withTaskExecutorPreference(reactor) { () async throws(PostgresError) in
                 try await self.open(backend, on: reactor, deadline: deadline)
@@ -60,30 +57,26 @@ public final class PostgresConnector: Connector {
         }
     }
 
-    private func reactor(for affinity: Int?) -> Reactor {
-        if let affinity, reactors.indices.contains(affinity) { return reactors[affinity] }
-        return reactors[next.wrappingAdd(1, ordering: .relaxed).oldValue % reactors.count]
-    }
-
-    private func open(_ backend: Backend, on reactor: Reactor, deadline: UInt64)
+    private func open(_ backend: Backend, on reactor: Reactor, deadline: Deadline)
         async throws(PostgresError) -> PostgresConnection
     {
-        let stream: Stream
+        let transport: Transport
         do throws(SystemError) {
-            stream = try await Stream.connect(
+            transport = try await Transport.connect(
                 to: SocketAddress(backend.address), on: reactor, deadline: deadline, options: tcp)
         } catch {
             throw PostgresError(error)
         }
-        let state = Confined(ConnectionState())
-        let conversation = Conversation(stream, state, deadline: deadline)
+        let state = UnsafeSingleOwner(ConnectionState())
+        let conversation = Conversation(transport, state, deadline: deadline)
         defer { conversation.end() }
         do throws(PostgresError) {
             let key = try await Login(configuration, conversation, state).run()
             return PostgresConnection(
-                id: ConnectionID(.server), backend: backend, stream: stream, state: state, key: key)
+                id: ConnectionID(.server), backend: backend, transport: transport, state: state,
+                key: key)
         } catch {
-            stream.close()
+            transport.close()
             throw error
         }
     }
@@ -102,11 +95,11 @@ public final class PostgresConnector: Connector {
     public func returned(_ connection: PostgresConnection) -> ReturnVerdict {
         // Property by property: a copy of the whole state would cost more than all of the checks.
         let state = connection.state
-        if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
+        if connection.transport.isClosed { return .discard(reason: "the connection was closed") }
         if state.value.hasFailed, let failure = state.value.failure {
             return .discardSuspectingBackend(reason: failure.message)
         }
-        if connection.stream.isHungUp {
+        if connection.transport.isHungUp {
             return .discardSuspectingBackend(reason: "the server has closed the connection")
         }
         if state.value.isClean {
@@ -134,10 +127,10 @@ public final class PostgresConnector: Connector {
 
     /// Looks, without a system call, whether the server hung up or spoke while the connection lay idle.
     public func isUsable(_ connection: PostgresConnection, idleFor: Duration) -> Bool {
-        let stream = connection.stream
-        if stream.isClosed || stream.isHungUp { return false }
+        let transport = connection.transport
+        if transport.isClosed || transport.isHungUp { return false }
         // Readable may be left over from a read that just filled its buffer: only then it takes a peek to know.
-        return !stream.isReadable || stream.isQuiet()
+        return !transport.isReadable || transport.isQuiet()
     }
 
     /// `role`: `primary` or `standby`, as the server reports it (PostgreSQL 14 and later).
@@ -146,13 +139,13 @@ public final class PostgresConnector: Connector {
     }
 
     /// The index of the reactor it lives on.
-    public func affinity(of connection: PostgresConnection) -> Int? { connection.stream.reactor.index }
+    public func affinity(of connection: PostgresConnection) -> Int? { connection.transport.reactor.index }
 
     /// Ends the session, and before that what it still runs: a server does not notice that its client has gone until it
     /// wants to say something.
     public func close(_ connection: PostgresConnection) async {
-        await withTaskExecutorPreference(connection.stream.reactor) {
-            let isBusy = !connection.stream.isHungUp && connection.state.value.flow.awaitsServer
+        await withTaskExecutorPreference(connection.transport.reactor) {
+            let isBusy = !connection.transport.isHungUp && connection.state.value.flow.awaitsServer
             if isBusy, configuration.recycling.cancels { await cancelRunningQuery(connection) }
             connection.terminate()
         }
@@ -176,7 +169,7 @@ public final class PostgresConnector: Connector {
 
     /// The reactor of that index, so that nothing has to change threads.
     public func executor(affinity: Int?) -> (any TaskExecutor)? {
-        affinity.map { _ in reactor(for: affinity) }
+        affinity.map { reactors.next(affinity: $0) }
     }
 
     /// Runs `body` on the connection's thread with a conversation that ends after `limit`.
@@ -184,31 +177,13 @@ public final class PostgresConnector: Connector {
         _ connection: PostgresConnection, within limit: Duration,
         _ body: (Conversation) async throws(PostgresError) -> R
     ) async throws(PostgresError) -> R {
-        try await withTaskExecutorPreference(connection.stream.reactor) {
+        try await withTaskExecutorPreference(connection.transport.reactor) {
             () async throws(PostgresError) -> R in
-            if connection.stream.isClosed { throw PostgresError(.connection, "\(connection) is closed") }
-            let deadline = Reactor.now + UInt64(clamping: limit.nanoseconds)
-            let conversation = Conversation(connection.stream, connection.state, deadline: deadline)
+            if connection.transport.isClosed { throw PostgresError(.connection, "\(connection) is closed") }
+            let deadline = Deadline.now + limit
+            let conversation = Conversation(connection.transport, connection.state, deadline: deadline)
             defer { conversation.end() }
             return try await body(conversation)
         }
-    }
-}
-
-extension SocketAddress {
-    init(_ address: BackendAddress) {
-        switch address {
-        case .ip(let host, let port): self.init(SocketAddress.Kind.ip(host, port: port))
-        case .unix(let path): self.init(SocketAddress.Kind.unix(path: path))
-        }
-    }
-}
-
-extension Duration {
-    /// Whole nanoseconds, clamped to what 64 bits hold.
-    package var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        return overflow ? .max : product &+ attoseconds / 1_000_000_000
     }
 }

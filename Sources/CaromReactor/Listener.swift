@@ -5,7 +5,7 @@ import CCaromLinux
 import Glibc
 
 /// A listening socket. Connections come out of ``accept()`` as bare descriptors, so that they can be given to any
-/// reactor's ``Stream``.
+/// reactor.
 ///
 /// Running out of descriptors does not end it: it rests for a moment and goes on, since the queue of the kernel
 /// keeps the callers.
@@ -22,10 +22,10 @@ public final class Listener: @unchecked Sendable {
 
     private var descriptor: Int32
     private let registration: Registration
-    private let key: UInt64
     private let reactor: Reactor
     private let waker = Waker()
-    private let rest: ReactorTimer
+    private let restTimer: ReactorTimer
+    private var acceptedInARow = 0
     private let unlinkPath: String?
     /// Where it listens; with the port that the kernel chose when 0 was asked for.
     public let address: SocketAddress
@@ -33,7 +33,10 @@ public final class Listener: @unchecked Sendable {
     public private(set) var exhaustions = 0
 
     /// How long to rest when descriptors have run out: they come back when some client leaves.
-    private static let restNanoseconds: UInt64 = 100_000_000
+    private static let rest = Duration.milliseconds(100)
+    /// Connections that ``accept()`` gives out before it lets the rest of the reactor have a turn: a burst of callers must
+    /// not keep those waiting that are already served.
+    private static let burst = 32
 
     /// Binds and listens. Call it on the reactor's thread.
     ///
@@ -45,11 +48,13 @@ public final class Listener: @unchecked Sendable {
     ///   - mode: permission bits of a Unix socket.
     ///   - tcp: what the accepted connections shall be like. They inherit it from the listening socket, which saves the
     ///     calls that set it for each (Linux; tcp(7)). Means nothing on a Unix socket.
+    ///   - deferAccept: TCP connections come out only when the caller has sent something, or after so long (in whole seconds,
+    ///     at least one; `TCP_DEFER_ACCEPT`): for protocols in which the caller speaks first. Nil, the default, does not wait.
     ///   - reactor: where callers are accepted.
     /// - Throws: ``SystemError``, for example `EADDRINUSE`.
     public init(
         on address: SocketAddress, backlog: Int32 = 128, mode: UInt32 = 0o777, tcp: TCPOptions? = nil,
-        reactor: Reactor
+        deferAccept: Duration? = nil, reactor: Reactor
     ) throws(SystemError) {
         let operation = "listen on \(address)"
         let descriptor = socket(
@@ -69,21 +74,21 @@ public final class Listener: @unchecked Sendable {
                         socklen_t(MemoryLayout<Int32>.size))
                 }
                 tcp?.apply(to: descriptor)
+                if let deferAccept { Self.deferAccepting(descriptor, deferAccept) }
             }
             try address.withSockaddr { (pointer, length) throws(SystemError) in
                 if bind(descriptor, pointer, length) < 0 { throw SystemError.last(operation) }
             }
             if let path, chmod(path, mode) < 0 { throw SystemError.last("chmod \(path)") }
             if listen(descriptor, backlog) < 0 { throw SystemError.last(operation) }
-            registration = Registration(descriptor: descriptor, waker: waker)
-            key = try reactor.register(registration)
+            registration = try reactor.register(descriptor, handler: waker)
         } catch {
             Glibc.close(descriptor)
             throw error
         }
         self.descriptor = descriptor
         self.reactor = reactor
-        rest = reactor.makeTimer(waker)
+        restTimer = reactor.makeTimer(waker)
         unlinkPath = path
         self.address = path == nil ? Self.boundAddress(descriptor) : address
     }
@@ -95,15 +100,26 @@ public final class Listener: @unchecked Sendable {
     /// - Throws: ``SystemError`` only for failures that would repeat for ever.
     public func accept() async throws(SystemError) -> Accepted? {
         while descriptor >= 0 {
-            if registration.isReadable, let accepted = try tryAccept() { return accepted }
-            if !registration.isReadable || rest.deadline != .max { await waker.wait() }
-            if rest.isDue(at: Reactor.now) { reactor.disarm(rest) }
+            if acceptedInARow == Self.burst {
+                acceptedInARow = 0
+                await reactor.nextTurn()
+                continue
+            }
+            if registration.isReadable, let accepted = try tryAccept() {
+                acceptedInARow += 1
+                return accepted
+            }
+            if !registration.isReadable || restTimer.deadline != .never {
+                acceptedInARow = 0
+                await waker.wait()
+            }
+            if restTimer.isDue(at: .now) { reactor.disarm(restTimer) }
         }
         return nil
     }
 
     private func tryAccept() throws(SystemError) -> Accepted? {
-        if rest.deadline != .max { return nil }
+        if restTimer.deadline != .never { return nil }
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let accepted = carom_accept(descriptor, &storage, &length)
@@ -113,7 +129,7 @@ public final class Listener: @unchecked Sendable {
             registration.isReadable = false
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
             exhaustions += 1
-            reactor.arm(rest, at: Reactor.now + Self.restNanoseconds)
+            reactor.arm(restTimer, at: .now + Self.rest)
         case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP:
             throw SystemError.last("accept on \(address)")
         default:
@@ -125,11 +141,17 @@ public final class Listener: @unchecked Sendable {
     /// Stops listening; ``accept()`` then returns `nil`. A second call does nothing.
     public func close() {
         guard descriptor >= 0 else { return }
-        reactor.unseat(key)
+        reactor.deregister(registration)
         Glibc.close(descriptor)
         descriptor = -1
         if let unlinkPath { unlink(unlinkPath) }
         waker.wake()
+    }
+
+    private static func deferAccepting(_ descriptor: Int32, _ time: Duration) {
+        var seconds = Int32(clamping: max(1, time.components.seconds))
+        setsockopt(
+            descriptor, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, &seconds, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private static func removeStale(_ path: String, _ address: SocketAddress) throws(SystemError) {

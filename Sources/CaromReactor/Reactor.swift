@@ -9,13 +9,13 @@ import Synchronization
 /// One thread with one epoll loop, which is also a Swift executor.
 ///
 /// Tasks started with the reactor as their executor preference run on its thread from beginning to end, so code
-/// that reads as if it blocked is driven by the loop. Sockets (``Stream``), timers and wakers made for a
-/// reactor may be used on its thread only.
+/// that reads as if it blocked is driven by the loop. What runs for every event is better served by an ``EventHandler``,
+/// which the loop calls without any task. Sockets, timers and wakers made for a reactor may be used on its thread only.
 ///
 /// The loop never polls: it sleeps in `epoll_wait` until a descriptor, the earliest timer or another thread
 /// has something for it.
 public final class Reactor: @unchecked Sendable {
-    // Unchecked: `ready`, `timers`, `table` and `events` belong to the loop's thread; the rest is immutable or atomic.
+    // Unchecked: what is marked `@exclusivity(unchecked)` and `events` belong to the loop's thread; the rest is immutable or atomic.
 
     /// A small number that tells reactors apart, from 0 in the order of their making in a group.
     public let index: Int
@@ -25,15 +25,25 @@ public final class Reactor: @unchecked Sendable {
     private let thread = Atomic<UInt>(0)
     private let stopping = Atomic<Bool>(false)
 
-    // The loop's own queues: `enqueue` appends from within a job that was taken out before, never during an access.
+    // The loop's own: what is called from it appends to these only between two accesses of the loop's.
     @exclusivity(unchecked) private var ready = Deque<UnownedJob>()
-    private var yielded: [UnsafeContinuation<Void, Never>] = []
+    /// Handlers to be called once the sockets have been looked at, and those of the turn in progress.
+    @exclusivity(unchecked) private var upcoming: [Call] = []
+    @exclusivity(unchecked) private var present: [Call] = []
+    @exclusivity(unchecked) private var yielded: [UnsafeContinuation<Void, Never>] = []
     @exclusivity(unchecked) private var timers = TimerQueue()
     @exclusivity(unchecked) private var table = RegistrationTable()
-    /// The time of the present turn, as long as there are timers.
-    private var turnTime: UInt64 = 0
-    private let inboxKey: UInt64
+    /// The time of the present turn once something asked for it; 0 before.
+    @exclusivity(unchecked) private var turnNanoseconds: UInt64 = 0
+    @exclusivity(unchecked) private var inboxRegistration: Registration
     private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: Reactor.batch)
+    /// How often the loop has gone round.
+    @exclusivity(unchecked) package private(set) var turns = 0
+
+    private struct Call {
+        let handler: any EventHandler
+        let token: Int
+    }
 
     private static let batch = 256
     /// Jobs run between two looks at the sockets, so that chatty tasks cannot starve them.
@@ -48,10 +58,10 @@ public final class Reactor: @unchecked Sendable {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         if epoll < 0 { throw SystemError.last("epoll_create1") }
         inbox = try Inbox()
-        inboxKey = table.insert(Registration(descriptor: inbox.descriptor, waker: nil))
+        inboxRegistration = table.insert()
         var event = epoll_event()
         event.events = EPOLLIN.rawValue | EPOLLET.rawValue
-        event.data.u64 = inboxKey
+        event.data.u64 = inboxRegistration.id
         if epoll_ctl(epoll, EPOLL_CTL_ADD, inbox.descriptor, &event) < 0 {
             throw SystemError.last("epoll_ctl")
         }
@@ -59,14 +69,8 @@ public final class Reactor: @unchecked Sendable {
 
     deinit {
         events.deallocate()
+        table.deallocate()
         close(epoll)
-    }
-
-    /// Nanoseconds of the monotonic clock; the time base of ``ReactorTimer``.
-    public static var now: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
     }
 
     /// Whether the caller runs on this reactor's thread.
@@ -76,16 +80,7 @@ public final class Reactor: @unchecked Sendable {
 
     /// Starts the thread and its loop. A reactor starts once.
     public func start() throws(SystemError) {
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                let reactor = Unmanaged<Reactor>.fromOpaque(argument!).takeRetainedValue()
-                reactor.run()
-                return nil
-            }, Unmanaged.passRetained(self).toOpaque())
-        if code != 0 { throw SystemError(code: code, operation: "pthread_create") }
-        pthread_detach(thread)
+        try SystemThread.start(name: "\(name)-\(index)") { self.run() }
     }
 
     /// Ends the loop after the turn in progress. Call it when no task prefers this reactor any more: jobs that
@@ -97,11 +92,11 @@ public final class Reactor: @unchecked Sendable {
 
     private func run() {
         thread.store(UInt(pthread_self()), ordering: .relaxed)
-        carom_name_thread(String("\(name)-\(index)".prefix(15)))
         while !stopping.load(ordering: .acquiring) {
             runJobs()
             poll()
             expireTimers()
+            callUpcoming()
             resumeYielded()
             if inbox.takeLazyCalls() { readInbox() }
         }
@@ -122,28 +117,39 @@ public final class Reactor: @unchecked Sendable {
 
     private func poll() {
         let count = Int(epoll_wait(epoll, events, Int32(Self.batch), timeout()))
+        turnNanoseconds = 0
+        turns &+= 1
         guard count > 0 else { return }
+        let inboxID = inboxRegistration.id
         for index in 0..<count {
-            let key = events[index].data.u64
-            if key == inboxKey {
+            let id = events[index].data.u64
+            if id == inboxID {
                 readInbox()
-            } else if let registration = table[key] {
-                note(events[index].events, on: registration)
+            } else if let entry = table[id] {
+                Self.record(events[index].events, in: entry)
+                if let handler = entry.pointee.handler { handler.handle(entry.pointee.token) }
             }
         }
     }
 
-    private func note(_ mask: UInt32, on registration: Registration) {
+    @inline(__always)
+    private static func record(_ mask: UInt32, in entry: UnsafeMutablePointer<Registration.Entry>) {
         if mask & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
-            registration.isReadable = true
+            entry.pointee.readable.store(true, ordering: .relaxed)
         }
         if mask & (EPOLLOUT.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
-            registration.isWritable = true
+            entry.pointee.writable.store(true, ordering: .relaxed)
         }
         if mask & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
-            registration.isHungUp = true
+            entry.pointee.hungUp.store(true, ordering: .relaxed)
         }
-        registration.waker?.wake()
+    }
+
+    private func callUpcoming() {
+        if upcoming.isEmpty { return }
+        swap(&upcoming, &present)
+        for call in present { call.handler.handle(call.token) }
+        present.removeAll(keepingCapacity: true)
     }
 
     private func readInbox() {
@@ -155,12 +161,12 @@ public final class Reactor: @unchecked Sendable {
 
     /// Milliseconds until the next timer, rounded up; 0 with work at hand, −1 (for ever) with nothing to wait for.
     private func timeout() -> Int32 {
-        if !ready.isEmpty || !yielded.isEmpty { return 0 }
+        if !ready.isEmpty || !yielded.isEmpty || !upcoming.isEmpty { return 0 }
         guard let earliest = timers.earliest else { return -1 }
         // The turn's own time is good enough: what the jobs took since then makes a timer that much later.
-        if turnTime == 0 { turnTime = Self.now }
-        guard earliest > turnTime else { return 0 }
-        return Int32(clamping: (earliest - turnTime + 999_999) / 1_000_000)
+        let now = turnTime
+        guard earliest > now else { return 0 }
+        return Int32(clamping: (earliest.nanoseconds - now.nanoseconds + 999_999) / 1_000_000)
     }
 
     private func resumeYielded() {
@@ -171,26 +177,33 @@ public final class Reactor: @unchecked Sendable {
     }
 
     private func expireTimers() {
-        if timers.isEmpty {
-            turnTime = 0
-            return
-        }
-        turnTime = Self.now
-        while let timer = timers.popDue(at: turnTime) { timer.waker.wake() }
+        if timers.isEmpty { return }
+        let now = turnTime
+        while let timer = timers.popDue(at: now) { timer.handler.handle(timer.token) }
+    }
+
+    /// When the present turn's events arrived: the clock is read at most once a turn. On the reactor's thread.
+    public var turnTime: Deadline {
+        if turnNanoseconds == 0 { turnNanoseconds = Deadline.now.nanoseconds }
+        return Deadline(nanoseconds: turnNanoseconds)
     }
 
     // MARK: Timers and messages
 
-    /// A disarmed timer that wakes `waker`.
-    public func makeTimer(_ waker: Waker) -> ReactorTimer { ReactorTimer(waker: waker) }
+    /// A disarmed timer that calls `handler`, for example wakes a waker.
+    ///
+    /// It keeps its handler: one that owns its timer lets go of it at its end, or gives it a waker.
+    public func makeTimer(_ handler: any EventHandler, token: Int = 0) -> ReactorTimer {
+        ReactorTimer(handler, token: token)
+    }
 
-    /// Sets the time at which the timer's waker is woken; replaces an earlier setting.
-    public func arm(_ timer: ReactorTimer, at deadline: UInt64) {
+    /// Sets the time at which the timer's handler is called; replaces an earlier setting.
+    public func arm(_ timer: ReactorTimer, at deadline: Deadline) {
         assert(isCurrent, "timers belong to the reactor's thread")
         timers.arm(timer, at: deadline)
     }
 
-    /// Takes the timer out; its waker hears nothing of it any more.
+    /// Takes the timer out; its handler hears nothing of it any more.
     public func disarm(_ timer: ReactorTimer) {
         assert(isCurrent, "timers belong to the reactor's thread")
         timers.disarm(timer)
@@ -201,19 +214,13 @@ public final class Reactor: @unchecked Sendable {
         await withUnsafeContinuation { yielded.append($0) }
     }
 
-    /// Waits for `nanoseconds` on the reactor's thread. `false` when the task was cancelled before.
-    public func sleep(for nanoseconds: UInt64) async -> Bool {
-        let waker = Waker()
-        let timer = makeTimer(waker)
-        let deadline = Self.now + nanoseconds
-        arm(timer, at: deadline)
-        defer { disarm(timer) }
-        await withTaskCancellationHandler {
-            while !Task.isCancelled, Self.now < deadline { await waker.wait() }
-        } onCancel: {
-            wake(waker)
-        }
-        return !Task.isCancelled
+    /// Calls `handler` once the sockets, or the rest of them, have been looked at: for what is woken within a turn, and for
+    /// what has more to do but shall not keep the others waiting. On the reactor's thread.
+    ///
+    /// Each call of this method makes one call of the handler, which is kept until then.
+    public func again(_ handler: any EventHandler, token: Int = 0) {
+        assert(isCurrent, "handlers are called on the reactor's thread")
+        upcoming.append(Call(handler: handler, token: token))
     }
 
     /// Wakes a waker of this reactor from any thread.
@@ -226,28 +233,57 @@ public final class Reactor: @unchecked Sendable {
 
     // MARK: Descriptors
 
-    /// Seats a descriptor: edge-triggered, once, for reading and writing.
-    func register(_ registration: Registration) throws(SystemError) -> UInt64 {
+    /// Takes a descriptor in, edge-triggered; `handler` is called at each event. On the reactor's thread.
+    ///
+    /// A connected socket counts as writable until a write says otherwise: epoll is asked for writability only while something
+    /// waits for it, because a Unix socket reports it each time the peer reads.
+    ///
+    /// - Parameter connecting: it is not connected yet, and writable when it is.
+    /// - Throws: ``SystemError`` when epoll does not take it.
+    package func register(
+        _ descriptor: Int32, handler: (any EventHandler)?, token: Int = 0, connecting: Bool = false
+    ) throws(SystemError) -> Registration {
         assert(isCurrent, "descriptors are registered on the reactor's thread")
-        let key = table.insert(registration)
-        var event = epoll_event()
-        event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
-        event.data.u64 = key
-        if epoll_ctl(epoll, EPOLL_CTL_ADD, registration.descriptor, &event) < 0 {
+        let registration = table.insert()
+        registration.isReadable = false
+        registration.isWritable = !connecting
+        registration.isHungUp = false
+        registration.entry.pointee.watchesWrites = connecting
+        registration.setHandler(handler, token: token)
+        if !control(EPOLL_CTL_ADD, descriptor, registration) {
             let error = SystemError.last("epoll_ctl")
-            table.remove(key)
+            _ = table.remove(registration)
             throw error
         }
-        return key
+        return registration
     }
 
-    /// Gives the seat back. The descriptor itself leaves epoll by `close` or by `epoll_ctl`, at the caller's.
-    func unseat(_ key: UInt64) {
+    /// Asks epoll for writability, or no longer. On the reactor's thread.
+    package func watchWrites(_ watches: Bool, of descriptor: Int32, _ registration: Registration) {
+        registration.entry.pointee.watchesWrites = watches
+        let isChanged = control(EPOLL_CTL_MOD, descriptor, registration)
+        assert(isChanged, "epoll does not know a registered descriptor")
+    }
+
+    /// Gives the place back; the handler hears nothing more. From another thread than the reactor's it is given back in the
+    /// loop's next turn.
+    ///
+    /// - Parameter descriptor: what leaves epoll now; nil when it is about to be closed, with which it leaves by itself.
+    package func deregister(_ registration: Registration, of descriptor: Int32? = nil) {
+        if let descriptor { epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil) }
         if isCurrent {
-            table.remove(key)
+            _ = table.remove(registration)
         } else {
-            inbox.postLazily { self.table.remove(key) }
+            inbox.postLazily { _ = self.table.remove(registration) }
         }
+    }
+
+    private func control(_ operation: Int32, _ descriptor: Int32, _ registration: Registration) -> Bool {
+        var event = epoll_event()
+        let output = registration.watchesWrites ? EPOLLOUT.rawValue : 0
+        event.events = EPOLLIN.rawValue | output | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+        event.data.u64 = registration.id
+        return epoll_ctl(epoll, operation, descriptor, &event) == 0
     }
 }
 

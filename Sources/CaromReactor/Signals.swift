@@ -10,7 +10,6 @@ import Glibc
 public final class Signals {
     private let descriptor: Int32
     private let registration: Registration
-    private let key: UInt64
     private let reactor: Reactor
     private let waker = Waker()
 
@@ -27,9 +26,8 @@ public final class Signals {
         var set = Self.set(numbers)
         descriptor = signalfd(-1, &set, Int32(SFD_NONBLOCK | SFD_CLOEXEC))
         if descriptor < 0 { throw SystemError.last("signalfd") }
-        registration = Registration(descriptor: descriptor, waker: waker)
         do {
-            key = try reactor.register(registration)
+            registration = try reactor.register(descriptor, handler: waker)
         } catch {
             close(descriptor)
             throw error
@@ -38,29 +36,24 @@ public final class Signals {
     }
 
     deinit {
-        reactor.unseat(key)
+        reactor.deregister(registration)
         close(descriptor)
     }
 
-    /// Waits for the next signal and says its number; `nil` when the deadline (in ``Reactor/now`` nanoseconds) passed or the
-    /// task was cancelled before one came.
-    public func next(until deadline: UInt64 = .max) async -> Int32? {
-        let timer = reactor.makeTimer(waker)
-        if deadline != .max { reactor.arm(timer, at: deadline) }
-        defer { reactor.disarm(timer) }
-        let (reactor, waker) = (reactor, waker)
-        return await withTaskCancellationHandler {
-            while !Task.isCancelled, deadline == .max || !timer.isDue(at: Reactor.now) {
-                var info = signalfd_siginfo()
-                if read(descriptor, &info, MemoryLayout<signalfd_siginfo>.size) > 0 {
-                    return Int32(info.ssi_signo)
-                }
-                await waker.wait()
-            }
-            return nil
-        } onCancel: {
-            reactor.wake(waker)
+    /// Waits for the next signal and says its number; `nil` when the deadline passed or the task was cancelled before one
+    /// came.
+    public func next(until deadline: Deadline = .never) async -> Int32? {
+        while !Task.isCancelled, deadline > .now {
+            if let number = take() { return number }
+            guard await reactor.wait(for: waker, until: deadline) == .signaled else { return nil }
         }
+        return nil
+    }
+
+    private func take() -> Int32? {
+        var info = signalfd_siginfo()
+        let count = read(descriptor, &info, MemoryLayout<signalfd_siginfo>.size)
+        return count > 0 ? Int32(info.ssi_signo) : nil
     }
 
     private static func set(_ numbers: [Int32]) -> sigset_t {

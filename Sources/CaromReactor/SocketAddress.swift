@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CCaromLinux
-import Glibc
+package import CCaromLinux
+package import Glibc
 
 /// An address a socket can connect to or listen on: IPv4, IPv6 or a path in the file system.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
@@ -47,7 +47,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// Calls `body` with the address as the kernel wants it.
     ///
     /// - Throws: ``SystemError`` with `EINVAL` for what is no literal address, `ENAMETOOLONG` for a path over 107 bytes.
-    func withSockaddr<R>(
+    package func withSockaddr<R>(
         _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> R
     ) throws(SystemError) -> R {
         var storage = sockaddr_storage()
@@ -100,7 +100,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Reads what the kernel filled in.
-    init(_ storage: sockaddr_storage) {
+    package init(_ storage: sockaddr_storage) {
         kind = withUnsafeBytes(of: storage) { raw in
             switch Int32(storage.ss_family) {
             case AF_INET:
@@ -127,7 +127,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// The family for `socket(2)`; IPv4 for text that is no address, whose use then fails with its own error.
-    var family: Int32 {
+    package var family: Int32 {
         switch kind {
         case .ip(let host, _): host.contains(":") ? AF_INET6 : AF_INET
         case .unix: AF_UNIX

@@ -18,7 +18,7 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     /// Reads `errno`; call it directly after the failed call, before anything else can run.
-    static func last(_ operation: @autoclosure () -> String) -> SystemError {
+    package static func last(_ operation: @autoclosure () -> String) -> SystemError {
         let code = errno
         return SystemError(code: code, operation: operation())
     }

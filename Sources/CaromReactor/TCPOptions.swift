@@ -15,12 +15,30 @@ public struct TCPOptions: Sendable, Equatable {
     /// Unanswered probes after which the connection is given up (`TCP_KEEPCNT`).
     public var keepAliveProbes = 3
 
-    /// The defaults that Odyssey has today: no delay, 15 s, 5 s, 3.
+    /// Milliseconds that sent bytes may stay unacknowledged before the connection is given up (`TCP_USER_TIMEOUT`); 0 leaves
+    /// it to the kernel's retransmissions, about a quarter of an hour.
+    ///
+    /// Probes are sent on a silent connection only. Nil, the default, gives up as soon as probing would
+    /// (`keepAliveIdle` + `keepAliveInterval` × `keepAliveProbes`), so that a network that dies under a query ends it within
+    /// the same time; without probing it is 0.
+    public var userTimeout: Int?
+
+    /// No delay, probes after 15 s and then every 5 s, given up after 3 of them.
     public init() {}
 
-    func apply(to descriptor: Int32) {
+    /// What `userTimeout` comes to, in milliseconds.
+    private var effectiveUserTimeout: Int {
+        if let userTimeout { return userTimeout }
+        guard keepAliveIdle > 0 else { return 0 }
+        // Each clamped to what the kernel takes, so that nothing overflows.
+        let parts = [keepAliveIdle, keepAliveInterval, keepAliveProbes].map { Int(UInt16(clamping: $0)) }
+        return (parts[0] + parts[1] * parts[2]) * 1000
+    }
+
+    package func apply(to descriptor: Int32) {
         set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, noDelay ? 1 : 0)
         set(descriptor, SOL_SOCKET, SO_KEEPALIVE, keepAliveIdle > 0 ? 1 : 0)
+        set(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(clamping: effectiveUserTimeout))
         guard keepAliveIdle > 0 else { return }
         set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(clamping: keepAliveIdle))
         set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(clamping: keepAliveInterval))

@@ -1,20 +1,25 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// A deadline that wakes a coroutine. Arming and disarming are O(log n); moving a deadline into the future,
+/// A deadline at which a handler is called, a waker for example. Arming and disarming are O(log n); moving a deadline into the future,
 /// which is what traffic does to an idle timeout, costs a store.
 public final class ReactorTimer {
-    let waker: Waker
-    /// When the coroutine wants to be woken, in ``Reactor/now`` nanoseconds; `UInt64.max` when disarmed.
-    public fileprivate(set) var deadline = UInt64.max
+    // Used on one thread, and the queue calls nothing while it changes one: no access can overlap another.
+    let handler: any EventHandler
+    let token: Int
+    /// When the handler is to be called; ``Deadline/never`` when disarmed.
+    @exclusivity(unchecked) public fileprivate(set) var deadline = Deadline.never
     /// Where the queue has it, which may be earlier than `deadline`: then it is moved when it comes up.
-    fileprivate var queued = UInt64.max
-    fileprivate var index = -1
+    @exclusivity(unchecked) fileprivate var queued = Deadline.never
+    @exclusivity(unchecked) fileprivate var index = -1
 
-    init(waker: Waker) { self.waker = waker }
+    init(_ handler: any EventHandler, token: Int = 0) {
+        self.handler = handler
+        self.token = token
+    }
 
-    /// Whether the deadline has been reached at `now`.
-    public func isDue(at now: UInt64) -> Bool { deadline <= now }
+    /// Whether the timer is armed and its deadline has been reached at `now`.
+    public func isDue(at now: Deadline) -> Bool { deadline != .never && deadline <= now }
 }
 
 /// The armed timers of one reactor, earliest first: a binary heap whose entries know their place.
@@ -24,9 +29,9 @@ struct TimerQueue {
     var isEmpty: Bool { heap.isEmpty }
 
     /// The earliest time at which something may be due.
-    var earliest: UInt64? { heap.first?.queued }
+    var earliest: Deadline? { heap.first?.queued }
 
-    mutating func arm(_ timer: ReactorTimer, at deadline: UInt64) {
+    mutating func arm(_ timer: ReactorTimer, at deadline: Deadline) {
         timer.deadline = deadline
         if timer.index < 0 {
             timer.queued = deadline
@@ -40,13 +45,13 @@ struct TimerQueue {
     }
 
     mutating func disarm(_ timer: ReactorTimer) {
-        timer.deadline = .max
+        timer.deadline = .never
         guard timer.index >= 0 else { return }
         remove(at: timer.index)
     }
 
     /// Takes the next timer that is due at `now`; timers whose deadline moved on are put back in their place.
-    mutating func popDue(at now: UInt64) -> ReactorTimer? {
+    mutating func popDue(at now: Deadline) -> ReactorTimer? {
         while let first = heap.first, first.queued <= now {
             if first.deadline <= now {
                 remove(at: 0)
@@ -62,7 +67,7 @@ struct TimerQueue {
         let timer = heap[index]
         let last = heap.removeLast()
         timer.index = -1
-        timer.queued = .max
+        timer.queued = .never
         guard index < heap.count else { return }
         heap[index] = last
         last.index = index

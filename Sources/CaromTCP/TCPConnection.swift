@@ -15,14 +15,14 @@ import Glibc
 public final class TCPConnection: Sendable, CustomStringConvertible {
     /// Which backend it leads to.
     public let backend: Backend
-    let stream: Stream
-    private let pace: Pace
+    let transport: Transport
+    private let waker = Waker()
 
     /// On the reactor's thread.
-    init(stream: Stream, backend: Backend) {
-        self.stream = stream
+    init(transport: Transport, backend: Backend) {
+        self.transport = transport
         self.backend = backend
-        pace = Pace(stream)
+        transport.setHandler(waker)
     }
 
     /// Connects outside any pool.
@@ -36,11 +36,11 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
     @concurrent public static func connect(
         to backend: Backend, on reactor: Reactor, timeout: Duration? = nil, options: TCPOptions = TCPOptions()
     ) async throws(SystemError) -> TCPConnection {
-        let deadline = Pace.deadline(after: timeout)
+        let deadline = Deadline.after(timeout)
         return try await withTaskExecutorPreference(reactor) { () async throws(SystemError) in
-            let stream = try await Stream.connect(
+            let transport = try await Transport.connect(
                 to: SocketAddress(backend.address), on: reactor, deadline: deadline, options: options)
-            return TCPConnection(stream: stream, backend: backend)
+            return TCPConnection(transport: transport, backend: backend)
         }
     }
 
@@ -57,8 +57,8 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
         -> [UInt8]
     {
         precondition(limit > 0, "a read needs room for a byte")
-        return try await withTaskExecutorPreference(stream.reactor) { () async throws(SystemError) in
-            try await self.take(limit, by: Pace.deadline(after: timeout))
+        return try await withTaskExecutorPreference(transport.reactor) { () async throws(SystemError) in
+            try await self.take(limit, by: Deadline.after(timeout))
         }
     }
 
@@ -72,8 +72,8 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
         -> [UInt8]
     {
         precondition(count >= 0, "the number of bytes to read is negative")
-        return try await withTaskExecutorPreference(stream.reactor) { () async throws(SystemError) in
-            let deadline = Pace.deadline(after: timeout)
+        return try await withTaskExecutorPreference(transport.reactor) { () async throws(SystemError) in
+            let deadline = Deadline.after(timeout)
             var bytes: [UInt8] = []
             while bytes.count < count {
                 let piece = try await self.take(count - bytes.count, by: deadline)
@@ -91,46 +91,62 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
     ///   - timeout: the longest wait for all of them; nil waits for ever.
     /// - Throws: `SystemError`: `ETIMEDOUT`, `ECANCELED`, or what the kernel says, such as `EPIPE`.
     @concurrent public func write(_ bytes: [UInt8], timeout: Duration? = nil) async throws(SystemError) {
-        try await withTaskExecutorPreference(stream.reactor) { () async throws(SystemError) in
-            try await self.put(bytes, by: Pace.deadline(after: timeout))
+        try await withTaskExecutorPreference(transport.reactor) { () async throws(SystemError) in
+            try await self.put(bytes, by: Deadline.after(timeout))
         }
     }
 
     /// Closes the socket, from any thread. A call that waits on it ends with `ECONNABORTED`. A second close does nothing.
     @concurrent public func close() async {
-        await withTaskExecutorPreference(stream.reactor) {
-            self.stream.close()
-            self.pace.interrupt()
+        await withTaskExecutorPreference(transport.reactor) {
+            self.transport.close(notify: true)
         }
     }
 
     // MARK: On the reactor's thread
 
-    private func take(_ limit: Int, by deadline: UInt64) async throws(SystemError) -> [UInt8] {
+    private func take(_ limit: Int, by deadline: Deadline) async throws(SystemError) -> [UInt8] {
         while true {
-            try pace.check("read from", self)
+            try check("read from")
             var outcome = ReadOutcome.end
             let size = min(limit, 65_536)
             let bytes = try [UInt8](capacity: size) { (room) throws(SystemError) in
-                outcome = try stream.read(into: room)
+                outcome = try transport.read(into: room)
                 return if case .bytes(let count) = outcome { count } else { 0 }
             }
             if outcome != .wouldBlock { return bytes }
-            try await pace.wait(until: deadline, "read from", self)
+            try await wait(until: deadline, "read from")
         }
     }
 
-    private func put(_ bytes: [UInt8], by deadline: UInt64) async throws(SystemError) {
+    private func put(_ bytes: [UInt8], by deadline: Deadline) async throws(SystemError) {
         var sent = 0
         while sent < bytes.count {
-            try pace.check("write to", self)
+            try check("write to")
             let outcome = try bytes.span.bytes.withUnsafeBytes { (raw) throws(SystemError) in
-                try stream.write(UnsafeRawBufferPointer(rebasing: raw[sent...]))
+                try transport.write(UnsafeRawBufferPointer(rebasing: raw[sent...]))
             }
             switch outcome {
             case .bytes(let count): sent += count
-            case .wouldBlock: try await pace.wait(until: deadline, "write to", self)
+            case .wouldBlock: try await wait(until: deadline, "write to")
             }
+        }
+    }
+
+    /// Throws when there is no reason to go on.
+    private func check(_ verb: StaticString) throws(SystemError) {
+        if transport.isClosed { throw SystemError(code: ECONNABORTED, operation: "\(verb) \(self)") }
+        if Task.isCancelled { throw SystemError(code: ECANCELED, operation: "\(verb) \(self)") }
+    }
+
+    /// Suspends until the socket has news or was closed.
+    ///
+    /// - Throws: `ETIMEDOUT` for the deadline, `ECANCELED` for a cancelled task.
+    private func wait(until deadline: Deadline, _ verb: StaticString) async throws(SystemError) {
+        switch await transport.reactor.wait(for: waker, until: deadline) {
+        case .signaled: return
+        case .timedOut: throw SystemError(code: ETIMEDOUT, operation: "\(verb) \(self)")
+        case .cancelled: throw SystemError(code: ECANCELED, operation: "\(verb) \(self)")
         }
     }
 }

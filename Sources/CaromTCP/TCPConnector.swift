@@ -4,7 +4,6 @@
 public import Carom
 public import CaromReactor
 import Glibc
-import Synchronization
 
 /// Pools plain byte streams over TCP or Unix sockets.
 ///
@@ -15,10 +14,9 @@ public final class TCPConnector: Connector {
     /// connection. The pool bounds it by `Policy.healthTimeout` through cancellation.
     public typealias Check = @Sendable (TCPConnection) async throws -> Void
 
-    private let reactors: [Reactor]
+    private let reactors: ReactorGroup
     private let options: TCPOptions
     private let check: Check?
-    private let next = Atomic<Int>(0)
 
     /// A connector whose connections are spread over the given reactors, which must have been started.
     ///
@@ -29,7 +27,7 @@ public final class TCPConnector: Connector {
     ///     nil trusts a connection while the kernel knows of neither an end nor unread bytes.
     public init(reactors: [Reactor], options: TCPOptions = TCPOptions(), check: Check? = nil) {
         precondition(!reactors.isEmpty, "a connector needs a reactor for its connections")
-        self.reactors = reactors
+        self.reactors = ReactorGroup(reactors)
         self.options = options
         self.check = check
     }
@@ -41,7 +39,8 @@ public final class TCPConnector: Connector {
         -> TCPConnection
     {
         try await TCPConnection.connect(
-            to: backend, on: reactor(for: context.affinity), timeout: context.timeout, options: options)
+            to: backend, on: reactors.next(affinity: context.affinity), timeout: context.timeout,
+            options: options)
     }
 
     /// Runs the check; without one looks whether the peer is there and silent.
@@ -50,30 +49,30 @@ public final class TCPConnector: Connector {
     public func isValid(_ connection: TCPConnection) async throws {
         if let check {
             try await check(connection)
-        } else if !connection.stream.isQuiet() {
+        } else if !connection.transport.isQuiet() {
             throw SystemError(code: ECONNRESET, operation: "check of \(connection)")
         }
     }
 
     /// Checked before it is lent again; without a check: clean if the peer is there and silent.
     public func returned(_ connection: TCPConnection) -> ReturnVerdict {
-        if connection.stream.isClosed { return .discard(reason: "the connection was closed") }
-        if connection.stream.isHungUp { return .discard(reason: "the peer has hung up") }
+        if connection.transport.isClosed { return .discard(reason: "the connection was closed") }
+        if connection.transport.isHungUp { return .discard(reason: "the peer has hung up") }
         if check != nil { return .recycle }
-        return connection.stream.isQuiet()
+        return connection.transport.isQuiet()
             ? .clean : .discard(reason: "unread bytes, or the peer has hung up")
     }
 
     /// Whether the peer has neither hung up nor spoken while the connection lay idle.
     public func isUsable(_ connection: TCPConnection, idleFor: Duration) -> Bool {
-        let stream = connection.stream
-        if stream.isClosed || stream.isHungUp { return false }
+        let transport = connection.transport
+        if transport.isClosed || transport.isHungUp { return false }
         // Readable may be left over from a read that just filled its room: only then it takes a peek to know.
-        return !stream.isReadable || stream.isQuiet()
+        return !transport.isReadable || transport.isQuiet()
     }
 
     /// The index of the reactor it lives on.
-    public func affinity(of connection: TCPConnection) -> Int? { connection.stream.reactor.index }
+    public func affinity(of connection: TCPConnection) -> Int? { connection.transport.reactor.index }
 
     /// Closes the socket; a call that waits on it ends with an error.
     public func close(_ connection: TCPConnection) async { await connection.close() }
@@ -81,20 +80,5 @@ public final class TCPConnector: Connector {
     /// A cancelled attempt counts against nobody.
     public func classify(_ error: any Error) -> FailureKind {
         (error as? SystemError)?.code == ECANCELED ? .other : .backend
-    }
-
-    private func reactor(for affinity: Int?) -> Reactor {
-        if let affinity, let reactor = reactors.first(where: { $0.index == affinity }) { return reactor }
-        return reactors[next.wrappingAdd(1, ordering: .relaxed).oldValue & .max % reactors.count]
-    }
-}
-
-extension SocketAddress {
-    /// The address of a backend.
-    public init(_ address: BackendAddress) {
-        switch address {
-        case .ip(let host, let port): self.init(SocketAddress.Kind.ip(host, port: port))
-        case .unix(let path): self.init(SocketAddress.Kind.unix(path: path))
-        }
     }
 }

@@ -3,6 +3,7 @@
 
 import Carom
 import CaromReactor
+import CaromTCP
 import Testing
 
 @testable import CaromPostgres
@@ -134,7 +135,7 @@ extension ServerTests {
         @Test func closingAConnectionWakesWhoWaitsOnIt() async throws {
             try await withSession { (connection, connector) async throws in
                 let waiting = Task { try await connection.query("select pg_sleep(60)") }
-                try await until { connection.stream.waker != nil }
+                try await until { connection.transport.hasHandler }
                 await connector.close(connection)
                 let error = await failure { try await waiting.value }
                 // Closing cancels what runs; whether the answer is still heard is a matter of luck.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromReactor
+import CaromTCP
 import Testing
 
 @testable import CaromPostgres
@@ -155,7 +156,7 @@ extension ServerTests {
         @Test func twoQueriesAtTheSameTimeAreRefusedNotMixed() async throws {
             try await withSession { (connection, _) async throws in
                 let first = Task { try await connection.number("select 1 from pg_sleep(0.5)") }
-                try await until { connection.stream.waker != nil }
+                try await until { connection.transport.hasHandler }
                 let error = await failure { try await connection.query("select 2") }
                 #expect(error.code == .busy)
                 #expect(try await first.value == 1)

@@ -49,13 +49,13 @@ func onReactor<R: Sendable>(_ body: @escaping @Sendable (Reactor) async throws -
     @Test func timersFireInTheOrderOfTheirDeadlines() async throws {
         let order = try await onReactor { reactor in
             let order = Recorder()
-            let start = Reactor.now
+            let start = Deadline.now
             await withDiscardingTaskGroup { group in
                 for milliseconds in [9, 3, 6, 1] {
                     group.addTask(executorPreference: reactor) {
                         let waker = Waker()
                         let timer = reactor.makeTimer(waker)
-                        reactor.arm(timer, at: start + UInt64(milliseconds) * 1_000_000)
+                        reactor.arm(timer, at: start + .milliseconds(milliseconds))
                         await waker.wait()
                         order.note(milliseconds)
                     }
@@ -70,11 +70,11 @@ func onReactor<R: Sendable>(_ body: @escaping @Sendable (Reactor) async throws -
         let early = try await onReactor { reactor in
             let waker = Waker()
             let timer = reactor.makeTimer(waker)
-            let start = Reactor.now
-            reactor.arm(timer, at: start + 1_000_000)
-            reactor.arm(timer, at: start + 20_000_000)
+            let start = Deadline.now
+            reactor.arm(timer, at: start + .milliseconds(1))
+            reactor.arm(timer, at: start + .milliseconds(20))
             await waker.wait()
-            return Reactor.now < start + 20_000_000
+            return Deadline.now < start + .milliseconds(20)
         }
         #expect(!early)
     }
@@ -100,22 +100,22 @@ private func nested(_ reactor: Reactor, _ places: inout [Bool]) async {
     @Test(arguments: 1...20) func randomArmingAndDisarmingKeepsTheOrder(seed: UInt64) {
         var generator = SeededGenerator(state: seed)
         var queue = TimerQueue()
-        let timers = (0..<50).map { _ in ReactorTimer(waker: Waker()) }
+        let timers = (0..<50).map { _ in ReactorTimer(Waker()) }
         for _ in 0..<2000 {
             let timer = timers.randomElement(using: &generator)!
             switch Int.random(in: 0..<4, using: &generator) {
             case 0: queue.disarm(timer)
             case 1:
-                let now = UInt64.random(in: 0..<500, using: &generator)
+                let now = Deadline(nanoseconds: .random(in: 0..<500, using: &generator))
                 while let due = queue.popDue(at: now) {
                     #expect(due.deadline <= now)
                     queue.disarm(due)
                 }
                 #expect(timers.allSatisfy { $0.deadline > now })
-            default: queue.arm(timer, at: UInt64.random(in: 0..<1000, using: &generator))
+            default: queue.arm(timer, at: Deadline(nanoseconds: .random(in: 0..<1000, using: &generator)))
             }
             let earliest = timers.map(\.deadline).min()!
-            #expect((queue.earliest ?? .max) <= earliest)
+            #expect((queue.earliest ?? .never) <= earliest)
         }
     }
 }

@@ -32,12 +32,12 @@ import Testing
             try await onReactor { reactor in
                 Signals.block([SIGUSR1])
                 let signals = try Signals([SIGUSR1], reactor: reactor)
-                let deadline = Reactor.now + 5_000_000
+                let deadline = Deadline.now + .milliseconds(5)
                 try #require(await signals.next(until: deadline) == nil)
-                try #require(Reactor.now >= deadline)
+                try #require(.now >= deadline)
                 pthread_kill(pthread_self(), SIGUSR1)
                 try #require(
-                    await signals.next(until: Reactor.now) == nil, "a deadline in the past still waits")
+                    await signals.next(until: .now) == nil, "a deadline in the past still waits")
                 try #require(await signals.next() == SIGUSR1, "the end of a wait lost a later signal")
                 let waiting = Task(executorPreference: reactor) {
                     await (try Signals([SIGUSR1], reactor: reactor)).next()

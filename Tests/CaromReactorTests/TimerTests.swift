@@ -11,16 +11,16 @@ import Testing
         try await onReactor { reactor in
             let (quiet, loud) = (Waker(), Waker())
             let (first, second) = (reactor.makeTimer(quiet), reactor.makeTimer(loud))
-            let now = Reactor.now
-            reactor.arm(first, at: now + 1_000_000)
-            reactor.arm(second, at: now + 3_000_000)
+            let now = Deadline.now
+            reactor.arm(first, at: now + .milliseconds(1))
+            reactor.arm(second, at: now + .milliseconds(3))
             let waiting = Task(executorPreference: reactor) {
                 await quiet.wait()
                 woken.note(1)
             }
             reactor.disarm(first)
             reactor.disarm(first)
-            #expect(!first.isDue(at: .max - 1))
+            #expect(!first.isDue(at: .never))
             await loud.wait()
             await reactor.nextTurn()
             #expect(woken.noted == [])
@@ -32,14 +32,14 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func aSleepEndsWhenItsTaskIsCancelled() async throws {
         let (early, late, whole) = try await onReactor { reactor in
-            let hour: UInt64 = 3_600_000_000_000
+            let hour = Duration.seconds(3600)
             let early = Task(executorPreference: reactor) { await reactor.sleep(for: hour) }
             early.cancel()
             let late = Task(executorPreference: reactor) { await reactor.sleep(for: hour) }
             // Turns enough for it to be asleep.
             for _ in 0..<3 { await reactor.nextTurn() }
             late.cancel()
-            return (await early.value, await late.value, await reactor.sleep(for: 1_000_000))
+            return (await early.value, await late.value, await reactor.sleep(for: .milliseconds(1)))
         }
         #expect((early, late, whole) == (false, false, true))
     }
@@ -49,14 +49,14 @@ import Testing
     {
         let fired = try await onReactor { reactor in
             let waker = Waker()
-            let start = Reactor.now
+            let start = Deadline.now
             let timers = (0..<4000).map { _ in reactor.makeTimer(waker) }
             for (index, timer) in timers.enumerated() {
-                reactor.arm(timer, at: start + UInt64((index * 7919) % 4000) * 1_000)
+                reactor.arm(timer, at: start + .microseconds((index * 7919) % 4000))
             }
             for (index, timer) in timers.enumerated() where index % 100 != 0 { reactor.disarm(timer) }
             let kept = stride(from: 0, to: 4000, by: 100).map { timers[$0] }
-            while !kept.allSatisfy({ $0.isDue(at: Reactor.now) }) { await waker.wait() }
+            while !kept.allSatisfy({ $0.isDue(at: Deadline.now) }) { await waker.wait() }
             return kept.count
         }
         #expect(fired == 40)

@@ -23,7 +23,7 @@ func withPair(_ body: @Sendable (TCPConnection, Peer, TCPConnector) async throws
         let accepted = try #require(try await listener.accept())
         listener.close()
         return Peer(
-            stream: try Stream(adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: nil),
+            stream: try Transport(adopting: accepted.descriptor, peer: accepted.peer, on: reactor),
             reactor: reactor)
     }
     try await body(connection, peer, connector)
@@ -33,7 +33,7 @@ func withPair(_ body: @Sendable (TCPConnection, Peer, TCPConnector) async throws
 
 /// The far end, as simple as can be: it writes and closes, and never reads unless told.
 struct Peer: Sendable {
-    let stream: Stream
+    let stream: Transport
     let reactor: Reactor
 
     @concurrent func send(_ bytes: [UInt8]) async throws {
@@ -142,12 +142,5 @@ struct Peer: Sendable {
                 to: Backend(address: .unix(path: "/nonexistent/socket")), on: reactor)
         }
         #expect(error?.code == ENOENT)
-    }
-
-    @Test(arguments: [
-        (Duration.seconds(Int64.max), UInt64.max), (.seconds(-Int64.max), 0),
-    ])
-    func absurdTimesAreClamped(_ timeout: Duration, _ expected: UInt64) {
-        #expect(Pace.deadline(after: timeout) == expected)
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromReactor
+import CaromTCP
 import Glibc
 
 /// Accepts connections and gives each a task that sends everything back.
@@ -32,15 +33,15 @@ struct EchoServer {
         let waker = Waker()
         // A client that breaks the connection ends its own service only.
         guard
-            let stream = try? Stream(
-                adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: waker)
+            let stream = try? Transport(
+                adopting: accepted.descriptor, peer: accepted.peer, on: reactor, handler: waker)
         else { return }
         stream.apply(TCPOptions())
         defer { stream.close() }
         try? await echo(stream, waker)
     }
 
-    private func echo(_ stream: Stream, _ waker: Waker) async throws(SystemError) {
+    private func echo(_ stream: Transport, _ waker: Waker) async throws(SystemError) {
         var buffer = [UInt8](repeating: 0, count: 16_384)
         while true {
             let outcome = try buffer.withBytes { (bytes) throws(SystemError) in try stream.read(into: bytes) }
@@ -53,7 +54,7 @@ struct EchoServer {
     }
 
     /// Sends the first `count` bytes; nothing more is read until the peer has taken them.
-    private func send(_ buffer: inout [UInt8], _ count: Int, _ stream: Stream, _ waker: Waker)
+    private func send(_ buffer: inout [UInt8], _ count: Int, _ stream: Transport, _ waker: Waker)
         async throws(SystemError)
     {
         var sent = 0

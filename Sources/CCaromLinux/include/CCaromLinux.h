@@ -1,5 +1,6 @@
 // Linux calls and constants that Swift's Glibc module does not import, and thin forms of those it cannot call.
 #pragma once
+#include <malloc.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -6,6 +6,7 @@ import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 extension ClientSession {
     /// Asks the pool for a server. `true`: the session holds one now. `false`: it is in the queue and is woken.
@@ -68,7 +69,7 @@ extension ClientSession {
     private func adopt(_ claim: consuming Claim<PostgresConnection>) throws(SessionEnd) {
         let connection = claim.connection
         do throws(SystemError) {
-            try connection.stream.move(to: worker.reactor, waker: waker)
+            try connection.transport.move(to: worker.reactor, handler: waker)
         } catch {
             claim.discard("the worker could not take its socket")
             throw .fatal(.connectionFailure, "failed to take over a server connection: \(error.reason)")
@@ -84,7 +85,7 @@ extension ClientSession {
     ///
     /// Costs no round trip: the statements go ahead of the client's own first bytes, in the same write, and their replies
     /// are taken out of the answer (Odyssey's deploy).
-    func deploy(on state: Confined<ConnectionState>) {
+    func deploy(on state: UnsafeSingleOwner<ConnectionState>) {
         guard let route else { return }
         let isForeign = state.value.owner != 0
         if isForeign, route.resetsOnChange || (state.value.isTainted && route.resetsTainted) {
@@ -99,12 +100,12 @@ extension ClientSession {
         state.value.owner = owner
     }
 
-    private func prepend(_ sql: String, _ state: Confined<ConnectionState>) {
+    private func prepend(_ sql: String, _ state: UnsafeSingleOwner<ConnectionState>) {
         Query(sql).encode(into: &prefix)
         expectHiddenReply(state)
     }
 
-    private func expectHiddenReply(_ state: Confined<ConnectionState>) {
+    private func expectHiddenReply(_ state: UnsafeSingleOwner<ConnectionState>) {
         state.value.hiddenReplies += 1
         do throws(FlowError) {
             try state.value.flow.sent(.query)
@@ -126,10 +127,10 @@ extension ClientSession {
     /// Gives the server back in whatever state it is; the pool has it cleaned where that is needed.
     func detach() {
         guard let server else { return }
-        if !server.stream.isClosed {
+        if !server.transport.isClosed {
             // It has been counted as sent: the pool waits for the reply.
             if !prefix.isEmpty { write(UnsafeRawBufferPointer(start: nil, count: 0), to: server) }
-            server.stream.waker = nil
+            server.transport.setHandler(nil)
         }
         prefix = []
         self.server = nil

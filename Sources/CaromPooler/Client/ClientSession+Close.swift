@@ -5,6 +5,7 @@ import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 extension ClientSession {
     /// Stage 6, cleanup: the client is told why, everything it held goes back, the socket is closed.
@@ -50,10 +51,10 @@ extension ClientSession {
     /// Closing a socket with unread bytes in it resets the connection, and what was written last is lost with it: so what
     /// the client still sends is read and dropped.
     private func linger() async {
-        let deadline = Reactor.now + Self.lingerNanoseconds
+        let deadline = Deadline.now + Self.lingerTime
         worker.reactor.arm(timer, at: deadline)
         var isShut = false
-        while Reactor.now < deadline {
+        while .now < deadline {
             guard (try? output.flush(to: stream)) != nil else { return }
             if output.isEmpty, !isShut {
                 stream.shutdownWriting()
@@ -65,7 +66,7 @@ extension ClientSession {
         }
     }
 
-    private static var lingerNanoseconds: UInt64 { 1_000_000_000 }
+    private static var lingerTime: Duration { .seconds(1) }
 
     /// Puts the client's id into an error of our own.
     func describe(_ fields: ErrorFields) -> ErrorFields {

@@ -5,6 +5,7 @@ import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// From the server to the client.
 extension ClientSession {
@@ -12,7 +13,7 @@ extension ClientSession {
     func receiveFromServer() throws(SessionEnd) -> Bool {
         guard let server, output.isEmpty else { return false }
         let state = server.state
-        guard server.stream.isReadable else {
+        guard server.transport.isReadable else {
             // A write has failed and nothing is left to be read that would say why.
             guard state.value.hasFailed, let failure = state.value.failure else { return false }
             try loseServer(server, failure.message)
@@ -25,7 +26,8 @@ extension ClientSession {
         }
         let outcome: ReadOutcome
         do throws(SystemError) {
-            outcome = try server.stream.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[kept...]))
+            outcome = try server.transport.read(
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[kept...]))
         } catch {
             try loseServer(server, "\(error)")
             return true
@@ -85,7 +87,7 @@ extension ClientSession {
         let isInsideMessage = !state.value.walker.isAtBorder
         worker.log.error("server connection lost: \(reason)", in: context(.server))
         state.value.failure = PostgresError(.connection, reason)
-        server.stream.close()
+        server.transport.close()
         // A client whose transaction is over has lost nothing.
         let isOver = !wasBusy && !isInsideMessage && walker.isAtBorder && route?.settings.pool == .transaction
         let outstanding = state.value.flow.outstandingReady - state.value.hiddenReplies

@@ -4,6 +4,7 @@
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// A client without a server.
 extension ClientSession {

@@ -6,6 +6,7 @@ import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 extension ClientSession {
     /// What a log line about this session says it is about. Put together for each line: an idle client keeps nothing for it.
@@ -34,9 +35,9 @@ extension ClientSession {
     }
 
     @inline(never)
-    func noteEnd(_ started: UInt64) {
+    func noteEnd(_ started: Deadline) {
         worker.log.session(
-            "client disconnected (working time: \((Reactor.now - started) / 1_000) microseconds)",
+            "client disconnected (working time: \(started.duration(to: .now).nanoseconds / 1_000) microseconds)",
             in: context(.main))
     }
 

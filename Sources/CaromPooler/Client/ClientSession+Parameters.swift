@@ -5,6 +5,7 @@ import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// What a client asks for when it connects, and whether a server grants it.
 extension ClientSession {

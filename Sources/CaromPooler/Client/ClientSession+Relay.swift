@@ -4,6 +4,7 @@
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// Stage 5, process.
 extension ClientSession {
@@ -49,9 +50,9 @@ extension ClientSession {
             }
             moved = output.isEmpty
         }
-        if let server, !server.state.value.output.isEmpty, server.stream.isWritable {
+        if let server, !server.state.value.output.isEmpty, server.transport.isWritable {
             do throws(SystemError) {
-                try server.state.value.output.flush(to: server.stream)
+                try server.state.value.output.flush(to: server.transport)
             } catch {
                 server.state.value.failure = PostgresError(error)
             }

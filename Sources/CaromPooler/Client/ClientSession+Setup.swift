@@ -6,6 +6,7 @@ import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 extension ClientSession {
     /// Stage 3, route: lets the client in if there is room, and finds the rule for it.

@@ -4,6 +4,7 @@
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// From the client to the server.
 extension ClientSession {
@@ -67,7 +68,7 @@ extension ClientSession {
     }
 
     /// Takes note of every message in the chunk. `position` ends behind the last one that is to be sent.
-    private func walk(_ chunk: RawSpan, _ position: inout Int, _ state: Confined<ConnectionState>)
+    private func walk(_ chunk: RawSpan, _ position: inout Int, _ state: UnsafeSingleOwner<ConnectionState>)
         throws(SessionEnd)
     {
         var sent = position
@@ -98,10 +99,10 @@ extension ClientSession {
         server.state.value.isSendingMessage = !walker.isAtBorder
         do {
             if prefix.isEmpty {
-                try server.state.value.output.write(bytes, to: server.stream)
+                try server.state.value.output.write(bytes, to: server.transport)
             } else {
                 try prefix.withUnsafeBytes {
-                    try server.state.value.output.write($0, bytes, to: server.stream)
+                    try server.state.value.output.write($0, bytes, to: server.transport)
                 }
                 prefix.removeAll(keepingCapacity: true)
             }

@@ -6,6 +6,7 @@ import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// One client, from accept to its end: a coroutine on its worker's thread.
 ///
@@ -18,7 +19,7 @@ final class ClientSession {
     let worker: Worker
     /// The worker's buffer: its content lasts until the next suspension.
     let buffer: UnsafeMutableRawBufferPointer
-    let stream: Stream
+    let stream: Transport
     let waker = Waker()
     let timer: ReactorTimer
     let listener: ListenRule
@@ -68,7 +69,7 @@ final class ClientSession {
     private var isAborting = false
     var isAdmitted = false
 
-    init(worker: Worker, stream: Stream, owner: UInt64, listener: ListenRule) {
+    init(worker: Worker, stream: Transport, owner: UInt64, listener: ListenRule) {
         self.worker = worker
         buffer = worker.buffer
         self.stream = stream
@@ -76,7 +77,7 @@ final class ClientSession {
         self.listener = listener
         timer = worker.reactor.makeTimer(waker)
         delivery = ClaimDelivery(waker: waker, reactor: worker.reactor)
-        stream.waker = waker
+        stream.setHandler(waker)
     }
 
     /// Runs the session to its end. Never throws: whatever happens, the client is told if it can be, and everything
@@ -85,7 +86,7 @@ final class ClientSession {
     /// The steps are functions of their own, and not inlined: what a coroutine's body uses, its task keeps for as long as the
     /// coroutine runs, and idle clients are many.
     func run() async {
-        let started = Reactor.now
+        let started = Deadline.now
         noteStart()
         do throws(SessionEnd) {
             try await open()
@@ -109,7 +110,7 @@ final class ClientSession {
     @inline(never)
     private func armLoginTimer() {
         let limit = listener.settings.clientLoginTimeout
-        worker.reactor.arm(timer, at: Reactor.now + UInt64(clamping: limit.nanoseconds))
+        worker.reactor.arm(timer, at: .now + limit)
     }
 
     /// Lets the session end itself as soon as it holds no server.
@@ -149,7 +150,7 @@ final class ClientSession {
     }
 
     private func checkEnd() throws(SessionEnd) {
-        if timer.deadline != .max, timer.isDue(at: Reactor.now) { throw .loginTimedOut }
+        if timer.deadline != .never, timer.isDue(at: .now) { throw .loginTimedOut }
         if isAborting || (isStopping && server == nil && waiting == nil) { throw .shutdown }
     }
 

@@ -23,13 +23,13 @@ extension Pooler {
             stop(listeners)
             return
         }
-        var deadline = UInt64.max
+        var deadline = Deadline.never
         var isStopping = false
         while !Task.isCancelled {
             guard let signal = await signals.next(until: deadline) else {
                 if Task.isCancelled { return }
                 end("graceful_shutdown_timeout_ms is over")
-                deadline = .max
+                deadline = .never
                 continue
             }
             if signal == SIGUSR1 {
@@ -41,7 +41,7 @@ extension Pooler {
                 log.info("signal \(signal): stopping; clients may finish their transactions")
                 stop(listeners)
                 if let limit = settings.gracefulShutdownTimeout {
-                    deadline = Reactor.now + UInt64(clamping: limit.nanoseconds)
+                    deadline = .now + limit
                 }
             }
         }

@@ -103,7 +103,7 @@ package final class Pooler: Sendable {
 
     /// Gives up routes that nobody uses any more.
     private func collectRoutes(on reactor: Reactor) async {
-        while await reactor.sleep(for: 5_000_000_000) { router.collect() }
+        while await reactor.sleep(for: .seconds(5)) { router.collect() }
     }
 
     /// Takes no more clients, and ends each of those that are here when it holds no server.

@@ -4,6 +4,7 @@
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// One thread's share of the pooler: its clients, and the buffer they all read into.
 final class Worker: Sendable {
@@ -19,7 +20,7 @@ final class Worker: Sendable {
     let clientRules = FrameRules.client()
     let serverRules: FrameRules
     private let cancelTimeout: Duration?
-    private let local: Confined<Local>
+    private let local: UnsafeSingleOwner<Local>
 
     /// What only the worker's thread touches.
     private struct Local {
@@ -53,7 +54,7 @@ final class Worker: Sendable {
         // What is never handed out in pieces must fit into the buffer.
         let bufferSize = max(bufferSize, Self.smallestBuffer)
         serverRules = FrameRules.server(heldLimit: bufferSize)
-        local = Confined(
+        local = UnsafeSingleOwner(
             Local(
                 buffer: .allocate(byteCount: bufferSize, alignment: 64),
                 nextOwner: UInt64(reactor.index) << 48 | 1))
@@ -100,9 +101,9 @@ final class Worker: Sendable {
     @inline(never)
     private func begin(_ arrival: Arrival) -> ClientSession? {
         let accepted = arrival.accepted
-        let stream: Stream
+        let stream: Transport
         do throws(SystemError) {
-            stream = try Stream(adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: nil)
+            stream = try Transport(adopting: accepted.descriptor, peer: accepted.peer, on: reactor)
         } catch {
             log.error("client from \(accepted.peer): \(error)")
             return nil

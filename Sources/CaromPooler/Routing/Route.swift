@@ -25,7 +25,7 @@ final class Route: Sendable {
     let counters: [Counters]
     /// What servers of this route have granted of what clients asked for.
     let granted = GrantedParameters()
-    /// When the last client left, in ``Reactor/now`` nanoseconds.
+    /// When the last client left, in nanoseconds of `Deadline`.
     private let leftAt = Atomic<UInt64>(.max)
     private let known = Mutex<SessionParameters?>(nil)
 

@@ -83,7 +83,7 @@ final class Router: Sendable {
 
     /// The client has gone.
     func leave(_ route: Route) {
-        route.leave(at: Reactor.now)
+        route.leave(at: Deadline.now.nanoseconds)
         noteClient("client left", of: route)
     }
 
@@ -109,7 +109,7 @@ final class Router: Sendable {
     ///
     /// - Parameter atOnce: however short a time it was.
     func collect(atOnce: Bool = false) {
-        let now = Reactor.now
+        let now = Deadline.now.nanoseconds
         for route in all where route.pool.stats.slots == 0 {
             let patience: UInt64 = atOnce ? 0 : (route.serverParameters == nil ? 5 : 60) * 1_000_000_000
             guard route.isUnused(since: now - min(now, patience)) else { continue }

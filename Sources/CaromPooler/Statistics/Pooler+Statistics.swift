@@ -10,7 +10,7 @@ extension Pooler {
     func logStatistics(on reactor: Reactor) async {
         guard settings.logStats else { return }
         var last = statistics.statistics
-        while await reactor.sleep(for: UInt64(clamping: settings.statsInterval.nanoseconds)) {
+        while await reactor.sleep(for: settings.statsInterval) {
             let now = statistics.statistics
             for line in StatisticsLog.lines(now, before: last) { log.stats(line) }
             last = now

@@ -3,6 +3,7 @@
 
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// Running statements: for whoever holds a connection, one at a time, from any task.
 ///
@@ -67,7 +68,7 @@ extension PostgresConnection {
     private func run(_ request: QueryRequest, keeping: ResultAssembler.Keeping, _ options: QueryOptions)
         async throws(PostgresError) -> [PostgresResult]
     {
-        try await withTaskExecutorPreference(stream.reactor) {
+        try await withTaskExecutorPreference(transport.reactor) {
             () async throws(PostgresError) -> [PostgresResult] in
             try await QueryExchange.run(request, on: self, keeping: keeping, options: options)
         }

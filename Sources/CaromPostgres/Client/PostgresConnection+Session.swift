@@ -3,6 +3,7 @@
 
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// What a server does in a replication set-up.
 public enum PostgresRole: String, Hashable, Sendable {
@@ -36,9 +37,9 @@ extension PostgresConnection {
 
     /// Throws unless a query can be sent now.
     func checkIsReady() throws(PostgresError) {
-        if stream.isClosed { throw PostgresError(.connection, "\(self) is closed") }
+        if transport.isClosed { throw PostgresError(.connection, "\(self) is closed") }
         if let failure = state.value.failure { throw failure }
-        if stream.waker != nil {
+        if transport.hasHandler {
             throw PostgresError(
                 .busy, "another task runs a query on this connection; a connection runs one at a time")
         }

@@ -3,6 +3,7 @@
 
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// One query of the client API, from the first byte sent to ReadyForQuery. It runs on the connection's thread.
 struct QueryExchange: ~Copyable {
@@ -19,8 +20,8 @@ struct QueryExchange: ~Copyable {
         self.connection = connection
         self.request = request
         self.options = options
-        let deadline = options.timeout.map { Reactor.now &+ UInt64(clamping: $0.nanoseconds) } ?? .max
-        conversation = Conversation(connection.stream, connection.state, deadline: deadline)
+        let deadline = Deadline.after(options.timeout)
+        conversation = Conversation(connection.transport, connection.state, deadline: deadline)
         assembler = ResultAssembler(keeping: keeping, maximumBytes: options.maximumBytes)
     }
 
@@ -87,7 +88,7 @@ struct QueryExchange: ~Copyable {
             switch Framing.next(in: input.span.bytes, at: position) {
             case .needMore: return
             case .invalid(let error):
-                throw PostgresError(.protocolViolation, "server \(connection.stream.peer): \(error)")
+                throw PostgresError(.protocolViolation, "server \(connection.transport.peer): \(error)")
             case .frame(let header):
                 let tag = BackendTag(rawValue: header.tag)
                 if assembler.exceeds(tag, length: header.length) { return assembler.overflow() }
@@ -104,7 +105,7 @@ struct QueryExchange: ~Copyable {
         do throws(WireError) {
             try assembler.take(known, body)
         } catch {
-            throw PostgresError(.protocolViolation, "server \(connection.stream.peer), \(known): \(error)")
+            throw PostgresError(.protocolViolation, "server \(connection.transport.peer), \(known): \(error)")
         }
     }
 
@@ -129,14 +130,14 @@ struct QueryExchange: ~Copyable {
     }
 
     /// How long a cancel may take: it is a round trip to a server that answered a moment ago.
-    private static var cancelNanoseconds: UInt64 { 2_000_000_000 }
+    private static var cancelLimit: Duration { .seconds(2) }
 
     /// Cancels the query on the server, also for a task that is cancelled itself.
     private func cancel() async {
         let connection = connection
-        let isCertain = await Task(executorPreference: connection.stream.reactor) {
+        let isCertain = await Task(executorPreference: connection.transport.reactor) {
             await connection.requestCancel(
-                on: connection.stream.reactor, deadline: Reactor.now + Self.cancelNanoseconds)
+                on: connection.transport.reactor, deadline: .now + Self.cancelLimit)
         }.value
         if !isCertain {
             connection.state.value.failure = PostgresError(

@@ -4,6 +4,7 @@
 import Carom
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 import Synchronization
 
 @testable import CaromPostgres
@@ -76,9 +77,9 @@ struct FakeServer: Sendable {
     private static func serve(
         _ accepted: Listener.Accepted, _ reactor: Reactor, _ script: (borrowing Session) async throws -> Void
     ) async throws {
-        let stream = try Stream(adopting: accepted.descriptor, peer: accepted.peer, on: reactor, waker: nil)
+        let stream = try Transport(adopting: accepted.descriptor, peer: accepted.peer, on: reactor)
         defer { stream.close() }
-        let conversation = Conversation(stream, Confined(ConnectionState()), deadline: .max)
+        let conversation = Conversation(stream, UnsafeSingleOwner(ConnectionState()), deadline: .never)
         defer { conversation.end() }
         do {
             try await script(Session(conversation: conversation))

@@ -4,6 +4,7 @@
 import Carom
 import CaromPostgresProtocol
 package import CaromReactor
+import CaromTCP
 
 extension PostgresConnector {
     /// Asks the server to cancel what the connection runs; see ``PostgresConnection/requestCancel(on:deadline:)``.
@@ -13,8 +14,8 @@ extension PostgresConnector {
     package func cancelRunningQuery(
         _ connection: PostgresConnection, on reactor: Reactor? = nil, within limit: Duration? = .seconds(2)
     ) async -> Bool {
-        let deadline = limit.map { Reactor.now + UInt64(clamping: $0.nanoseconds) } ?? .max
-        return await connection.requestCancel(on: reactor ?? connection.stream.reactor, deadline: deadline)
+        await connection.requestCancel(
+            on: reactor ?? connection.transport.reactor, deadline: .after(limit))
     }
 }
 
@@ -27,17 +28,18 @@ extension PostgresConnection {
     ///
     /// - Parameters:
     ///   - reactor: where to do it.
-    ///   - deadline: when to give up, in ``Reactor/now`` nanoseconds.
+    ///   - deadline: when to give up.
     /// - Returns: false when the request was sent and nobody knows whether the server has heard it yet: it could hit a
     ///   later query, so the connection must not be used for one.
-    package func requestCancel(on reactor: Reactor, deadline: UInt64) async -> Bool {
+    package func requestCancel(on reactor: Reactor, deadline: Deadline) async -> Bool {
         await withTaskExecutorPreference(reactor) {
             let address = SocketAddress(backend.address)
-            guard let stream = try? await Stream.connect(to: address, on: reactor, deadline: deadline) else {
-                return true
-            }
-            defer { stream.close() }
-            let conversation = Conversation(stream, Confined(ConnectionState()), deadline: deadline)
+            guard
+                let transport = try? await Transport.connect(to: address, on: reactor, deadline: deadline)
+            else { return true }
+            defer { transport.close() }
+            let conversation = Conversation(
+                transport, UnsafeSingleOwner(ConnectionState()), deadline: deadline)
             defer { conversation.end() }
             var bytes: [UInt8] = []
             key.cancelRequest.encode(into: &bytes)

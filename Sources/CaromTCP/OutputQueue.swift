@@ -26,9 +26,9 @@ package struct OutputQueue {
     package mutating func append(_ more: [UInt8]) { bytes.append(contentsOf: more) }
 
     /// Writes `bytes` behind what waits; what the socket does not take now waits too.
-    package mutating func write(_ more: UnsafeRawBufferPointer, to stream: Stream) throws(SystemError) {
+    package mutating func write(_ more: UnsafeRawBufferPointer, to transport: Transport) throws(SystemError) {
         guard isEmpty else { return append(more) }
-        switch try stream.write(more) {
+        switch try transport.write(more) {
         case .bytes(let count) where count == more.count: return
         case .bytes(let count): append(UnsafeRawBufferPointer(rebasing: more[count...]))
         case .wouldBlock: append(more)
@@ -37,28 +37,34 @@ package struct OutputQueue {
 
     /// Writes `first` and `second` in one call; what the socket does not take now waits.
     package mutating func write(
-        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, to stream: Stream
+        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, to transport: Transport
     ) throws(SystemError) {
         guard isEmpty else {
             append(first)
             return append(second)
         }
         var taken = 0
-        if case .bytes(let count) = try stream.write(first, second) { taken = count }
+        let outcome = try withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2) {
+            (pieces) throws(SystemError) in
+            pieces[0] = first
+            pieces[1] = second
+            return try transport.write(UnsafeBufferPointer(pieces))
+        }
+        if case .bytes(let count) = outcome { taken = count }
         if taken < first.count { append(UnsafeRawBufferPointer(rebasing: first[taken...])) }
         let fromSecond = max(0, taken - first.count)
         if fromSecond < second.count { append(UnsafeRawBufferPointer(rebasing: second[fromSecond...])) }
     }
 
     /// Writes what waits, as far as the socket takes it.
-    package mutating func flush(to stream: Stream) throws(SystemError) {
+    package mutating func flush(to transport: Transport) throws(SystemError) {
         while !isEmpty {
             let outcome: WriteOutcome
             do {
-                outcome = try bytes[start...].withUnsafeBytes { try stream.write($0) }
+                outcome = try bytes[start...].withUnsafeBytes { try transport.write($0) }
             } catch let error as SystemError {
                 throw error
-            } catch { preconditionFailure("a stream throws system errors only") }
+            } catch { preconditionFailure("a transport throws system errors only") }
             guard case .bytes(let count) = outcome else { return }
             start += count
         }

@@ -1,18 +1,19 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromReactor
 import Glibc
 import Testing
 
-@testable import CaromReactor
+@testable import CaromTCP
 
-@Suite("Streams under pressure and at their end") struct FlowTests {
+@Suite("Transports under pressure and at their end") struct FlowTests {
     // Seconds; minutes under ThreadSanitizer.
     @Test(.timeLimit(.minutes(5)), arguments: [1, 3, 1021, 65_536])
     func aSlowReaderHoldsTheWriterBackAndNoByteIsLost(readSize: Int) async throws {
         let total = readSize < 1000 ? 300_000 : 4_000_000
         let (pauses, wrong) = try await onReactor { reactor in
-            let (a, b) = try streamPair(on: reactor)
+            let (a, b) = try transportPair(on: reactor)
             async let pauses = a.sendCounting(total)
             let wrong = try await b.receiveCounting(by: readSize)
             return (try await pauses, wrong)
@@ -23,7 +24,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func aHalfClosedConnectionStillCarriesTheAnswer() async throws {
         let (question, answer, last) = try await onReactor { reactor in
-            let (a, b) = try streamPair(on: reactor)
+            let (a, b) = try transportPair(on: reactor)
             try await a.send("question")
             a.shutdownWriting()
             let question = try await b.receive(.max)
@@ -40,10 +41,10 @@ import Testing
         let codes = try await onReactor { reactor in
             let listener = try Listener(on: SocketAddress(.ip("127.0.0.1", port: 0)), reactor: reactor)
             async let accepted = listener.accept()
-            let client = try await Stream.connect(
-                to: listener.address, on: reactor, deadline: Reactor.now + 5_000_000_000)
+            let client = try await Transport.connect(
+                to: listener.address, on: reactor, deadline: .now + .seconds(5))
             let peer = try #require(try await accepted)
-            let server = try Stream(adopting: peer.descriptor, peer: peer.peer, on: reactor, waker: nil)
+            let server = try Transport(adopting: peer.descriptor, peer: peer.peer, on: reactor)
             client.abort()
             client.abort()
             var codes: [Int32] = []
@@ -60,7 +61,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func closingTwiceAndReadingWhatIsLeftAreFine() async throws {
         let rest = try await onReactor { reactor in
-            let (a, b) = try streamPair(on: reactor)
+            let (a, b) = try transportPair(on: reactor)
             try await a.send("left")
             a.close()
             a.close()
@@ -71,7 +72,7 @@ import Testing
     }
 }
 
-extension Stream {
+extension Transport {
     struct Received: Equatable, Sendable {
         var count = 0
         var mismatches = 0
@@ -81,7 +82,7 @@ extension Stream {
     func sendCounting(_ total: Int) async throws -> Int {
         let bytes = (0..<total).map { UInt8($0 % 251) }
         let waker = Waker()
-        self.waker = waker
+        setHandler(waker)
         var (sent, pauses) = (0, 0)
         while sent < total {
             switch try bytes.withUnsafeBytes({ try write(UnsafeRawBufferPointer(rebasing: $0[sent...])) }) {
@@ -98,7 +99,7 @@ extension Stream {
     /// Reads to the end in pieces, and counts the bytes that are not what ``sendCounting(_:)`` sends.
     func receiveCounting(by size: Int) async throws -> Received {
         let waker = Waker()
-        self.waker = waker
+        setHandler(waker)
         var buffer = [UInt8](repeating: 0, count: size)
         var received = Received()
         while true {
@@ -117,7 +118,7 @@ extension Stream {
     /// Waits for the outcome of one read.
     func receiveTyped() async throws(SystemError) -> ReadOutcome {
         let waker = Waker()
-        self.waker = waker
+        setHandler(waker)
         var byte: UInt8 = 0
         while true {
             let outcome = try withUnsafeMutableBytes(of: &byte) { raw throws(SystemError) in

@@ -2,20 +2,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CCaromLinux
+import CaromReactor
 import Glibc
 import Testing
 
-@testable import CaromReactor
+@testable import CaromTCP
 
-@Suite struct StreamTests {
+@Suite struct TransportTests {
     @Test func bytesGoThroughAConnectionBothWays() async throws {
         let text = try await onReactor { reactor in
             let listener = try Listener(on: SocketAddress(.ip("127.0.0.1", port: 0)), reactor: reactor)
             async let accepted = listener.accept()
-            let client = try await Stream.connect(
-                to: listener.address, on: reactor, deadline: Reactor.now + 5_000_000_000)
+            let client = try await Transport.connect(
+                to: listener.address, on: reactor, deadline: .now + .seconds(5))
             let peer = try #require(try await accepted)
-            let server = try Stream(adopting: peer.descriptor, peer: peer.peer, on: reactor, waker: nil)
+            let server = try Transport(adopting: peer.descriptor, peer: peer.peer, on: reactor)
             try await client.send("ping")
             let asked = try await server.receive(4)
             try await server.send("pong")
@@ -24,7 +25,7 @@ import Testing
         #expect(text == "pingpong")
     }
 
-    @Test func aStreamMovesToAnotherReactorAndNoByteIsLost() async throws {
+    @Test func aTransportMovesToAnotherReactorAndNoByteIsLost() async throws {
         let first = try Reactor(index: 0, name: "first")
         let second = try Reactor(index: 1, name: "second")
         try first.start()
@@ -33,15 +34,15 @@ import Testing
             first.stop()
             second.stop()
         }
-        let (a, b) = try await Task(executorPreference: first) { try streamPair(on: first) }.value
+        let (a, b) = try await Task(executorPreference: first) { try transportPair(on: first) }.value
         for round in 0..<200 {
             let (source, target) = round % 2 == 0 ? (first, second) : (second, first)
             try await Task(executorPreference: source) { try await a.send("x\(round % 10)") }.value
             let text = try await Task(executorPreference: target) {
-                try b.move(to: target, waker: nil)
+                try b.move(to: target, handler: nil)
                 let text = try await b.receive(2)
-                b.waker = nil
-                try a.move(to: target, waker: nil)
+                b.setHandler(nil)
+                try a.move(to: target, handler: nil)
                 return text
             }.value
             #expect(text == "x\(round % 10)")
@@ -54,7 +55,7 @@ import Testing
                 let listener = try Listener(on: SocketAddress(.ip("127.0.0.1", port: 0)), reactor: reactor)
                 let address = listener.address
                 listener.close()
-                _ = try await Stream.connect(to: address, on: reactor, deadline: Reactor.now + 5_000_000_000)
+                _ = try await Transport.connect(to: address, on: reactor, deadline: .now + .seconds(5))
             }
         }
     }
@@ -65,20 +66,39 @@ import Testing
             options.keepAliveIdle = 77
             let listener = try Listener(
                 on: SocketAddress(.ip("127.0.0.1", port: 0)), tcp: options, reactor: reactor)
-            let caller = try await Stream.connect(
-                to: listener.address, on: reactor, deadline: Reactor.now + 5_000_000_000)
+            let caller = try await Transport.connect(
+                to: listener.address, on: reactor, deadline: .now + .seconds(5))
             let accepted = try #require(try await listener.accept())
             defer { Glibc.close(accepted.descriptor) }
             caller.close()
             listener.close()
-            return [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY].map { option in
+            return [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, TCP_USER_TIMEOUT].map { option in
                 var value: Int32 = 0
                 var length = socklen_t(MemoryLayout<Int32>.size)
                 getsockopt(accepted.descriptor, Int32(IPPROTO_TCP), option, &value, &length)
                 return value
             }
         }
-        #expect(values == [77, 5, 1])
+        #expect(values == [77, 5, 1, 92_000])
+    }
+
+    @Test(
+        arguments: [
+            (15, nil, 30_000), (0, nil, 0), (15, 0, 0), (15, 1234, 1234), (Int.max, nil, 65_550_000),
+        ] as [(Int, Int?, Int32)])
+    func sentBytesMayStayUnacknowledgedAsLongAsSilenceIsBorne(_ idle: Int, _ timeout: Int?, _ expected: Int32)
+        async throws
+    {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { Glibc.close(descriptor) }
+        var options = TCPOptions()
+        options.keepAliveIdle = idle
+        options.userTimeout = timeout
+        options.apply(to: descriptor)
+        var value: Int32 = -1
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, &length)
+        #expect(value == expected)
     }
 
     @Test func connectingGivesUpAtItsDeadlineAndWhenCancelled() async throws {
@@ -86,18 +106,19 @@ import Testing
             // A listener whose queue is full answers no further caller.
             let listener = try Listener(
                 on: SocketAddress(.ip("127.0.0.1", port: 0)), backlog: 0, reactor: reactor)
-            var held: [Stream] = []
+            var held: [Transport] = []
             var codes: [Int32] = []
             while codes.isEmpty {
                 do throws(SystemError) {
                     held.append(
-                        try await Stream.connect(
-                            to: listener.address, on: reactor, deadline: Reactor.now + 50_000_000))
+                        try await Transport.connect(
+                            to: listener.address, on: reactor, deadline: .now + .milliseconds(50)))
                 } catch { codes.append(error.code) }
             }
             let task = Task(executorPreference: reactor) { () -> Int32 in
                 do throws(SystemError) {
-                    _ = try await Stream.connect(to: listener.address, on: reactor, deadline: .max - 1)
+                    _ = try await Transport.connect(
+                        to: listener.address, on: reactor, deadline: .now + .seconds(3600))
                     return 0
                 } catch { return error.code }
             }
@@ -126,13 +147,13 @@ import Testing
 
     @Test func readingSaysWhenThePeerHasEnded() async throws {
         let ended = try await onReactor { reactor in
-            let (a, b) = try streamPair(on: reactor)
+            let (a, b) = try transportPair(on: reactor)
             try await a.send("last")
             a.close()
             _ = try await b.receive(4)
             var byte: UInt8 = 0
             let waker = Waker()
-            b.waker = waker
+            b.setHandler(waker)
             while true {
                 let outcome = try withUnsafeMutableBytes(of: &byte) { raw in
                     try b.read(into: raw)
@@ -146,9 +167,9 @@ import Testing
 
     @Test func writingTwoPartsKeepsTheirOrder() async throws {
         let text = try await onReactor { reactor in
-            let (a, b) = try streamPair(on: reactor)
+            let (a, b) = try transportPair(on: reactor)
             let outcome = try Array("first ".utf8).withUnsafeBytes { one in
-                try Array("second".utf8).withUnsafeBytes { two in try a.write(one, two) }
+                try Array("second".utf8).withUnsafeBytes { two in try a.write([one, two]) }
             }
             #expect(outcome == .bytes(12))
             return try await b.receive(12)
@@ -156,9 +177,9 @@ import Testing
         #expect(text == "first second")
     }
 
-    @Test func anIdleStreamKnowsWhetherItIsQuiet() async throws {
+    @Test func anIdleTransportKnowsWhetherItIsQuiet() async throws {
         try await onReactor { reactor in
-            let (a, b) = try streamPair(on: reactor)
+            let (a, b) = try transportPair(on: reactor)
             #expect(b.isQuiet())
             try await a.send("!")
             #expect(!b.isQuiet())
@@ -170,8 +191,8 @@ import Testing
         await #expect(processExitsWith: .success) {
             try await onReactor { reactor in
                 let listener = try Listener(on: SocketAddress(.ip("127.0.0.1", port: 0)), reactor: reactor)
-                let client = try await Stream.connect(
-                    to: listener.address, on: reactor, deadline: Reactor.now + 5_000_000_000)
+                let client = try await Transport.connect(
+                    to: listener.address, on: reactor, deadline: .now + .seconds(5))
                 var limit = rlimit()
                 getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 let before = limit
@@ -186,38 +207,5 @@ import Testing
                 client.close()
             }
         }
-    }
-}
-
-func streamPair(on reactor: Reactor) throws -> (Stream, Stream) {
-    var pair: [Int32] = [0, 0]
-    #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &pair) == 0)
-    let peer = SocketAddress(.unix(path: ""))
-    return (
-        try Stream(adopting: pair[0], peer: peer, on: reactor, waker: nil),
-        try Stream(adopting: pair[1], peer: peer, on: reactor, waker: nil)
-    )
-}
-
-extension Stream {
-    func send(_ text: String) async throws {
-        let outcome = try Array(text.utf8).withUnsafeBytes { try write($0) }
-        #expect(outcome == .bytes(text.utf8.count))
-    }
-
-    func receive(_ count: Int) async throws -> String {
-        let waker = Waker()
-        self.waker = waker
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64)
-        while bytes.count < count {
-            switch try buffer.withUnsafeMutableBytes({ try read(into: $0) }) {
-            case .bytes(let count): bytes += buffer[..<count]
-            case .wouldBlock: await waker.wait()
-            case .end: return String(decoding: bytes, as: UTF8.self)
-            }
-        }
-        self.waker = nil
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -1,36 +1,36 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CCaromLinux
+public import CaromReactor
 import Glibc
 
-extension Stream {
+extension Transport {
     /// Connects without blocking the thread.
     ///
     /// Call it on the reactor's thread. Cancelling the task ends the attempt with `ECANCELED`.
     ///
     /// - Parameters:
     ///   - address: where to.
-    ///   - reactor: where the stream will live.
-    ///   - deadline: when to give up, in ``Reactor/now`` nanoseconds; then the error is `ETIMEDOUT`.
-    ///   - waker: what the caller waits on afterwards; `nil` leaves the stream without one.
+    ///   - reactor: where the transport will live.
+    ///   - deadline: when to give up; then the error is `ETIMEDOUT`.
     ///   - options: of the socket.
-    /// - Throws: ``SystemError`` as the kernel reports it, for example `ECONNREFUSED`.
+    /// - Returns: a transport without a handler.
+    /// - Throws: `SystemError` as the kernel reports it, for example `ECONNREFUSED`.
     public static func connect(
-        to address: SocketAddress, on reactor: Reactor, deadline: UInt64, waker: Waker? = nil,
+        to address: SocketAddress, on reactor: Reactor, deadline: Deadline = .never,
         options: TCPOptions = TCPOptions()
-    ) async throws(SystemError) -> Stream {
+    ) async throws(SystemError) -> Transport {
         let operation = "connect to \(address)"
         let descriptor = socket(
             address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         if descriptor < 0 { throw SystemError.last(operation) }
-        let started = try begin(descriptor, address, operation)
+        let isConnected = try begin(descriptor, address, operation)
         let attempt = Waker()
-        let stream = try Stream(adopting: descriptor, peer: address, on: reactor, waker: attempt)
-        if !started { try await stream.awaitConnection(attempt, deadline, operation) }
-        stream.apply(options)
-        stream.waker = waker
-        return stream
+        let transport = try Transport(
+            descriptor, address, reactor, isConnected ? nil : attempt, 0, connecting: !isConnected)
+        if !isConnected { try await transport.awaitConnection(attempt, deadline, operation) }
+        transport.apply(options)
+        return transport
     }
 
     /// Starts the attempt; `true` when it is already done. Closes the descriptor when it fails.
@@ -50,25 +50,20 @@ extension Stream {
         }
     }
 
-    private func awaitConnection(_ attempt: Waker, _ deadline: UInt64, _ operation: String)
+    private func awaitConnection(_ attempt: Waker, _ deadline: Deadline, _ operation: String)
         async throws(SystemError)
     {
-        let timer = reactor.makeTimer(attempt)
-        reactor.arm(timer, at: deadline)
-        defer { reactor.disarm(timer) }
-        let reactor = reactor
-        await withTaskCancellationHandler {
-            while !isWritable, !timer.isDue(at: Reactor.now), !Task.isCancelled { await attempt.wait() }
-        } onCancel: {
-            reactor.wake(attempt)
-        }
+        var wake = Wake.signaled
+        while !isWritable, wake == .signaled { wake = await reactor.wait(for: attempt, until: deadline) }
         guard isWritable else {
             close()
-            throw SystemError(code: Task.isCancelled ? ECANCELED : ETIMEDOUT, operation: operation)
+            throw SystemError(code: wake == .cancelled ? ECANCELED : ETIMEDOUT, operation: operation)
         }
         if let error = takeError(operation) {
             close()
             throw error
         }
+        setHandler(nil)
+        finishConnecting()
     }
 }
