@@ -1,6 +1,6 @@
 # Copyright the Carom authors
 # SPDX-License-Identifier: Apache-2.0
-"""System calls of a pooler per transaction, counted by strace."""
+"""System calls of a pooler per transaction, counted by strace, and how often it waits, counted by the kernel."""
 
 import collections
 import os
@@ -8,6 +8,7 @@ import signal
 import subprocess
 
 from contenders import Contender, entrance
+from lib import proc
 from lib.load import pgbench, transactions
 from lib.waiting import wait_until
 from scenarios import LOADS
@@ -60,17 +61,36 @@ class Trace:
 
 def of_load(contender: Contender, name):
     """Calls per transaction under the load `name`, by name; `KINDS` but "other" are there even when they are 0."""
-    load, ground = LOADS[name], contender.ground
-    clients = load.options[load.options.index("-c") + 1]
-    pooler = contender.pooler(load.unix)
-    directory = ground.place.directory(f"strace-{contender.kind}")
+    pooler = contender.pooler(LOADS[name].unix)
+    directory = contender.ground.place.directory(f"strace-{contender.kind}")
 
     def run(wanted):
-        amount = ["-t", max(1, wanted // clients)]
         with Trace(pooler.pid, os.path.join(directory, f"{name}.{wanted}")) as trace:
-            output = pgbench(entrance(pooler, load.unix), *ground.options(load), *amount)
-        return transactions(output)[0], trace.calls
+            count = _work(contender, pooler, name, wanted)
+        return count, trace.calls
 
-    pgbench(entrance(pooler, load.unix), *ground.options(load), "-t", 5)
+    _work(contender, pooler, name, SHORT)
     (few, early), (many, late) = run(SHORT), run(LONG)
     return {call: (late[call] - early[call]) / (many - few) for call in {*late, *KINDS[:-1]}}
+
+
+def waits(contender: Contender, name):
+    """How often per transaction the pooler has nothing to do and is woken up: strace slows it down too much to see."""
+    pooler = contender.pooler(LOADS[name].unix)
+
+    def run(wanted):
+        before = proc.voluntary_switches(pooler.pid)
+        count = _work(contender, pooler, name, wanted)
+        return count, proc.voluntary_switches(pooler.pid) - before
+
+    _work(contender, pooler, name, SHORT)
+    (few, early), (many, late) = run(SHORT), run(LONG)
+    return (late - early) / (many - few)
+
+
+def _work(contender, pooler, name, wanted):
+    """Runs about `wanted` transactions and says how many they were."""
+    load, ground = LOADS[name], contender.ground
+    clients = load.options[load.options.index("-c") + 1]
+    length = ["-t", max(1, wanted // clients)]
+    return transactions(pgbench(entrance(pooler, load.unix), *ground.options(load), *length))[0]

@@ -43,5 +43,14 @@ def forget_peak(pid):
         file.write("5")
 
 
+def voluntary_switches(pid):
+    """How often the threads that are alive had to wait for something so far."""
+    count = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status") as file:
+            count += next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches:"))
+    return count
+
+
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
