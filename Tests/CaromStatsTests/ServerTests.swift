@@ -51,6 +51,41 @@ func get(_ target: String, _ port: UInt16, _ reactor: Reactor) async throws -> S
 }
 
 @Suite struct ServerTests {
+    @Test func onePoolOfSeveralIsShownByItsName() async throws {
+        try await withServer { _, port, reactor in
+            #expect(
+                try await get("/qtop/stats?pool=other", port, reactor).hasPrefix("HTTP/1.1 404"))
+            var client = try await StatsClient.open(
+                try StatsURL("127.0.0.1:\(port)/qtop/stats?pool=test"), on: reactor)
+            let message = try #require(try await client.next(timeout: .seconds(10)))
+            #expect(try StatsFrame(json: message).carom?.pools.map(\.name) == ["test"])
+            await client.close()
+        }
+    }
+
+    @Test func aDocumentTakesThePlaceOfTheServersOwn() async throws {
+        let reactor = try Reactor(name: "test")
+        try reactor.start()
+        defer { reactor.stop() }
+        let (ports, continuation) = AsyncStream.makeStream(of: UInt16.self)
+        let documents = ["/stats", "/more"].map { path in
+            StatsDocument(path: path, contentType: "text/x-test") { Data("this is \(path)".utf8) }
+        }
+        try await withThrowingTaskGroup { group in
+            group.addTask {
+                try await StatsServer(
+                    host: "127.0.0.1", port: 0, logger: nil, documents: documents, pools: { [] }
+                ).run { continuation.yield($0) }
+            }
+            let port = try #require(await ports.first { _ in true })
+            for path in ["/stats", "/more"] {
+                let answer = try await get(path, port, reactor)
+                #expect(answer.contains("text/x-test") && answer.hasSuffix("this is \(path)"))
+            }
+            group.cancelAll()
+        }
+    }
+
     @Test func theStreamBeginsAtOnceAndTellsEveryChangeOfTheSet() async throws {
         try await withServer { resolver, port, reactor in
             // 0: no regular messages, so that whatever comes was caused by a change.
