@@ -16,7 +16,7 @@ import Testing
     ])
 
     @Test func theDocumentIsAMessageOfTheStreamAsWell() throws {
-        let frame = try StatsFrame(json: Self.statistics.json)
+        let frame = try JSONDecoder().decode(StatsFrame.self, from: Self.statistics.json)
         #expect(frame == Self.statistics.frame)
         #expect(Set(frame.sets.keys) == ["shop.app/db1", "shop.ops/db1"])
         #expect(frame.carom?.pools.map(\.name) == ["shop.app", "shop.ops"])
