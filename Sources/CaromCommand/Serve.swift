@@ -12,8 +12,8 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the pooler in the foreground.",
         discussion: """
-            SIGTERM and SIGINT stop it: clients finish their transactions first; a second signal ends them at once. \
-            SIGUSR1 opens the log file again. Exit code 0 after an orderly stop, 1 when it could not start.
+            SIGTERM and SIGINT stop it: clients finish their transactions first; a second signal, or SIGQUIT, ends them at \
+            once. SIGUSR1 opens the log file again. Exit code 0 after an orderly stop, 1 when it could not start.
             """)
 
     @OptionGroup var argument: ConfigurationArgument

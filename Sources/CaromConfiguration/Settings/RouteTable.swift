@@ -4,7 +4,7 @@
 /// A name in a `database` or `user` line.
 package enum RouteName: Hashable, Sendable, CustomStringConvertible {
     case exact(String)
-    /// `default`: everyone nobody else is for.
+    /// `default`: all names without a block of their own.
     case anything
 
     package var description: String {
@@ -52,6 +52,9 @@ package struct RouteTable<Route> {
             }
         }
     }
+
+    /// The route of exactly this pattern.
+    package subscript(_ pattern: RoutePattern) -> Route? { routes[pattern] }
 
     /// The route for a client, `nil` when none is meant for it (3D000).
     package func match(database: String, user: String) -> Route? {

@@ -7,7 +7,7 @@ import CaromPostgresProtocol
 
 extension ClientSession {
     /// Stage 4, authentication: the client proves who it is, by the method of its route.
-    func authenticate(_ rule: RouteRule) async throws(SessionEnd) {
+    func authenticate(_ rule: RouteDefinition) async throws(SessionEnd) {
         try negotiate()
         let isGenuine: Bool
         switch rule.settings.authentication {
@@ -35,7 +35,7 @@ extension ClientSession {
         .fatal(code, message())
     }
 
-    private func secret(_ rule: RouteRule) -> StoredSecret? {
+    private func secret(_ rule: RouteDefinition) -> StoredSecret? {
         (rule.settings.password?.reveal()).map { StoredSecret($0) }
     }
 
@@ -54,7 +54,7 @@ extension ClientSession {
         }
     }
 
-    private func checkClearText(_ rule: RouteRule) async throws(SessionEnd)
+    private func checkClearText(_ rule: RouteDefinition) async throws(SessionEnd)
         -> Bool
     {
         try ask(.cleartextPassword)
@@ -63,7 +63,7 @@ extension ClientSession {
         return secret.matches(password: password, user: startup.user, using: worker.cryptography)
     }
 
-    private func checkMD5(_ rule: RouteRule) async throws(SessionEnd) -> Bool {
+    private func checkMD5(_ rule: RouteDefinition) async throws(SessionEnd) -> Bool {
         let salt = worker.cryptography.randomBytes(4)
         try ask(.md5Password(salt: salt))
         let response = try await passwordMessage()
@@ -73,7 +73,7 @@ extension ClientSession {
     }
 
     /// SCRAM-SHA-256 (RFC 7677).
-    private func checkSCRAM(_ rule: RouteRule) async throws(SessionEnd) -> Bool {
+    private func checkSCRAM(_ rule: RouteDefinition) async throws(SessionEnd) -> Bool {
         let exchange = try beginSCRAM(rule)
         try challenge(exchange, try await receivePassword())
         return try verify(exchange, try await receivePassword())
@@ -88,7 +88,7 @@ extension ClientSession {
 
     /// A route without a usable secret goes through the motions, so that the client cannot tell.
     @inline(never)
-    private func beginSCRAM(_ rule: RouteRule) throws(SessionEnd) -> SCRAMExchange {
+    private func beginSCRAM(_ rule: RouteDefinition) throws(SessionEnd) -> SCRAMExchange {
         let nonce = SCRAM.nonce(using: worker.cryptography)
         let exchange: SCRAMExchange
         if let verifier = rule.verifier {
@@ -96,7 +96,7 @@ extension ClientSession {
         } else {
             exchange = SCRAMExchange(
                 SCRAMServer(
-                    mockUser: startup.user, secret: worker.router.mockSecret, nonce: nonce,
+                    mockUser: startup.user, secret: worker.snapshot.mockSecret, nonce: nonce,
                     using: worker.cryptography))
         }
         try ask(.sasl(mechanisms: SCRAMServer.mechanisms(hasChannelData: false)))

@@ -42,7 +42,7 @@ extension ClientSession {
 
     private func pass(_ chunk: UnsafeRawBufferPointer, _ server: PostgresConnection) throws(SessionEnd) {
         let state = server.state
-        let absorbed = state.value.absorb(RawSpan(_unsafeBytes: chunk), rules: worker.serverRules)
+        let absorbed = state.value.absorb(RawSpan(_unsafeBytes: chunk), rules: worker.snapshot.serverFrames)
         if absorbed.consumed < chunk.count, !absorbed.isBroken {
             state.value.input = Array(chunk[absorbed.consumed...])
         }

@@ -22,7 +22,7 @@ extension ClientSession {
             }
             var ahead = walker
             var next = position
-            switch ahead.next(in: chunk, at: &next, rules: worker.clientRules) {
+            switch ahead.next(in: chunk, at: &next, rules: worker.snapshot.clientFrames) {
             case .message(let tag, _), .run(let tag, _, _):
                 if try startsWork(tag) { return true }
             case .beginning(let tag, _, let length):

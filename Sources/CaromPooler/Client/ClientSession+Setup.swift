@@ -11,16 +11,16 @@ import CaromTCP
 extension ClientSession {
     /// Stage 3, route: lets the client in if there is room, and finds the rule for it.
     @inline(never)
-    func findRule() throws(SessionEnd) -> RouteRule {
-        guard worker.admission.enter() else {
+    func findRule() throws(SessionEnd) -> RouteDefinition {
+        guard worker.admission.enter(limit: worker.snapshot.settings.clientMax) else {
             throw .fatal(
-                .tooManyConnections, "too many clients: client_max is \(worker.admission.limit ?? 0)")
+                .tooManyConnections, "too many clients: client_max is \(worker.snapshot.settings.clientMax ?? 0)")
         }
         isAdmitted = true
         if startup.replication != .none {
             throw .fatal(.featureNotSupported, "replication connections are not supported")
         }
-        guard let rule = worker.router.rule(database: startup.database, user: startup.user) else {
+        guard let rule = worker.snapshot.route(database: startup.database, user: startup.user) else {
             throw .fatal(
                 .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
                 hint: "add a database and user block to the configuration, or a default one")
@@ -31,16 +31,12 @@ extension ClientSession {
 
     /// Gives the authenticated client its place in the pool of its rule. The login is over, and its time limit too.
     @inline(never)
-    func enter(_ rule: RouteRule) throws(SessionEnd) -> Route {
+    func enter(_ rule: RouteDefinition) throws(SessionEnd) -> Route {
         guard rule.console == nil else {
             throw .fatal(.featureNotSupported, "the console is not served by this version")
         }
-        let (route, hasRoom): (Route, Bool)
-        do throws(PolicyError) {
-            (route, hasRoom) = try worker.router.enter(rule, database: startup.database, user: startup.user)
-        } catch {
-            throw .fatal(.systemError, "\(error)")
-        }
+        let (route, hasRoom) = worker.router.enter(
+            rule, database: startup.database, user: startup.user)
         guard hasRoom else {
             throw .fatal(
                 .tooManyConnections,

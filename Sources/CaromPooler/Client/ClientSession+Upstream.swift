@@ -75,7 +75,7 @@ extension ClientSession {
         defer { position = sent }
         let logsQueries = logsQueries
         while true {
-            switch walker.next(in: chunk, at: &position, rules: worker.clientRules) {
+            switch walker.next(in: chunk, at: &position, rules: worker.snapshot.clientFrames) {
             case .message(let tag, let range), .run(let tag, let range, _), .beginning(let tag, let range, _):
                 if tag == FrontendTag.terminate.rawValue { throw .terminated }
                 if logsQueries { logQuery(tag, chunk.extracting(range)) }

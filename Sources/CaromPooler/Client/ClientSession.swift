@@ -22,7 +22,7 @@ final class ClientSession {
     let stream: Transport
     let waker = Waker()
     let timer: ReactorTimer
-    let listener: ListenRule
+    let listener: ListenerDefinition
 
     // From here on, `unchecked`: a session runs on one thread and no method is called while another is inside a property;
     // the run-time check would be on the path of every message.
@@ -69,7 +69,7 @@ final class ClientSession {
     private var isAborting = false
     var isAdmitted = false
 
-    init(worker: Worker, stream: Transport, owner: UInt64, listener: ListenRule) {
+    init(worker: Worker, stream: Transport, owner: UInt64, listener: ListenerDefinition) {
         self.worker = worker
         buffer = worker.buffer
         self.stream = stream

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
@@ -17,15 +18,13 @@ final class Worker: Sendable {
     let console: ConsoleContext
     let presence: ClientPresence
     let cryptography = OpenSSLCryptography()
-    let clientRules = FrameRules.client()
-    let serverRules: FrameRules
-    private let cancelTimeout: Duration?
     private let local: UnsafeSingleOwner<Local>
 
     /// What only the worker's thread touches.
     private struct Local {
         let buffer: UnsafeMutableRawBufferPointer
         let waker = Waker()
+        var snapshot: Snapshot
         var arrivals: [Arrival] = []
         var sessions: [UInt64: ClientSession] = [:]
         var nextOwner: UInt64
@@ -35,13 +34,12 @@ final class Worker: Sendable {
     /// A client that was accepted and is to be served here.
     struct Arrival: Sendable {
         let accepted: Listener.Accepted
-        let rule: ListenRule
+        let listener: ListenerDefinition
     }
 
     init(
         reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission,
-        console: ConsoleContext, presence: ClientPresence, log: PoolerLog, bufferSize: Int,
-        cancelTimeout: Duration?
+        console: ConsoleContext, presence: ClientPresence, log: PoolerLog, snapshot: Snapshot
     ) {
         self.reactor = reactor
         self.router = router
@@ -50,20 +48,21 @@ final class Worker: Sendable {
         self.console = console
         self.presence = presence
         self.log = log
-        self.cancelTimeout = cancelTimeout
-        // What is never handed out in pieces must fit into the buffer.
-        let bufferSize = max(bufferSize, Self.smallestBuffer)
-        serverRules = FrameRules.server(heldLimit: bufferSize)
         local = UnsafeSingleOwner(
             Local(
-                buffer: .allocate(byteCount: bufferSize, alignment: 64),
+                buffer: .allocate(byteCount: snapshot.bufferSize, alignment: 64), snapshot: snapshot,
                 nextOwner: UInt64(reactor.index) << 48 | 1))
     }
 
     deinit { local.value.buffer.deallocate() }
 
-    /// Room for the longest of the messages that `FrameRules` calls small.
-    private static var smallestBuffer: Int { 32_768 }
+    /// What is configured now. Only on the worker's thread.
+    var snapshot: Snapshot { local.value.snapshot }
+
+    /// Uses another snapshot for clients to come, from any thread.
+    func use(_ snapshot: Snapshot) {
+        reactor.call { self.local.value.snapshot = snapshot }
+    }
 
     /// Where every session of this worker reads to. Its content lasts until the next suspension.
     var buffer: UnsafeMutableRawBufferPointer { local.value.buffer }
@@ -110,7 +109,7 @@ final class Worker: Sendable {
         }
         let owner = local.value.nextOwner
         local.value.nextOwner += 1
-        let session = ClientSession(worker: self, stream: stream, owner: owner, listener: arrival.rule)
+        let session = ClientSession(worker: self, stream: stream, owner: owner, listener: arrival.listener)
         local.value.sessions[owner] = session
         presence.enter()
         if local.value.isStopping { session.stop() }
@@ -130,7 +129,7 @@ final class Worker: Sendable {
             else {
                 return
             }
-            await connector.cancelRunningQuery(server, on: reactor, within: cancelTimeout)
+            await connector.cancelRunningQuery(server, on: reactor, within: snapshot.settings.cancelTimeout)
             session.endCancel()
         }
     }

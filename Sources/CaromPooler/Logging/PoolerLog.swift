@@ -43,7 +43,9 @@ package final class PoolerLog: Sendable {
 
     /// Whether `log_debug` is on.
     package var isDebugging: Bool { wants(.debug) }
-    /// Whether `log_query` is on for everybody.
+    /// Whether `log_session` is on.
+    package var isLoggingSessions: Bool { wants(.session) }
+    /// Whether `log_query` is on for all routes.
     package var isLoggingQueries: Bool { wants(.query) }
 
     /// The pooler cannot go on.

@@ -5,6 +5,7 @@ import Carom
 import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
+import CaromReactor
 import Synchronization
 
 /// A live pool and what belongs to it: all clients of one database and user under one set of settings.
@@ -14,13 +15,20 @@ final class Route: Sendable {
         let database: String
         let user: String
         let pattern: RoutePattern
+
+        /// The key of the route for a client that asked for this database as this user.
+        init(_ settings: RouteSettings, database: String, user: String) {
+            self.database = settings.serverDatabase(forClientDatabase: database)
+            self.user = settings.serverUser(forClientUser: user)
+            pattern = settings.pattern
+        }
     }
 
     let key: Key
-    let settings: RouteSettings
+    let definition: RouteDefinition
     let connector: PostgresConnector
     let pool: Pool<PostgresConnector>
-    let admission: Admission
+    let admission = Admission()
     /// One per worker, in the workers' order; each is written by its worker only.
     let counters: [Counters]
     /// What servers of this route have granted of what clients asked for.
@@ -30,29 +38,41 @@ final class Route: Sendable {
     private let known = Mutex<SessionParameters?>(nil)
 
     init(
-        key: Key, settings: RouteSettings, connector: PostgresConnector, pool: Pool<PostgresConnector>,
+        key: Key, definition: RouteDefinition, connector: PostgresConnector, pool: Pool<PostgresConnector>,
         workers: Int
     ) {
         self.key = key
-        self.settings = settings
+        self.definition = definition
         self.connector = connector
         self.pool = pool
-        admission = Admission(limit: settings.clientMax)
         counters = (0..<workers).map { _ in Counters() }
     }
+
+    var settings: RouteSettings { definition.settings }
 
     /// `database.user`, for people.
     var name: String { "\(key.database).\(key.user)" }
 
+    /// What a log line about the route says of it.
+    func logContext(_ phase: LogPhase) -> LogContext {
+        var context = LogContext(phase)
+        context.user = key.user
+        context.database = key.database
+        return context
+    }
+
+    /// Admits one more client, unless `client_max` of the route is reached.
+    func enter() -> Bool { admission.enter(limit: settings.clientMax) }
+
     /// A client that was admitted has gone.
-    func leave(at now: UInt64) {
-        leftAt.store(now, ordering: .relaxed)
+    func leave(at now: Deadline) {
+        leftAt.store(now.nanoseconds, ordering: .relaxed)
         admission.leave()
     }
 
     /// Whether there has been no client from then on.
-    func isUnused(since then: UInt64) -> Bool {
-        admission.count == 0 && leftAt.load(ordering: .relaxed) <= then
+    func isUnused(since then: Deadline) -> Bool {
+        admission.count == 0 && leftAt.load(ordering: .relaxed) <= then.nanoseconds
     }
 
     /// A server is reset whenever it comes to another client in transaction pooling.

@@ -4,175 +4,117 @@
 import Carom
 import CaromConfiguration
 import CaromPostgres
-import CaromPostgresProtocol
 import CaromReactor
 import Synchronization
 
-/// Finds the settings for a client, and the live pool once the client has proved who it is.
+/// Finds the live pool for a client that has proved who it is.
 ///
-/// Pools are made on demand, the first time an authenticated client needs one: whoever cannot log in makes the pooler
-/// keep nothing.
+/// Pools are made on demand, the first time an authenticated client needs one: a client that cannot log in leaves nothing
+/// behind.
 final class Router: Sendable {
-    private let settings: Settings
-    private let table: RouteTable<RouteRule>
-    private let consoles: [Admission]
-    private let reactors: [Reactor]
-    private let resolvers: [String: any Resolver]
-    private let routes = Mutex<[Route.Key: Route]>([:])
-    private let opened: AsyncStream<Route>.Continuation
-    private let log: PoolerLog
-    private let tcpOptions: TCPOptions
-    /// Makes up the salts of users that do not exist, the same for the life of the process.
-    let mockSecret: [UInt8]
-
-    /// - Parameter opened: is told every route that is made; its pool needs someone to run it.
-    init(
-        _ settings: Settings, reactors: [Reactor], resolvers: [String: any Resolver], log: PoolerLog,
-        opened: AsyncStream<Route>.Continuation
-    ) {
-        self.settings = settings
-        self.reactors = reactors
-        self.resolvers = resolvers
-        self.opened = opened
-        self.log = log
-        let cryptography = OpenSSLCryptography()
-        let rules = settings.routes.map {
-            RouteRule($0, isConsole: settings.storage(of: $0).type == .local, cryptography: cryptography)
-        }
-        table = RouteTable(rules.map { ($0.settings.pattern, $0) })
-        consoles = rules.compactMap(\.console)
-        mockSecret = cryptography.randomBytes(32)
-        tcpOptions = TCPOptions(settings)
+    /// What happens to live routes. Their pools run and stop under the receiver of these.
+    enum Event: Sendable {
+        /// Its pool is to be run.
+        case opened(Route)
+        /// No client can reach it any more; its pool is to be stopped.
+        case abandoned(Route)
     }
 
-    /// The rule for a client; `nil` when there is none (3D000).
-    func rule(database: String, user: String) -> RouteRule? {
-        table.match(database: database, user: user)
+    private let reactors: [Reactor]
+    private let routes = Mutex<[Route.Key: Route]>([:])
+    private let events: AsyncStream<Event>.Continuation
+    private let log: PoolerLog
+
+    init(reactors: [Reactor], log: PoolerLog, events: AsyncStream<Event>.Continuation) {
+        self.reactors = reactors
+        self.events = events
+        self.log = log
     }
 
     /// All live routes.
     var all: [Route] { routes.withLock { Array($0.values) } }
 
-    /// Clients at the console, by whichever route.
-    var consoleClients: Int { consoles.reduce(0) { $0 + $1.count } }
-
-    /// Gives an authenticated client its place in the live route of its rule, which is made if there is none.
+    /// Gives an authenticated client its place in the live route of its definition, which is made if there is none.
     ///
-    /// - Returns: the route, and whether it had room. Whoever got a place gives it back with `leave`.
-    /// - Throws: `PolicyError` when the rule's numbers contradict one another.
-    func enter(_ rule: RouteRule, database: String, user: String) throws(PolicyError) -> (Route, Bool) {
-        let rule = rule.settings
-        let key = Route.Key(
-            database: rule.serverDatabase(forClientDatabase: database),
-            user: rule.serverUser(forClientUser: user), pattern: rule.pattern)
-        if let found = routes.withLock({ routes in routes[key].map { ($0, $0.admission.enter()) } }) {
-            noteClient("client came", of: found.0)
+    /// - Returns: the route, and whether it had room. A client that got a place gives it back with `leave`.
+    func enter(_ definition: RouteDefinition, database: String, user: String) -> (Route, Bool) {
+        let key = Route.Key(definition.settings, database: database, user: user)
+        if let found = routes.withLock({ routes in routes[key].map { ($0, $0.enter()) } }) {
+            logClient("client came", of: found.0)
             return found
         }
-        let made = try make(key, rule)
+        let made = make(key, definition)
         let (route, count, hasRoom) = routes.withLock { routes in
             let route = routes[key] ?? made
             routes[key] = route
-            return (route, routes.count, route.admission.enter())
+            return (route, routes.count, route.enter())
         }
-        if route === made { opened.yield(made) }
-        noteClient("client came", of: route)
-        if count > Self.unusedLimit { collect(atOnce: true) }
+        if route === made { events.yield(.opened(made)) }
+        logClient("client came", of: route)
+        if count > Self.unusedLimit { collect(after: .zero) }
         return (route, hasRoom)
     }
 
     /// The client has gone.
     func leave(_ route: Route) {
-        route.leave(at: Deadline.now.nanoseconds)
-        noteClient("client left", of: route)
+        route.leave(at: .now)
+        logClient("client left", of: route)
     }
 
-    /// Shown with `log_debug`, of everything or of the route.
-    private func noteClient(_ event: String, of route: Route) {
-        log.debug(
-            "\(event): \(route.admission.count) present", in: context(of: route),
-            ofRoute: route.settings.logDebug)
-    }
-
-    private func context(of route: Route) -> LogContext {
-        var context = LogContext(.route)
-        context.user = route.key.user
-        context.database = route.key.database
-        return context
-    }
-
-    /// Routes beyond which those that nobody uses go at once.
-    private static var unusedLimit: Int { 1_000 }
-
-    /// Gives up routes without clients and servers: after a minute, or after five seconds if they never had a server. With
-    /// `default` in a rule clients choose the names: each would leave a pool behind, that tries to connect for ever.
+    /// Gives up routes without clients and servers. With `default` in a route clients choose the names: each would leave a
+    /// pool behind, that tries to connect for ever.
     ///
-    /// - Parameter atOnce: however short a time it was.
-    func collect(atOnce: Bool = false) {
-        let now = Deadline.now.nanoseconds
+    /// - Parameter patience: how long a route must have been unused; without it the time depends on the route.
+    func collect(after patience: Duration? = nil) {
+        let now = Deadline.now
         for route in all where route.pool.stats.slots == 0 {
-            let patience: UInt64 = atOnce ? 0 : (route.serverParameters == nil ? 5 : 60) * 1_000_000_000
-            guard route.isUnused(since: now - min(now, patience)) else { continue }
+            let patience =
+                patience
+                ?? (route.serverParameters == nil ? Self.neverConnectedPatience : Self.unusedPatience)
+            guard route.isUnused(since: now + (.zero - patience)) else { continue }
             let isGone = routes.withLock { routes in
-                // Clients come in under this lock: nobody can be on the way.
+                // Clients come in under this lock, so none is on the way.
                 guard route.admission.count == 0, routes[route.key] === route else { return false }
                 routes[route.key] = nil
                 return true
             }
-            if isGone { Task { await route.pool.stop(grace: .zero) } }
+            if isGone { events.yield(.abandoned(route)) }
         }
     }
 
-    private func make(_ key: Route.Key, _ rule: RouteSettings) throws(PolicyError) -> Route {
-        guard let resolver = resolvers[rule.storage] else {
-            preconditionFailure("a route of checked settings names a storage that is not there")
+    /// Routes beyond which unused ones go at once: some megabytes of pools.
+    private static let unusedLimit = 1_000
+    /// A client that comes back within a minute finds its route and what is known of its servers.
+    private static let unusedPatience = Duration.seconds(60)
+    /// There is nothing worth keeping in a route that never had a server.
+    private static let neverConnectedPatience = Duration.seconds(5)
+
+    private func make(_ key: Route.Key, _ definition: RouteDefinition) -> Route {
+        guard case .servers(let resolver) = definition.target else {
+            preconditionFailure("a client of the console was sent to a pool")
         }
+        let isDebugging = definition.settings.logDebug
         let connector = PostgresConnector(
-            PostgresConfiguration(key, rule), reactors: reactors, tcp: tcpOptions,
-            observer: ServerConnectionLog(log: log, user: key.user, database: key.database))
+            PostgresConfiguration(definition.settings, user: key.user, database: key.database),
+            reactors: reactors, tcp: definition.tcp,
+            observer: ServerConnectionLog(
+                log: log, user: key.user, database: key.database, isDebugging: isDebugging))
         let name = "\(key.database).\(key.user)"
-        let pool = try Pool(
-            name: name, resolver: resolver, connector: connector, policy: Policy(rule, settings),
-            logger: log.libraryLogger(label: "pool \(name)", isDebugging: rule.logDebug))
-        return Route(key: key, settings: rule, connector: connector, pool: pool, workers: reactors.count)
+        do throws(PolicyError) {
+            let pool = try Pool(
+                name: name, resolver: resolver, connector: connector, policy: definition.policy,
+                logger: log.libraryLogger(label: "pool \(name)", isDebugging: isDebugging))
+            return Route(
+                key: key, definition: definition, connector: connector, pool: pool, workers: reactors.count)
+        } catch {
+            preconditionFailure("a snapshot has checked the policy of each route: \(error)")
+        }
     }
-}
 
-extension TCPOptions {
-    init(_ settings: Settings) {
-        self.init()
-        noDelay = settings.noDelay
-        keepAliveIdle = Int(settings.keepalive?.components.seconds ?? 0)
-        keepAliveInterval = Int(settings.keepaliveInterval.components.seconds)
-        keepAliveProbes = settings.keepaliveProbes
-    }
-}
-
-extension PostgresConfiguration {
-    init(_ key: Route.Key, _ rule: RouteSettings) {
-        self.init(user: key.user, database: key.database, password: rule.serverPassword?.reveal())
-        for option in rule.backendStartupOptions { parameters[option.name] = option.value }
-        recycling.cancels = rule.poolCancel
-        recycling.rollsBack = rule.poolRollback
-        recycling.timeout = rule.poolResetTimeout ?? .seconds(86_400)
-    }
-}
-
-extension Policy {
-    /// A route's pool in the library's terms.
-    init(_ rule: RouteSettings, _ settings: Settings) {
-        self.init()
-        maxSlots = rule.poolSize ?? 1_000_000
-        perBackendMax = maxSlots
-        spares = min(rule.minPoolSize, maxSlots)
-        claimTimeout = rule.poolTimeout
-        connectTimeout = settings.backendConnectTimeout
-        maxLifetime = rule.serverLifetime
-        shrink = rule.poolTTL.map { .afterIdle($0) } ?? .never
-        maxWaiters = 1_000_000
-        // epoll tells when an idle server hangs up, so nothing is gained by asking before each use.
-        validationBypass = nil
-        minBackoff = settings.serverLoginRetry
-        maxBackoff = max(minBackoff, .seconds(3))
+    /// Shown with `log_debug`, of everything or of the route.
+    private func logClient(_ event: String, of route: Route) {
+        log.debug(
+            "\(event), \(route.admission.count) present", in: route.logContext(.route),
+            ofRoute: route.settings.logDebug)
     }
 }

@@ -9,19 +9,29 @@ struct ServerConnectionLog: ConnectionObserver {
     let log: PoolerLog
     let user: String
     let database: String
+    /// The route has `log_debug`: the lines appear without `log_session`, too.
+    let isDebugging: Bool
 
     func opened(_ connection: PostgresConnection) {
-        log.session("new server connection (server process \(connection.processID))", in: context(connection))
+        write("new server connection (server process \(connection.processID))", of: connection)
     }
 
     func failed(_ backend: Backend, _ error: PostgresError) {
-        // The pool gave the attempt up by itself: it stops, or has a connection in another way.
+        // The pool gave up the attempt itself: it stops, or has got a connection otherwise.
         if error.code == .cancelled { return }
         log.error("failed to connect: \(error)", in: context(backend))
     }
 
     func closed(_ connection: PostgresConnection) {
-        log.session("server connection closed", in: context(connection))
+        write("server connection closed", of: connection)
+    }
+
+    private func write(_ message: String, of connection: PostgresConnection) {
+        if log.isLoggingSessions {
+            log.session(message, in: context(connection))
+        } else {
+            log.debug(message, in: context(connection), ofRoute: isDebugging)
+        }
     }
 
     private func context(_ connection: PostgresConnection) -> LogContext {

@@ -10,11 +10,13 @@ import Glibc
 final class StatisticsCollector: Sendable {
     private let process: PoolerStatistics.Process
     private let router: Router
+    private let current: CurrentSnapshot
     private let presences: [ClientPresence]
 
     /// - Parameter presences: one for each worker.
-    init(router: Router, presences: [ClientPresence]) {
+    init(router: Router, current: CurrentSnapshot, presences: [ClientPresence]) {
         self.router = router
+        self.current = current
         self.presences = presences
         process = PoolerStatistics.Process(startedAt: Int64(time(nil)), workers: presences.count)
     }
@@ -24,7 +26,7 @@ final class StatisticsCollector: Sendable {
         PoolerStatistics(
             StatisticsReadings(
                 takenAt: .nanoseconds(SystemPoolClock().now.nanoseconds), process: process,
-                clients: presences.map(\.count), consoleClients: router.consoleClients,
+                clients: presences.map(\.count), consoleClients: current.value.consoleClients,
                 routes: router.all.map(StatisticsReadings.Route.init)))
     }
 }

@@ -17,7 +17,7 @@ import Testing
         "name": "storage(of:",
     ]
     /// What a setting is read from, by the names that the pooler gives to settings and what holds them.
-    private static let receivers = "(settings|listener|storage|route|rule|block)"
+    private static let receivers = "(settings|listener|storage|route)"
 
     private static let pooler: String = {
         let root = URL(filePath: #filePath).appending(path: "../../../../Sources").standardized

@@ -8,7 +8,7 @@ import Testing
 @testable import CaromPooler
 
 /// What a line looks like, to the byte.
-@Suite struct LoggingFormatTests {
+@Suite struct LogLineTests {
     private static let client = ConnectionID("c00000000-1111-4222-8333-444444444444")
     private static let server = ConnectionID("s00000000-1111-4222-8333-555555555555")
 

@@ -7,21 +7,46 @@ import CaromDNS
 import CaromFile
 
 /// Storages of the configuration as resolvers of the library: one each, shared by all routes that use it.
-enum Storages {
-    /// By the storages' names.
-    ///
-    /// - Throws: `DNSError` when a name cannot be looked up at all, because it is none or because no thread can be had.
-    static func resolvers(_ settings: Settings, log: PoolerLog) throws(DNSError) -> [String: any Resolver] {
-        var resolvers: [String: any Resolver] = [:]
-        for storage in settings.storages where storage.type == .remote {
-            resolvers[storage.name] = try resolver(storage, log)
-        }
-        return resolvers
+struct StorageResolvers: Sendable {
+    private struct Entry: Sendable {
+        let storage: StorageSettings
+        let resolver: any Resolver
     }
 
-    private static func resolver(_ storage: StorageSettings, _ log: PoolerLog) throws(DNSError)
-        -> any Resolver
-    {
+    private var entries: [String: Entry] = [:]
+
+    /// - Parameter previous: the resolvers before; one whose storage finds its servers in the same way is kept, with what
+    ///   it knows.
+    /// - Throws: `DNSError` when a name is none, or when no thread can be had.
+    init(_ storages: [StorageSettings], previous: StorageResolvers?, log: PoolerLog) throws(DNSError) {
+        for storage in storages where storage.type == .remote {
+            let resolver: any Resolver
+            if let old = previous?.entries[storage.name], Self.isSame(old.storage, storage) {
+                resolver = old.resolver
+            } else {
+                resolver = try Self.resolver(storage, log)
+            }
+            entries[storage.name] = Entry(storage: storage, resolver: resolver)
+        }
+    }
+
+    /// The resolver of a storage of the same settings, which must be one of servers.
+    subscript(storage: String) -> any Resolver {
+        guard let entry = entries[storage] else {
+            preconditionFailure("a route of checked settings names no storage of servers")
+        }
+        return entry.resolver
+    }
+
+    /// Whether the servers are found in the same way. How they are spoken to is the routes' business.
+    private static func isSame(_ old: StorageSettings, _ new: StorageSettings) -> Bool {
+        old.backends == new.backends && old.nameservers == new.nameservers
+            && old.port == new.port
+    }
+
+    private static func resolver(
+        _ storage: StorageSettings, _ log: PoolerLog
+    ) throws(DNSError) -> any Resolver {
         switch storage.backends {
         case .hosts(let hosts): return try resolver(hosts, storage, log)
         case .service(let name): return SharedResolver(try dns(.service(name), storage, log))

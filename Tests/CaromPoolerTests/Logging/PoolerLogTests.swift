@@ -10,7 +10,7 @@ import Testing
 @testable import CaromPooler
 
 /// Where lines go, and which are written at all.
-@Suite struct LoggingWriterTests {
+@Suite struct PoolerLogTests {
     /// A directory of its own for each test.
     private let directory: String
 

@@ -1,0 +1,58 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromConfiguration
+import CaromPostgresProtocol
+import CaromReactor
+
+/// What the configuration says about the clients of one route, and what follows from it.
+///
+/// A reference, because its settings are many: a session that handed them from step to step would carry copies of them all
+/// its life, in the memory of its task.
+final class RouteDefinition: Sendable {
+    /// Where its clients go after their login.
+    enum Target: Sendable {
+        /// To the servers of a storage.
+        case servers(any Resolver)
+        /// To the console; counts its clients.
+        case console(Admission)
+    }
+
+    let settings: RouteSettings
+    /// How the pools of the route behave.
+    let policy: Policy
+    let target: Target
+    let tcp: TCPOptions
+    /// What a client is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
+    let verifier: SCRAMVerifier?
+
+    /// Counts the clients of a route that leads to the console; nil for one that leads to servers.
+    var console: Admission? {
+        switch target {
+        case .servers: nil
+        case .console(let clients): clients
+        }
+    }
+
+    /// - Parameter previous: the same route before; a verifier of the same password is kept.
+    init(
+        _ settings: RouteSettings, policy: Policy, target: Target, tcp: TCPOptions,
+        previous: RouteDefinition?, cryptography: some ProtocolCryptography
+    ) {
+        self.settings = settings
+        self.policy = policy
+        self.target = target
+        self.tcp = tcp
+        guard settings.authentication == .scramSHA256, let password = settings.password else {
+            verifier = nil
+            return
+        }
+        if let known = previous?.verifier, previous?.settings.password == password {
+            verifier = known
+        } else {
+            verifier = StoredSecret(password.reveal()).verifier(
+                salt: cryptography.randomBytes(SCRAM.saltSize), using: cryptography)
+        }
+    }
+}

@@ -1,0 +1,29 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromConfiguration
+
+extension Policy {
+    /// A route's pool in the library's terms.
+    init(_ route: RouteSettings, _ settings: Settings) {
+        self.init()
+        maxSlots = route.poolSize ?? Self.noLimit
+        perBackendMax = maxSlots
+        spares = min(route.minPoolSize, maxSlots)
+        claimTimeout = route.poolTimeout
+        connectTimeout = settings.backendConnectTimeout
+        maxLifetime = route.serverLifetime
+        shrink = route.poolTTL.map { .afterIdle($0) } ?? .never
+        maxWaiters = Self.noLimit
+        // epoll tells when an idle server hangs up, so nothing is gained by asking before each use.
+        validationBypass = nil
+        minBackoff = settings.serverLoginRetry
+        maxBackoff = max(minBackoff, Self.longestPause)
+    }
+
+    /// More than a process can have descriptors, and small enough to be added up.
+    private static let noLimit = 1_000_000
+    /// A server that is back is used again within this time. Clients wait for it, so it is far below the library's 30 s.
+    private static let longestPause = Duration.seconds(3)
+}

@@ -1,0 +1,103 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromConfiguration
+import CaromDNS
+import CaromPostgres
+import CaromPostgresProtocol
+import CaromReactor
+import Synchronization
+
+/// Everything that is configured, and what follows from it.
+///
+/// A snapshot never changes: a reload makes another one from new settings, which takes over from the previous one what is
+/// still true. Workers hold the current one by reference; a client keeps the ``RouteDefinition`` and the
+/// ``ListenerDefinition`` it logged in with.
+final class Snapshot: Sendable {
+    let settings: Settings
+    /// In the order of the configuration.
+    let listeners: [ListenerDefinition]
+    /// Of every TCP connection.
+    let tcp: TCPOptions
+    /// Limits of the messages that clients send.
+    let clientFrames = FrameRules.client()
+    /// Limits of the messages that servers send.
+    let serverFrames: FrameRules
+    /// Bytes of a worker's read buffer. A reload does not change it, because workers keep their buffers.
+    let bufferSize: Int
+    /// Makes up the salts of users that do not exist; the same for the life of the process.
+    let mockSecret: [UInt8]
+    private let resolvers: StorageResolvers
+    private let routes: RouteTable<RouteDefinition>
+    private let consoles: [Admission]
+
+    /// - Parameter previous: the snapshot that this one replaces; `nil` at the start.
+    /// - Throws: ``SnapshotError`` when a storage or a route cannot work; the previous snapshot is still good then.
+    init(_ settings: Settings, previous: Snapshot?, log: PoolerLog) throws(SnapshotError) {
+        let cryptography = OpenSSLCryptography()
+        let tcp = TCPOptions(settings)
+        let resolvers: StorageResolvers
+        do throws(DNSError) {
+            resolvers = try StorageResolvers(settings.storages, previous: previous?.resolvers, log: log)
+        } catch {
+            throw SnapshotError(description: "\(error)")
+        }
+        var definitions: [(RoutePattern, RouteDefinition)] = []
+        for route in settings.routes {
+            let policy = Policy(route, settings)
+            do throws(PolicyError) { try policy.validate() } catch {
+                throw SnapshotError(description: "route \(route.pattern): \(error)")
+            }
+            let old = previous?.routes[route.pattern]
+            let target: RouteDefinition.Target =
+                switch settings.storage(of: route).type {
+                case .remote: .servers(resolvers[route.storage])
+                case .local: .console(old?.console ?? Admission())
+                }
+            let definition = RouteDefinition(
+                route, policy: policy, target: target, tcp: tcp, previous: old, cryptography: cryptography)
+            definitions.append((route.pattern, definition))
+        }
+        self.settings = settings
+        self.tcp = tcp
+        self.resolvers = resolvers
+        routes = RouteTable(definitions)
+        consoles = definitions.compactMap(\.1.console)
+        listeners = settings.listeners.map { ListenerDefinition($0, address: settings.address(of: $0)) }
+        bufferSize = previous?.bufferSize ?? max(settings.readahead, Self.smallestBuffer)
+        // A message that is never handed out in pieces must fit into the buffer.
+        serverFrames = FrameRules.server(heldLimit: bufferSize)
+        mockSecret = previous?.mockSecret ?? cryptography.randomBytes(Self.mockSecretSize)
+    }
+
+    /// The definition of the route for a client; `nil` when there is none (3D000).
+    func route(database: String, user: String) -> RouteDefinition? {
+        routes.match(database: database, user: user)
+    }
+
+    /// Clients at the console, by whichever route.
+    var consoleClients: Int { consoles.reduce(0) { $0 + $1.count } }
+
+    /// Room for the longest of the messages that `FrameRules` calls small: 30,000 bytes.
+    private static let smallestBuffer = 32_768
+    /// As long as the digest it goes into.
+    private static let mockSecretSize = 32
+}
+
+/// Why settings that are right in themselves cannot be used.
+struct SnapshotError: Error, Equatable, CustomStringConvertible {
+    let description: String
+}
+
+/// The one place that holds the snapshot of now.
+final class CurrentSnapshot: Sendable {
+    private let held: Mutex<Snapshot>
+
+    init(_ snapshot: Snapshot) { held = Mutex(snapshot) }
+
+    var value: Snapshot {
+        get { held.withLock { $0 } }
+        set { held.withLock { $0 = newValue } }
+    }
+}

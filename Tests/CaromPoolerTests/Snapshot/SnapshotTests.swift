@@ -1,0 +1,129 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromConfiguration
+import CaromPostgresProtocol
+import CaromReactor
+import Testing
+
+@testable import CaromPooler
+
+/// What is configured, and what a new configuration takes over from the one before.
+@Suite struct SnapshotTests {
+    private static func settings(
+        top: String = "", storage: String = "host \"127.0.0.1\"", route: String = "password \"secret\""
+    ) throws -> Settings {
+        let text = """
+            \(top)
+            listen { host "*" port 7000 }
+            storage "pg" { type "remote" \(storage) }
+            database "shop" { user "bob" {
+                authentication "scram-sha-256" storage "pg" pool "transaction" \(route)
+            } }
+            """
+        return try ConfigurationFile.parse(text: text).settings
+    }
+
+    private static func snapshot(_ settings: Settings, previous: Snapshot? = nil) throws -> Snapshot {
+        let log = PoolerLog(settings, writer: try LogWriter(descriptors: []))
+        return try Snapshot(settings, previous: previous, log: log)
+    }
+
+    private static func definition(_ snapshot: Snapshot) throws -> RouteDefinition {
+        try #require(snapshot.route(database: "shop", user: "bob"))
+    }
+
+    /// Whether both find their servers with the same resolver.
+    private static func shareResolver(_ left: RouteDefinition, _ right: RouteDefinition) -> Bool {
+        guard case .servers(let left) = left.target, case .servers(let right) = right.target else {
+            return false
+        }
+        return ObjectIdentifier(left as AnyObject) == ObjectIdentifier(right as AnyObject)
+    }
+
+    @Test func clientsFindTheDefinitionOfTheirRoute() throws {
+        let snapshot = try Self.snapshot(Self.settings())
+        #expect(try Self.definition(snapshot).settings.pattern.description == "shop.bob")
+        #expect(snapshot.route(database: "shop", user: "eve") == nil)
+    }
+
+    @Test func aPoolBehavesAsItsRouteSays() throws {
+        let top = "server_login_retry 5000 backend_connect_timeout_ms 700"
+        let route =
+            "password \"x\" pool_size 8 min_pool_size 3 pool_timeout 100 pool_ttl 60 server_lifetime 0"
+        let policy = try Self.definition(Self.snapshot(Self.settings(top: top, route: route))).policy
+        #expect(policy.maxSlots == 8 && policy.perBackendMax == 8 && policy.spares == 3)
+        #expect(policy.claimTimeout == .milliseconds(100) && policy.shrink == .afterIdle(.seconds(60)))
+        #expect(policy.maxLifetime == nil && policy.connectTimeout == .milliseconds(700))
+        #expect(policy.minBackoff == .seconds(5) && policy.maxBackoff == .seconds(5))
+        let plain = try Self.definition(Self.snapshot(Self.settings())).policy
+        #expect(plain.minBackoff == .milliseconds(20) && plain.maxBackoff == .seconds(3))
+    }
+
+    @Test func whatIsStillTrueIsKept() throws {
+        let file = "hosts_file \"/nowhere/hosts\""
+        let first = try Self.snapshot(Self.settings(top: "readahead 64kb", storage: file))
+        let second = try Self.snapshot(
+            Self.settings(
+                top: "readahead 128kb nodelay no", storage: file, route: "password \"secret\" pool_size 3"),
+            previous: first)
+        let (old, new) = (try Self.definition(first), try Self.definition(second))
+        #expect(old !== new && new.settings.poolSize == 3 && new.policy.maxSlots == 3)
+        #expect(old.verifier != nil && old.verifier == new.verifier)
+        #expect(Self.shareResolver(old, new))
+        #expect(first.mockSecret == second.mockSecret && first.mockSecret.count == 32)
+        // Workers keep their buffers.
+        #expect(second.bufferSize == 65536 && second.serverFrames.heldLimit == 65536)
+        #expect(old.tcp.noDelay && !new.tcp.noDelay && !second.tcp.noDelay)
+    }
+
+    @Test func whatChangedIsMadeAnew() throws {
+        let first = try Self.snapshot(Self.settings(storage: "hosts_file \"/nowhere/hosts\""))
+        let second = try Self.snapshot(
+            Self.settings(storage: "hosts_file \"/nowhere/else\"", route: "password \"other\""),
+            previous: first)
+        let (old, new) = (try Self.definition(first), try Self.definition(second))
+        #expect(old.verifier != new.verifier && new.verifier != nil)
+        #expect(!Self.shareResolver(old, new))
+    }
+
+    @Test func aBufferHoldsTheLongestMessageThatIsKeptWhole() throws {
+        let snapshot = try Self.snapshot(Self.settings(top: "readahead 4096"))
+        #expect(snapshot.bufferSize >= snapshot.serverFrames.smallLimit)
+        #expect(snapshot.bufferSize >= snapshot.clientFrames.smallLimit)
+        #expect(snapshot.serverFrames.heldLimit == snapshot.bufferSize)
+    }
+
+    @Test func everyAddressMeansBothFamiliesAndOneOfThemMayBeMissing() throws {
+        let listener = try #require(try Self.snapshot(Self.settings()).listeners.first)
+        let addresses = try listener.socketAddresses().map(\.address)
+        #expect(
+            addresses == [SocketAddress(.ip("0.0.0.0", port: 7000)), SocketAddress(.ip("::", port: 7000))])
+        #expect(addresses.map(listener.isOptional) == [false, true])
+    }
+
+    @Test func aUnixSocketHasItsMode() throws {
+        var settings = try Self.settings(top: "unix_socket_dir \"/tmp\" unix_socket_mode \"0640\"")
+        settings.listeners[0].host = nil
+        let listener = try #require(try Self.snapshot(settings).listeners.first)
+        let addresses = try listener.socketAddresses()
+        #expect(addresses.map(\.address) == [SocketAddress(.unix(path: "/tmp/.s.PGSQL.7000"))])
+        #expect(addresses.map(\.mode) == [0o640])
+    }
+
+    @Test func clientsOfTheConsoleAreCountedOnAfterAReload() throws {
+        let text = """
+            listen { host "*" }
+            storage "self" { type "local" }
+            database "console" { user "admin" { authentication "none" storage "self" pool "session" } }
+            """
+        let settings = try ConfigurationFile.parse(text: text).settings
+        let first = try Self.snapshot(settings)
+        let console = try #require(first.route(database: "console", user: "admin")?.console)
+        #expect(console.enter(limit: nil))
+        let second = try Self.snapshot(settings, previous: first)
+        #expect(first.consoleClients == 1 && second.consoleClients == 1)
+        #expect(second.route(database: "console", user: "admin")?.console === console)
+    }
+}
