@@ -187,7 +187,7 @@ let package = Package(
             name: "CaromPoolerTests",
             dependencies: [
                 "Carom", "CaromConfiguration", "CaromPooler", "CaromPostgres", "CaromPostgresProtocol",
-                "CaromStats", logging,
+                "CaromStats", "CaromTop", logging,
             ],
             swiftSettings: settings),
     ]

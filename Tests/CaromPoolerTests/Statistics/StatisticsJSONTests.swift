@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromStats
+import CaromTop
 import FoundationEssentials
 import Testing
 
