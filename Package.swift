@@ -68,8 +68,9 @@ let package = Package(
         .target(name: "CaromReactor", dependencies: ["CCaromLinux", collections], swiftSettings: settings),
         .target(name: "CaromTLS", dependencies: ["CCaromOpenSSL"], swiftSettings: settings),
         .target(
-            name: "CaromDNS", dependencies: ["Carom", "CCaromAres", logging], swiftSettings: settings),
-        .target(name: "CaromFile", dependencies: ["Carom"], swiftSettings: settings),
+            name: "CaromDNS", dependencies: ["Carom", "CaromReactor", "CCaromAres", logging],
+            swiftSettings: settings),
+        .target(name: "CaromFile", dependencies: ["Carom", "CaromReactor"], swiftSettings: settings),
 
         // First floor: connectors, statistics and the pooler, where everything meets.
         .target(
@@ -143,10 +144,17 @@ let package = Package(
             name: "CaromClaimBenchmark",
             dependencies: ["Carom", "CaromTesting", "CCaromAllocationCounter"],
             path: "Tests/Benchmarks/CaromClaimBenchmark", swiftSettings: settings),
+        // What tests of several modules need: servers, certificates, directories, random numbers.
+        .target(
+            name: "CaromTestSupport", dependencies: ["Carom", "CaromPostgresProtocol"], path: "Tests/Support",
+            swiftSettings: settings),
         .testTarget(
             name: "CaromTests",
             dependencies: [
                 "Carom", "CaromTesting", logging,
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])),
                 .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(
                     name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
@@ -155,29 +163,35 @@ let package = Package(
                     condition: .when(traits: ["ServiceLifecycle"])),
             ],
             swiftSettings: settings),
-        .testTarget(name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS"], swiftSettings: settings),
         .testTarget(
-            name: "CaromPostgresProtocolTests", dependencies: ["CaromPostgresProtocol"],
+            name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS", "CaromTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CaromPostgresProtocolTests", dependencies: ["Carom", "CaromPostgresProtocol"],
             swiftSettings: settings),
         .testTarget(
             name: "CaromTCPTests", dependencies: ["Carom", "CaromTCP", "CaromReactor", "CCaromLinux"],
             swiftSettings: settings),
-        .testTarget(name: "CaromFileTests", dependencies: ["Carom", "CaromFile"], swiftSettings: settings),
+        .testTarget(
+            name: "CaromFileTests", dependencies: ["Carom", "CaromFile", "CaromTestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "CaromStatsTests",
             dependencies: ["Carom", "CaromTCP", "CaromTesting", "CaromStats", "CaromReactor", "CaromTop"],
             swiftSettings: settings),
         .testTarget(
             name: "CaromTopTests",
-            dependencies: ["Carom", "CaromStats", "CaromTop"],
+            dependencies: ["Carom", "CaromStats", "CaromTestSupport", "CaromTop"],
             swiftSettings: settings),
-        .testTarget(name: "CaromTLSTests", dependencies: ["CaromTLS"], swiftSettings: settings),
+        .testTarget(
+            name: "CaromTLSTests", dependencies: ["CaromTLS", "CaromTestSupport"], swiftSettings: settings),
         .testTarget(
             name: "CaromReactorTests", dependencies: ["CaromReactor", "CCaromLinux"], swiftSettings: settings),
         .testTarget(
             name: "CaromPostgresTests",
             dependencies: [
                 "Carom", "CaromPostgres", "CCaromLinux", "CaromPostgresProtocol", "CaromReactor", "CaromTCP",
+                "CaromTestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -3,9 +3,9 @@
 
 /// A thread that watches descriptors and runs jobs: what a resolver needs of an event loop.
 ///
-/// `DNSThread` is the one that comes along; a program with event loops of its own can lend one instead. All methods except
-/// `execute` are called on the loop's thread, by the client named in the call. The thread should ignore or block SIGPIPE.
-public protocol DNSEventLoop: AnyObject, Sendable {
+/// `DNSThread` is the one there is; the protocol keeps it apart from what it carries. All methods except `execute` are
+/// called on the loop's thread, by the client named in the call. The thread ignores or blocks SIGPIPE.
+package protocol DNSEventLoop: AnyObject, Sendable {
     /// Runs `job` soon on the loop's thread, after those given before it. May be called from any thread.
     func execute(_ job: @escaping @Sendable () -> Void)
 
@@ -18,7 +18,7 @@ public protocol DNSEventLoop: AnyObject, Sendable {
 }
 
 /// What an event loop calls back, always on its own thread.
-public protocol DNSEventLoopClient: AnyObject, Sendable {
+package protocol DNSEventLoopClient: AnyObject, Sendable {
     /// A watched descriptor is ready. Errors and hang-ups count as readable.
     func descriptorReady(_ descriptor: Int32, readable: Bool, writable: Bool)
 

@@ -22,15 +22,20 @@ public final class DNSResolver: Resolver {
 
     /// Checks the configuration and, if that is what it names, reads the system's. Asks nothing before `run`.
     ///
-    /// Several resolvers may share an event loop; without one they share `DNSThread.shared()`. Throws `DNSError` for
-    /// values out of range, or if that thread cannot be started.
-    public init(
-        _ configuration: DNSConfiguration, eventLoop: (any DNSEventLoop)? = nil,
-        log: DNSQueryLog? = nil
+    /// All resolvers of a process share one thread.
+    ///
+    /// - Throws: `DNSError` for values out of range, or if that thread cannot be started.
+    public convenience init(_ configuration: DNSConfiguration, log: DNSQueryLog? = nil) throws(DNSError) {
+        try self.init(configuration, eventLoop: try DNSThread.shared(), log: log)
+    }
+
+    /// The same with a given event loop.
+    package init(
+        _ configuration: DNSConfiguration, eventLoop: any DNSEventLoop, log: DNSQueryLog? = nil
     ) throws(DNSError) {
         self.configuration = configuration
         plan = try ResolvePlan(configuration)
-        if let eventLoop { loop = eventLoop } else { loop = try DNSThread.shared() }
+        loop = eventLoop
         self.log = log
     }
 
@@ -40,11 +45,11 @@ public final class DNSResolver: Resolver {
     /// The first set comes when all its addresses are known, or with what is known after one `timeout`. While nameservers
     /// fail, nothing is published; an empty set means that they said so.
     public func run(_ publish: @escaping @Sendable (BackendSet) -> Void) async {
-        let session = ResolveSession(plan: plan, loop: loop, log: log, status: status, deliver: publish)
+        let run = ResolverRun(plan: plan, loop: loop, log: log, status: status, deliver: publish)
         await withTaskCancellationHandler {
-            await withCheckedContinuation { session.begin($0) }
+            await withCheckedContinuation { run.begin($0) }
         } onCancel: {
-            session.end()
+            run.end()
         }
     }
 

@@ -5,19 +5,19 @@
 ///
 /// It sleeps until something happens: no polling interval. The thread ends when the object is released; jobs given before
 /// still run. It takes no signals.
-public final class DNSThread: DNSEventLoop {
+package final class DNSThread: DNSEventLoop {
     private static let common = Result { () throws(DNSError) in try DNSThread() }
 
     private let loop: PollLoop
 
     /// The one that resolvers share unless given another. It starts with the first use and lives as long as the program.
     /// Throws `DNSError` if the system refuses a thread or descriptor.
-    public static func shared() throws(DNSError) -> DNSThread {
+    package static func shared() throws(DNSError) -> DNSThread {
         try common.get()
     }
 
     /// Starts a thread of its own. Throws `DNSError` if the system refuses a thread or descriptor.
-    public init() throws(DNSError) {
+    package init() throws(DNSError) {
         loop = try PollLoop()
         try loop.start()
     }
@@ -27,18 +27,19 @@ public final class DNSThread: DNSEventLoop {
     }
 
     /// Runs `job` on the thread, after those given before it.
-    public func execute(_ job: @escaping @Sendable () -> Void) {
+    package func execute(_ job: @escaping @Sendable () -> Void) {
         loop.submit(job)
     }
 
     /// See `DNSEventLoop`.
-    public func watch(_ descriptor: Int32, readable: Bool, writable: Bool, for client: any DNSEventLoopClient)
-    {
+    package func watch(
+        _ descriptor: Int32, readable: Bool, writable: Bool, for client: any DNSEventLoopClient
+    ) {
         loop.watch(descriptor, readable: readable, writable: writable, for: client)
     }
 
     /// See `DNSEventLoop`.
-    public func armTimer(after delay: Duration?, for client: any DNSEventLoopClient) {
+    package func armTimer(after delay: Duration?, for client: any DNSEventLoopClient) {
         loop.armTimer(after: delay, for: client)
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CCaromAres
+import CaromReactor
 import Glibc
 import Synchronization
 
@@ -31,7 +32,7 @@ final class PollLoop: @unchecked Sendable {
     init() throws(DNSError) {
         wake = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
         guard wake >= 0 else {
-            throw DNSError(.system, "no descriptor for a DNS thread: \(String(cString: strerror(errno)))")
+            throw DNSError(.system, "no descriptor for a DNS thread: \(SystemError.last("eventfd").reason)")
         }
     }
 
@@ -39,22 +40,14 @@ final class PollLoop: @unchecked Sendable {
         close(wake)
     }
 
+    /// Starts the loop's thread, which keeps the loop until it has finished.
     func start() throws(DNSError) {
-        var thread = pthread_t()
-        let box = Unmanaged.passRetained(self)
-        let result = pthread_create(
-            &thread, nil,
-            { raw in
-                nameThread("dns")
-                blockSignals()
-                if let raw { Unmanaged<PollLoop>.fromOpaque(raw).takeRetainedValue().run() }
-                return nil
-            }, box.toOpaque())
-        if result != 0 {
-            box.release()
-            throw DNSError(.system, "no thread for DNS: \(String(cString: strerror(result)))")
+        do throws(SystemError) {
+            // c-ares writes to TCP sockets in a way that can raise SIGPIPE: a thread of this kind blocks it.
+            try SystemThread.start(name: "dns") { [self] in run() }
+        } catch {
+            throw DNSError(.system, "no thread for DNS: \(error.reason)")
         }
-        pthread_detach(thread)
     }
 
     func submit(_ job: @escaping @Sendable () -> Void) {
@@ -134,19 +127,4 @@ final class PollLoop: @unchecked Sendable {
         guard seconds < 1_000_000 else { return 1_000_000_000 }
         return Int32(seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
-}
-
-/// Names the calling thread for ps(1) and debuggers; glibc's call for it is not visible from Swift.
-private func nameThread(_ name: String) {
-    let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return }
-    _ = name.withCString { write(descriptor, $0, strlen($0)) }
-    close(descriptor)
-}
-
-/// Signals are for other threads; and c-ares writes to TCP sockets in a way that can raise SIGPIPE.
-private func blockSignals() {
-    var all = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_BLOCK, &all, nil)
 }

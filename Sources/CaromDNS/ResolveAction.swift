@@ -29,5 +29,5 @@ enum ResolveAction: Equatable, Sendable {
     /// Hand this complete set to whoever runs the resolver.
     case publish(BackendSet)
     /// Tell observers.
-    case note(DNSEvent)
+    case report(DNSEvent)
 }

@@ -58,7 +58,7 @@ extension ResolveMachine {
             let id = makeQuery(Query(subject: subject, question: question, server: server, askedAt: now))
             round.inFlight.append(id)
             actions.append(.ask(id, question, server))
-            actions.append(.note(.asked(question: question.description, server: server)))
+            actions.append(.report(.asked(question: question.description, server: server)))
             if let next = round.remaining.first, next != server, !busy.contains(next) {
                 round.nextAsk = now + settings.patience
             }
@@ -75,7 +75,7 @@ extension ResolveMachine {
         let elapsed = now - query.askedAt
         let text = query.question.description
         func failed(_ reason: String) -> ResolveAction {
-            .note(.failed(question: text, server: query.server, reason: reason, elapsed: elapsed))
+            .report(.failed(question: text, server: query.server, reason: reason, elapsed: elapsed))
         }
         switch result {
         case .timedOut:
@@ -94,7 +94,7 @@ extension ResolveMachine {
             case .nothing(let nameExists, let ttl):
                 let note = DNSEvent.negative(
                     question: text, server: query.server, nameExists: nameExists, elapsed: elapsed)
-                return [.note(note)] + acceptNothing(query, id, ttl: ttl, now: now)
+                return [.report(note)] + acceptNothing(query, id, ttl: ttl, now: now)
             case .records(let records, let ttl):
                 let note = DNSEvent.answered(
                     question: text, server: query.server, records: records.count,
@@ -102,7 +102,7 @@ extension ResolveMachine {
                 let actions = endRound(query.subject, except: id)
                 prefer(query.server)
                 accept(records, also: message.additionals, for: query.subject, ttl: ttl, now: now)
-                return [.note(note)] + actions
+                return [.report(note)] + actions
             }
         }
     }
@@ -134,7 +134,7 @@ extension ResolveMachine {
         entry.phase = .resting(until: now + stretched(wait))
         entries[subject] = entry
         guard entry.failures == 3 else { return [] }
-        return [.note(.stale(question: question.description, age: entry.lastAnswer.map { now - $0 }))]
+        return [.report(.stale(question: question.description, age: entry.lastAnswer.map { now - $0 }))]
     }
 
     /// The server named an alias without its records: ask for those, within limits.

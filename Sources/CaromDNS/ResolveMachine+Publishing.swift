@@ -20,7 +20,7 @@ extension ResolveMachine {
             entries[subject]?.ranks.removeAll()
             entries[subject]?.addresses.removeAll()
             let question = DNSQuestion(name: entry.names[0], type: entry.type)
-            actions.append(.note(.expired(question: question.description, age: now - last)))
+            actions.append(.report(.expired(question: question.description, age: now - last)))
         }
         return actions
     }
@@ -92,7 +92,7 @@ extension ResolveMachine {
         let set = BackendSet(backends)
         guard set != published else { return [] }
         published = set
-        return [.publish(set), .note(.published(backends: backends.count))]
+        return [.publish(set), .report(.published(backends: backends.count))]
     }
 
     private func currentBackends() -> [Backend] {

@@ -17,7 +17,7 @@ struct ResolveMachine: Sendable {
     /// Until then the first set waits for the addresses that are still missing.
     var holdUntil: Duration?
     private var lastQuery: UInt64 = 0
-    private var random: SplitMix64
+    private var random: SeededRandom
     private var lastEntry = 0
     private var isStarted = false
     /// Whether what is wanted or known may have changed since the last event.
@@ -34,13 +34,13 @@ struct ResolveMachine: Sendable {
     init(_ settings: ResolveSettings, servers: [DNSServer], seed: UInt64) {
         self.settings = settings
         self.servers = servers
-        random = SplitMix64(state: seed)
+        random = SeededRandom(seed: seed)
     }
 
     /// Begins; while no servers are known, only the hosts file is read.
     mutating func start(now: Duration) -> [ResolveAction] {
         isStarted = true
-        return settle(now: now)
+        return proceed(now: now)
     }
 
     /// Replaces the nameservers; questions under way go on.
@@ -50,13 +50,13 @@ struct ResolveMachine: Sendable {
         // The one that proved itself last stays in front.
         let best = servers.first.flatMap { list.contains($0) ? $0 : nil }
         servers = (best.map { [$0] } ?? []) + list.filter { $0 != best }
-        var actions: [ResolveAction] = [.note(.serversChanged(servers))]
+        var actions: [ResolveAction] = [.report(.serversChanged(servers))]
         if hadNone {
             for (subject, entry) in entries {
                 if case .resting = entry.phase { entries[subject]?.phase = .resting(until: now) }
             }
         }
-        actions += settle(now: now)
+        actions += proceed(now: now)
         return actions
     }
 
@@ -64,14 +64,14 @@ struct ResolveMachine: Sendable {
     mutating func received(_ result: QueryResult, for id: QueryID, now: Duration) -> [ResolveAction] {
         guard let query = queries.removeValue(forKey: id) else { return [] }
         var actions = conclude(query, id, result, now: now)
-        actions += settle(now: now)
+        actions += proceed(now: now)
         return actions
     }
 
     /// The hosts file has been read.
     mutating func foundHosts(_ addresses: [IPAddress], now: Duration) -> [ResolveAction] {
         var actions: [ResolveAction] = []
-        if !addresses.isEmpty { actions.append(.note(.foundInHostsFile(addresses: addresses.count))) }
+        if !addresses.isEmpty { actions.append(.report(.foundInHostsFile(addresses: addresses.count))) }
         for subject in orderedSubjects {
             guard case .readingHosts = entries[subject]?.phase, case .addresses(_, let family) = subject
             else { continue }
@@ -82,13 +82,13 @@ struct ResolveMachine: Sendable {
                 acceptAddresses(subject, Set(own), ttl: settings.timeToLive.lowerBound, now: now)
             }
         }
-        actions += settle(now: now)
+        actions += proceed(now: now)
         return actions
     }
 
     /// Does whatever is due.
     mutating func tick(now: Duration) -> [ResolveAction] {
-        settle(now: now)
+        proceed(now: now)
     }
 
     /// How old the oldest of the answers in use is; nil before the first answer.
@@ -121,7 +121,7 @@ struct ResolveMachine: Sendable {
     }
 
     /// The common end of every event: drop what is too old, know whom to ask, ask, publish.
-    private mutating func settle(now: Duration) -> [ResolveAction] {
+    private mutating func proceed(now: Duration) -> [ResolveAction] {
         guard isStarted else { return [] }
         var actions = expire(now: now)
         if hasChanged { actions += adjustEntries(now: now) }
@@ -161,18 +161,5 @@ struct ResolveMachine: Sendable {
         guard let index = servers.firstIndex(of: server), index > 0 else { return }
         servers.remove(at: index)
         servers.insert(server, at: 0)
-    }
-}
-
-/// A small generator with a seed, so that every run can be repeated.
-struct SplitMix64: RandomNumberGenerator, Sendable {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
     }
 }

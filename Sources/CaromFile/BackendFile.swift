@@ -18,7 +18,7 @@ import FoundationEssentials
 ///
 /// JSON: an array of objects with `address` and optionally `name`, `weight`, `priority`, `attributes`.
 enum BackendFile {
-    static func parse(text: String, defaultPort: UInt16?) throws(FileResolverProblem) -> [Backend] {
+    static func parse(text: String, defaultPort: UInt16?) throws(FileResolverError) -> [Backend] {
         var backends: [Backend] = []
         var number = 0
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
@@ -33,7 +33,7 @@ enum BackendFile {
 
     private static func backend(
         _ words: [String], line: Int, defaultPort: UInt16?
-    ) throws(FileResolverProblem) -> Backend {
+    ) throws(FileResolverError) -> Backend {
         var rest = words[...]
         let first = rest.removeFirst()
         var name: String?
@@ -44,11 +44,11 @@ enum BackendFile {
             do {
                 address = try BackendAddress(parsing: second, defaultPort: defaultPort)
             } catch {
-                throw FileResolverProblem(line: line, text: error.description)
+                throw FileResolverError(line: line, text: error.description)
             }
         }
         guard let address else {
-            throw FileResolverProblem(line: line, text: "'\(first)' is not followed by an address")
+            throw FileResolverError(line: line, text: "'\(first)' is not followed by an address")
         }
         var backend = Backend(name: name, address: address)
         for word in rest { try set(word, of: &backend, line: line) }
@@ -57,9 +57,9 @@ enum BackendFile {
 
     private static func set(
         _ word: String, of backend: inout Backend, line: Int
-    ) throws(FileResolverProblem) {
+    ) throws(FileResolverError) {
         guard let equals = word.firstIndex(of: "="), equals != word.startIndex else {
-            throw FileResolverProblem(line: line, text: "'\(word)' is not key=value")
+            throw FileResolverError(line: line, text: "'\(word)' is not key=value")
         }
         let key = String(word[..<equals])
         let value = String(word[word.index(after: equals)...])
@@ -70,27 +70,26 @@ enum BackendFile {
         }
     }
 
-    private static func number(_ text: String, _ key: String, _ line: Int) throws(FileResolverProblem) -> Int
-    {
+    private static func number(_ text: String, _ key: String, _ line: Int) throws(FileResolverError) -> Int {
         guard let number = Int(text), (0...65535).contains(number) else {
-            throw FileResolverProblem(line: line, text: "\(key) is '\(text)', allowed is 0 to 65535")
+            throw FileResolverError(line: line, text: "\(key) is '\(text)', allowed is 0 to 65535")
         }
         return number
     }
 
-    static func parse(json bytes: [UInt8], defaultPort: UInt16?) throws(FileResolverProblem) -> [Backend] {
+    static func parse(json bytes: [UInt8], defaultPort: UInt16?) throws(FileResolverError) -> [Backend] {
         let entries: [Entry]
         do {
             entries = try JSONDecoder().decode([Entry].self, from: Data(bytes))
         } catch {
-            throw FileResolverProblem(line: nil, text: "not the JSON expected: \(error)")
+            throw FileResolverError(line: nil, text: "not the JSON expected: \(error)")
         }
         var backends: [Backend] = []
         for (place, entry) in entries.enumerated() {
             do {
                 backends.append(try entry.backend(defaultPort: defaultPort))
             } catch {
-                throw FileResolverProblem(line: nil, text: "entry \(place + 1): \(error)")
+                throw FileResolverError(line: nil, text: "entry \(place + 1): \(error)")
             }
         }
         return backends
@@ -106,7 +105,7 @@ enum BackendFile {
         func backend(defaultPort: UInt16?) throws -> Backend {
             for (key, value) in [("weight", weight), ("priority", priority)] {
                 guard (0...65535).contains(value ?? 0) else {
-                    throw FileResolverProblem(line: nil, text: "\(key) must be 0 to 65535")
+                    throw FileResolverError(line: nil, text: "\(key) must be 0 to 65535")
                 }
             }
             return Backend(
@@ -114,15 +113,4 @@ enum BackendFile {
                 priority: priority ?? 0, weight: weight ?? 1, attributes: attributes ?? [:])
         }
     }
-}
-
-/// Why a backend file was not taken over. The last good set stays in force.
-public struct FileResolverProblem: Error, Hashable, CustomStringConvertible {
-    /// The line at fault, counted from 1, if it is one.
-    public let line: Int?
-    /// What is wrong with it.
-    public let text: String
-
-    /// Line and text.
-    public var description: String { line.map { "line \($0): \(text)" } ?? text }
 }

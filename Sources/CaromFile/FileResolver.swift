@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Carom
+import CaromReactor
 
 /// Backends from a file that may change: one a line, or JSON.
 ///
@@ -18,10 +19,13 @@ public struct FileResolver: Resolver {
         case json
     }
 
+    /// No list of backends is longer than 16 MiB; what is longer is the wrong file.
+    private static let largest = 16 << 20
+
     private let path: String
     private let format: Format
     private let defaultPort: UInt16?
-    private let onProblem: @Sendable (FileResolverProblem) -> Void
+    private let onProblem: @Sendable (FileResolverError) -> Void
 
     /// Watches a file.
     ///
@@ -32,7 +36,7 @@ public struct FileResolver: Resolver {
     ///   - onProblem: told why a version of the file was not taken over, on the watching thread.
     public init(
         path: String, format: Format? = nil, defaultPort: UInt16? = nil,
-        onProblem: @escaping @Sendable (FileResolverProblem) -> Void = { _ in }
+        onProblem: @escaping @Sendable (FileResolverError) -> Void = { _ in }
     ) {
         self.path = path
         self.format = format ?? (path.hasSuffix(".json") ? .json : .text)
@@ -42,41 +46,47 @@ public struct FileResolver: Resolver {
 
     /// Reads the file now, without watching it.
     ///
-    /// - Throws: ``FileResolverProblem``.
-    public func read() throws(FileResolverProblem) -> BackendSet {
-        let bytes = try FileWatch.contents(of: path)
+    /// - Throws: ``FileResolverError``.
+    public func read() throws(FileResolverError) -> BackendSet {
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try readFile(path, limit: Self.largest)
+        } catch {
+            throw FileResolverError(line: nil, text: "\(error)")
+        }
         let backends: [Backend]
         switch format {
         case .text:
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw FileResolverProblem(line: nil, text: "\(path) is not UTF-8")
+                throw FileResolverError(line: nil, text: "\(path) is not UTF-8")
             }
             backends = try BackendFile.parse(text: text, defaultPort: defaultPort)
         case .json: backends = try BackendFile.parse(json: bytes, defaultPort: defaultPort)
         }
-        if backends.isEmpty { throw FileResolverProblem(line: nil, text: "\(path) names no backend") }
+        if backends.isEmpty { throw FileResolverError(line: nil, text: "\(path) names no backend") }
         return BackendSet(backends)
     }
 
     /// Publishes the file's backends now and after each good change, until cancelled.
     public func run(_ publish: @escaping @Sendable (BackendSet) -> Void) async {
         let watch: FileWatch
-        do {
+        do throws(SystemError) {
             watch = try FileWatch(path: path)
         } catch {
-            onProblem(error)
+            onProblem(FileResolverError(line: nil, text: "\(error)"))
             if let set = try? read() { publish(set) }
             return
         }
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                let started = FileWatch.onThread {
-                    var last: BackendSet?
-                    repeat { follow(&last, publish) } while watch.waitForChange()
-                    continuation.resume()
-                }
-                if !started {
-                    onProblem(FileResolverProblem(line: nil, text: "no thread to watch \(path) with"))
+                do throws(SystemError) {
+                    try SystemThread.start(name: "backend file") {
+                        var last: BackendSet?
+                        repeat { follow(&last, publish) } while watch.waitForChange()
+                        continuation.resume()
+                    }
+                } catch {
+                    onProblem(FileResolverError(line: nil, text: "no thread to watch \(path) with: \(error)"))
                     continuation.resume()
                 }
             }

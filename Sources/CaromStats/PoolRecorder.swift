@@ -19,7 +19,7 @@ public final class PoolRecorder: PoolObserver {
 
     private let clock: any PoolClock
     private let record: Mutex<Record>
-    let changes = Changes()
+    let changes = ChangeSignal()
 
     /// Watches nothing until it is some pool's observer. One recorder serves one pool.
     ///

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import Histogram
 
 /// The durations of the last few seconds: two histograms that take turns.
@@ -8,8 +9,11 @@ import Histogram
 /// One is written while the other keeps the turn before, so quantiles cover between one and two turns. Values are
 /// kept to two significant digits, from a microsecond to a day; what is longer counts as a day.
 struct RecentDurations {
+    /// Ten seconds: long enough for quantiles of a quiet pool, short enough to show a change.
     static let turn: Int64 = 10_000_000_000
+    /// About a microsecond, as a power of two, which is what the histogram counts in; nothing below it is told apart.
     private static let resolution: UInt64 = 1024
+    /// A day.
     private static let longest: UInt64 = 86_400_000_000_000
 
     private var current = RecentDurations.empty
@@ -31,10 +35,7 @@ struct RecentDurations {
     /// Counts one value.
     mutating func record(_ duration: Duration, now: Int64) {
         turnOver(now)
-        let (seconds, attoseconds) = duration.components
-        let (product, overflow) = UInt64(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000)
-        let fraction = UInt64(clamping: attoseconds / 1_000_000_000)
-        current.record(overflow ? Self.longest : min(product &+ fraction, Self.longest))
+        current.record(min(UInt64(clamping: duration.inNanoseconds), Self.longest))
     }
 
     /// The spread of what was counted in this turn and the one before.

@@ -11,7 +11,7 @@ import Testing
     @Test func everyAddressOfAHostIsABackend() throws {
         var zone = Zone()
         zone.records = [address("db.example.com", "192.0.2.1"), address("db.example.com", "192.0.2.2")]
-        let world = try World(.host("db.example.com", port: 5433)) { question, _, _ in
+        let world = try MachineRig(.host("db.example.com", port: 5433)) { question, _, _ in
             .answer(zone.answer(question), after: .zero)
         }
         world.run(until: .seconds(1))
@@ -28,7 +28,9 @@ import Testing
     func theKindsOfAddressesAreChosen(addresses: DNSConfiguration.Addresses, expected: [String]) throws {
         var zone = Zone()
         zone.records = [address("db.example.com", "192.0.2.1"), address("db.example.com", "2001:db8::1")]
-        let world = try World(.host("db.example.com", port: 5432), configure: { $0.addresses = addresses }) {
+        let world = try MachineRig(
+            .host("db.example.com", port: 5432), configure: { $0.addresses = addresses }
+        ) {
             question, _, _ in .answer(zone.answer(question))
         }
         world.run(until: .seconds(1))
@@ -38,7 +40,7 @@ import Testing
     @Test func aFailedOverHostMovesWithTheFirstAnswer() throws {
         var zone = Zone()
         zone.records = [address("db.example.com", "192.0.2.1", ttl: 5)]
-        let world = try World(.host("db.example.com", port: 5432)) { question, _, _ in
+        let world = try MachineRig(.host("db.example.com", port: 5432)) { question, _, _ in
             .answer(zone.answer(question))
         }
         world.run(until: .seconds(1))
@@ -48,7 +50,7 @@ import Testing
     }
 
     @Test func theHostsFileComesFirstAndIsReadAgain() throws {
-        let world = try World(.host("db", port: 5432)) { question, _, _ in
+        let world = try MachineRig(.host("db", port: 5432)) { question, _, _ in
             .answer(MessageWriter(question, [address("db", "192.0.2.99")]))
         }
         world.run(until: .seconds(1))
@@ -62,8 +64,9 @@ import Testing
     }
 
     @Test func localhostWorksWithoutNameservers() throws {
-        let world = try World(.host("localhost", port: 5432), servers: [], configure: { $0.addresses = .all })
-        {
+        let world = try MachineRig(
+            .host("localhost", port: 5432), servers: [], configure: { $0.addresses = .all }
+        ) {
             _, _, _ in .silence
         }
         #expect(world.latest == ["127.0.0.1:5432", "[::1]:5432"])
@@ -73,7 +76,7 @@ import Testing
     }
 
     @Test func aNumericAddressIsPublishedAtOnceAndForEver() throws {
-        let world = try World(.host("2001:db8::1", port: 5432)) { _, _, _ in .silence }
+        let world = try MachineRig(.host("2001:db8::1", port: 5432)) { _, _, _ in .silence }
         #expect(world.publications.map(\.addresses) == [["[2001:db8::1]:5432"]])
         #expect(world.machine.nextWake(now: .zero) == nil)
     }
@@ -82,7 +85,7 @@ import Testing
         var zone = Zone()
         zone.records = [address("db.c", "192.0.2.3", ttl: 30)]
         let search = SearchList(domains: [name("a.b"), name("c")], dots: 1)
-        let world = try World(
+        let world = try MachineRig(
             .host("db", port: 5432), search: search, configure: { $0.readsHostsFile = false }
         ) {
             question, _, _ in .answer(zone.answer(question))
@@ -94,7 +97,7 @@ import Testing
 
     @Test func aliasesWithoutEndAreAFailureNotALoop() throws {
         var hop = 0
-        let world = try World(.host("db.example.com", port: 5432)) { question, _, _ in
+        let world = try MachineRig(.host("db.example.com", port: 5432)) { question, _, _ in
             hop += 1
             return .answer(MessageWriter(question, [alias(question.name.description, "n\(hop).example.com")]))
         }

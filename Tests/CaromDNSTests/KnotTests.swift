@@ -31,7 +31,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
 
     @Test func recordsAddedRemovedAndMovedAreNoticed() async throws {
         let knot = try KnotServer(zone([1, 2]))
-        let running = try Running(pg, .fixed([knot.address]), configure: fast)
+        let running = try RunningResolver(pg, .fixed([knot.address]), configure: fast)
         try await running.until(addresses: ["192.0.2.1:5432", "192.0.2.2:5432"])
         #expect(running.sets.last?.backends.map(\.weight) == [1, 2])
         #expect(running.sets.last?.backends.map(\.priority) == [10, 10])
@@ -55,7 +55,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
 
     @Test func theDefaultsNoticeChangesInSeconds() async throws {
         let knot = try KnotServer(zone([1, 2, 3], ttl: 1), host: 12)
-        let running = try Running(pg, .fixed([knot.address]))
+        let running = try RunningResolver(pg, .fixed([knot.address]))
         let first = try await running.until("three backends") { $0.backends.count == 3 }
         try knot.change(zone([1, 2, 3, 4], ttl: 1))
         let added = try await running.until("four backends") { $0.backends.count == 4 }
@@ -72,7 +72,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
 
     @Test func aTTLOfADayIsClampedAndChangesAreNoticedAtTheClamp() async throws {
         let knot = try KnotServer(zone([1], ttl: 86_400), host: 19)
-        let running = try Running(pg, .fixed([knot.address])) {
+        let running = try RunningResolver(pg, .fixed([knot.address])) {
             fast(&$0)
             $0.timeToLive = .milliseconds(200) ... .seconds(1)
         }
@@ -86,7 +86,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
 
     @Test func aServerKilledAndStartedAgainChangesNothingInBetween() async throws {
         let knot = try KnotServer(zone([1, 2]), host: 13)
-        let running = try Running(pg, .fixed([knot.address]), configure: fast)
+        let running = try RunningResolver(pg, .fixed([knot.address]), configure: fast)
         try await running.until("two backends") { $0.backends.count == 2 }
         knot.kill()
         while !running.events.contains(where: { if case .stale = $0 { true } else { false } }) {
@@ -104,7 +104,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
 
     @Test func fortyTargetsComeOverTCP() async throws {
         let knot = try KnotServer(zone(Array(1...60), ttl: 60), host: 14)
-        let running = try Running(pg, .fixed([knot.address]), configure: fast)
+        let running = try RunningResolver(pg, .fixed([knot.address]), configure: fast)
         let time = try await running.until("sixty backends") { $0.backends.count == 60 }
         print("sixty targets, truncated over UDP: \(time), \(running.events.count) events")
         await running.stop()
@@ -112,7 +112,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
 
     @Test func aSecondNameserverTakesOver() async throws {
         let (first, second) = (try KnotServer(zone([1]), host: 15), try KnotServer(zone([1]), host: 16))
-        let running = try Running(pg, .fixed([first.address, second.address]), configure: fast)
+        let running = try RunningResolver(pg, .fixed([first.address, second.address]), configure: fast)
         try await running.until(addresses: ["192.0.2.1:5432"])
         first.kill()
         try second.change(zone([1, 2]))
@@ -125,7 +125,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
     @Test func aZoneThatCannotBeLoadedIsServfailAndPublishesNothing() async throws {
         let knot = try KnotServer([], host: 17)
         let began = ContinuousClock.now
-        let running = try Running(
+        let running = try RunningResolver(
             .service("_pg._tcp.broken.example"), .fixed([knot.address]), configure: fast)
         while !running.events.contains(where: { if case .stale = $0 { true } else { false } }) {
             await Task.yield()
@@ -143,12 +143,13 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
         let knot = try KnotServer(
             ["db 0 CNAME real", "real 0 A 192.0.2.8", "real 0 AAAA 2001:db8::8", "six 0 AAAA 2001:db8::6"],
             host: 18)
-        let aliased = try Running(.host("db.example.com", port: 6432), .fixed([knot.address])) {
+        let aliased = try RunningResolver(.host("db.example.com", port: 6432), .fixed([knot.address])) {
             fast(&$0)
             $0.addresses = .all
         }
         try await aliased.until(addresses: ["192.0.2.8:6432", "[2001:db8::8]:6432"])
-        let six = try Running(.host("six.example.com", port: 5432), .fixed([knot.address]), configure: fast)
+        let six = try RunningResolver(
+            .host("six.example.com", port: 5432), .fixed([knot.address]), configure: fast)
         try await six.until(addresses: ["[2001:db8::6]:5432"])
         await aliased.stop()
         await six.stop()

@@ -16,7 +16,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func oneServiceOfThreeIsPublishedOnceAndWhole() throws {
         let zone = Zone.service(hosts: [1, 2, 3])
-        let world = try World { question, _, _ in .answer(zone.answer(question)) }
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question)) }
         world.run(until: .seconds(1))
         #expect(world.publications.count == 1)
         #expect(world.latest == ["192.0.2.1:5432", "192.0.2.2:5432", "192.0.2.3:5432"])
@@ -30,7 +30,7 @@ private let srv = "_pg._tcp.example.com SRV"
     @Test(arguments: [UInt32(0), 1])
     func aTinyTimeToLiveMeansQueriesEveryFiveToSixSecondsAndNoGap(ttl: UInt32) throws {
         let zone = Zone.service(hosts: [1, 2, 3], ttl: ttl)
-        let world = try World { question, _, _ in .answer(zone.answer(question), after: .zero) }
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
         world.run(until: .seconds(600))
         let gaps = gaps(world.times(of: srv))
         #expect(gaps.count >= 99)
@@ -40,7 +40,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func aHugeTimeToLiveIsAskedAgainWithinSixMinutes() throws {
         let zone = Zone.service(hosts: [1], ttl: 86_400)
-        let world = try World { question, _, _ in .answer(zone.answer(question), after: .zero) }
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
         world.run(until: .seconds(36_000))
         let gaps = gaps(world.times(of: srv))
         #expect(gaps.count >= 99)
@@ -51,7 +51,7 @@ private let srv = "_pg._tcp.example.com SRV"
     @Test(arguments: ["SERVFAIL", "silence", "garbage", "unreachable", "truncated"])
     func tenMinutesOfTroubleChangeNothingButTheAge(kind: String) throws {
         let zone = Zone.service(hosts: [1, 2, 3], ttl: 5)
-        let world = try World { question, _, now in
+        let world = try MachineRig { question, _, now in
             guard now > .seconds(1) else { return .answer(zone.answer(question), after: .zero) }
             switch kind {
             case "SERVFAIL": return .answer(MessageWriter(question, code: 2))
@@ -75,7 +75,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func recoveryAfterAnOutageIsNoticedWithinTheLongestRetry() throws {
         var zone = Zone.service(hosts: [1], ttl: 5)
-        let world = try World { question, _, now in
+        let world = try MachineRig { question, _, now in
             now > .seconds(1) && now < .seconds(600)
                 ? .answer(MessageWriter(question, code: 2)) : .answer(zone.answer(question))
         }
@@ -88,7 +88,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func oneFailingAddressQueryKeepsThatBackend() throws {
         let zone = Zone.service(hosts: [1, 2, 3], ttl: 5)
-        let world = try World { question, _, now in
+        let world = try MachineRig { question, _, now in
             now > .seconds(1) && question.name == name("db2.example.com")
                 ? .answer(MessageWriter(question, code: 2)) : .answer(zone.answer(question))
         }
@@ -99,7 +99,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func maxStaleEndsTheUseOfOldAnswers() throws {
         let zone = Zone.service(hosts: [1], ttl: 5)
-        let world = try World(configure: { $0.maxStale = .seconds(100) }) { question, _, now in
+        let world = try MachineRig(configure: { $0.maxStale = .seconds(100) }) { question, _, now in
             now > .seconds(1) ? .silence : .answer(zone.answer(question), after: .zero)
         }
         world.run(until: .seconds(99))
@@ -112,7 +112,7 @@ private let srv = "_pg._tcp.example.com SRV"
     @Test func answersThatAlternateFullEmptyAndTimeoutRemoveNothing() throws {
         let zone = Zone.service(hosts: [1, 2, 3], ttl: 30)
         var turn = 0
-        let world = try World { question, _, _ in
+        let world = try MachineRig { question, _, _ in
             guard question.type == .srv else { return .answer(zone.answer(question)) }
             turn += 1
             switch turn % 3 {
@@ -128,7 +128,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func oneOfFourGoesAfterTwoAnswersThreeOfFourAfterThree() throws {
         var zone = Zone.service(hosts: [1, 2, 3, 4], ttl: 10)
-        let world = try World { question, _, _ in .answer(zone.answer(question), after: .zero) }
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
         world.run(until: .seconds(1))
         zone.records.removeAll { $0.content == service("x", "db4.example.com").content }
         world.run(until: .seconds(60))
@@ -148,7 +148,7 @@ private let srv = "_pg._tcp.example.com SRV"
     @Test func aNameThatVanishesTakesThreeAnswers() throws {
         var zone = Zone.service(hosts: [1, 2], ttl: 10)
         zone.minimum = 10
-        let world = try World { question, _, _ in .answer(zone.answer(question), after: .zero) }
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
         world.run(until: .seconds(1))
         zone.records = []
         world.run(until: .seconds(60))
@@ -159,7 +159,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func aChangedAddressReplacesTheOldOneWithTheFirstAnswer() throws {
         var zone = Zone.service(hosts: [1, 2], ttl: 10)
-        let world = try World { question, _, _ in .answer(zone.answer(question), after: .zero) }
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
         world.run(until: .seconds(1))
         zone.records.removeAll { $0 == address("db2.example.com", "192.0.2.2", ttl: 10) }
         zone.records.append(address("db2.example.com", "192.0.2.22", ttl: 10))
@@ -170,7 +170,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func aThousandFlipsEndInTheLastState() throws {
         var zone = Zone.service(hosts: [1, 2], ttl: 5)
-        let world = try World { question, _, _ in .answer(zone.answer(question), after: .zero) }
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
         world.run(until: .seconds(1))
         for flip in 1...1000 {
             zone = .service(hosts: flip.isMultiple(of: 2) ? [1, 2, 3] : [1, 3], ttl: 5)
@@ -191,7 +191,7 @@ private let srv = "_pg._tcp.example.com SRV"
             alias("db.example.com", "real.example.net", ttl: 300),
             address("real.example.net", "192.0.2.9", ttl: 300),
         ]
-        let world = try World(configure: { $0.addresses = .preferIPv6 }) { question, _, _ in
+        let world = try MachineRig(configure: { $0.addresses = .preferIPv6 }) { question, _, _ in
             .answer(zone.answer(question), after: .zero)
         }
         world.run(until: .seconds(200))
@@ -206,7 +206,7 @@ private let srv = "_pg._tcp.example.com SRV"
     @Test func addressesInTheAdditionalSectionSpareQuestions() throws {
         var zone = Zone.service(hosts: [1, 2, 3])
         zone.addsAddresses = true
-        let world = try World { question, _, _ in .answer(zone.answer(question), after: .zero) }
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
         world.run(until: .seconds(1))
         #expect(world.asks.count == 1)
         #expect(world.latest.count == 3)
@@ -214,7 +214,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func foreignAddressesInTheAdditionalSectionAreIgnored() throws {
         let zone = Zone.service(hosts: [1])
-        let world = try World { question, _, _ in
+        let world = try MachineRig { question, _, _ in
             var writer = zone.answer(question)
             writer.additionals = [address("victim.example.org", "192.0.2.66")]
             return .answer(writer, after: .zero)
@@ -233,7 +233,7 @@ private let srv = "_pg._tcp.example.com SRV"
             address("a.example.com", "192.0.2.1"), address("b.example.com", "192.0.2.2"),
             address("c.example.com", "192.0.2.3"),
         ]
-        let world = try World { question, _, _ in .answer(zone.answer(question)) }
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question)) }
         world.run(until: .seconds(1))
         let backends = world.publications[0].set.backends
         #expect(backends.map(\.priority) == [10, 10, 20])
@@ -245,7 +245,7 @@ private let srv = "_pg._tcp.example.com SRV"
     @Test func aSilentServerDelaysNoAnswerByMoreThanItsPatience() throws {
         let zone = Zone.service(hosts: [1, 2, 3], ttl: 5)
         let (silent, good) = (server("192.0.2.53"), server("192.0.2.54"))
-        let world = try World(servers: [silent, good]) { question, server, _ in
+        let world = try MachineRig(servers: [silent, good]) { question, server, _ in
             server == silent ? .silence : .answer(zone.answer(question))
         }
         world.run(until: .seconds(1))
@@ -261,7 +261,7 @@ private let srv = "_pg._tcp.example.com SRV"
     @Test func aFailingServerIsReplacedAtOnceAndAskedOnlyOnceARound() throws {
         let zone = Zone.service(hosts: [1], ttl: 60)
         let (bad, good) = (server("192.0.2.53"), server("192.0.2.54"))
-        let world = try World(servers: [bad, good]) { question, server, _ in
+        let world = try MachineRig(servers: [bad, good]) { question, server, _ in
             server == bad ? .answer(MessageWriter(question, code: 5)) : .answer(zone.answer(question))
         }
         world.run(until: .seconds(1))
@@ -271,7 +271,7 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func allSilentServersAreTriedThriceEach() throws {
         let servers = [server("192.0.2.53"), server("192.0.2.54")]
-        let world = try World(servers: servers) { _, _, _ in .silence }
+        let world = try MachineRig(servers: servers) { _, _, _ in .silence }
         world.run(until: .seconds(6.6))
         #expect(world.asks.filter { $0.server == servers[0] }.count == 3)
         #expect(world.asks.filter { $0.server == servers[1] }.count == 3)
@@ -282,7 +282,7 @@ private let srv = "_pg._tcp.example.com SRV"
     @Test func aNewListOfServersIsUsedAndTheProvenOneStaysFirst() throws {
         let zone = Zone.service(hosts: [1], ttl: 5)
         let (first, second, third) = (server("192.0.2.53"), server("192.0.2.54"), server("192.0.2.55"))
-        let world = try World(servers: []) { question, _, _ in .answer(zone.answer(question)) }
+        let world = try MachineRig(servers: []) { question, _, _ in .answer(zone.answer(question)) }
         world.run(until: .seconds(30))
         #expect(world.asks.isEmpty)
         world.perform(world.machine.setServers([first, second], now: world.now))
@@ -298,19 +298,19 @@ private let srv = "_pg._tcp.example.com SRV"
     }
 
     @Test func aMissingServiceIsAnEmptySetAndAFailingOneIsNone() throws {
-        let missing = try World { question, _, _ in .answer(MessageWriter(question, code: 3)) }
+        let missing = try MachineRig { question, _, _ in .answer(MessageWriter(question, code: 3)) }
         missing.run(until: .seconds(100))
         #expect(missing.publications.map(\.addresses) == [[]])
         // Without a SOA a negative answer is kept for 10 s.
         #expect(gaps(missing.times(of: srv)).allSatisfy { $0 >= .seconds(10) && $0 <= .seconds(12.1) })
-        let failing = try World { question, _, _ in .answer(MessageWriter(question, code: 2)) }
+        let failing = try MachineRig { question, _, _ in .answer(MessageWriter(question, code: 2)) }
         failing.run(until: .seconds(100))
         #expect(failing.publications.isEmpty)
     }
 
     @Test func theFirstSetWaitsForLateAddressesButNotForEver() throws {
         let zone = Zone.service(hosts: [1, 2])
-        let world = try World { question, _, _ in
+        let world = try MachineRig { question, _, _ in
             question.name == name("db2.example.com") ? .silence : .answer(zone.answer(question), after: .zero)
         }
         world.run(until: .seconds(30))
@@ -319,7 +319,7 @@ private let srv = "_pg._tcp.example.com SRV"
     }
 
     @Test func aRootTargetMeansNotOffered() throws {
-        let world = try World { question, _, _ in
+        let world = try MachineRig { question, _, _ in
             .answer(MessageWriter(question, [service("_pg._tcp.example.com", ".")]))
         }
         world.run(until: .seconds(1))
@@ -328,9 +328,9 @@ private let srv = "_pg._tcp.example.com SRV"
 
     @Test func neverMoreQuestionsThanAllowedAreUnderWay() throws {
         let zone = Zone.service(hosts: Array(1...200))
-        var world: World?
+        var world: MachineRig?
         var most = 0
-        world = try World(configure: { $0.maxQueries = 7 }) { question, _, _ in
+        world = try MachineRig(configure: { $0.maxQueries = 7 }) { question, _, _ in
             most = max(most, world?.machine.queries.count ?? 1)
             return .answer(zone.answer(question))
         }
@@ -344,7 +344,7 @@ private let srv = "_pg._tcp.example.com SRV"
     @Test func theSameSeedGivesTheSameTrace() throws {
         func trace(_ seed: UInt64) throws -> [String] {
             let zone = Zone.service(hosts: Array(1...20), ttl: 7)
-            let world = try World(seed: seed) { question, _, now in
+            let world = try MachineRig(seed: seed) { question, _, now in
                 Int(now.components.seconds) % 5 == 3 ? .silence : .answer(zone.answer(question))
             }
             world.run(until: .seconds(200))

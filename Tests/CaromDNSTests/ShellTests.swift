@@ -15,7 +15,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
     @Test func aServiceIsResolvedOverRealSockets() async throws {
         let zone = Zone.service(hosts: [1, 2, 3])
         let server = try ScriptedServer { [$0.reply(zone)] }
-        let running = try Running(pg, .fixed([server.address]))
+        let running = try RunningResolver(pg, .fixed([server.address]))
         try await running.until(addresses: ["192.0.2.1:5432", "192.0.2.2:5432", "192.0.2.3:5432"])
         #expect(server.queries.count == 4)
         #expect((running.resolver.age ?? .seconds(99)) < .seconds(10))
@@ -33,7 +33,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
             }
             return [query.reply(writer)]
         }
-        let running = try Running(pg, .fixed([server.address]))
+        let running = try RunningResolver(pg, .fixed([server.address]))
         try await running.until("sixty backends") { $0.backends.count == 60 }
         #expect(server.queries.filter(\.overTCP).count == 1)
         #expect(zone.answer(DNSQuestion(name: name("_pg._tcp.example.com"), type: .srv)).bytes.count > 3000)
@@ -58,7 +58,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
                 .bytesFromElsewhere(elsewhere.bytes), query.reply(zone),
             ]
         }
-        let running = try Running(pg, .fixed([server.address]))
+        let running = try RunningResolver(pg, .fixed([server.address]))
         try await running.until(addresses: ["192.0.2.1:5432"])
         #expect(server.queries.count == 2)
         await running.stop()
@@ -69,7 +69,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
         let zone = Zone.service(hosts: [1])
         let silent = try ScriptedServer { _ in [] }
         let good = try ScriptedServer { [$0.reply(zone)] }
-        let running = try Running(pg, .fixed([silent.address, good.address]))
+        let running = try RunningResolver(pg, .fixed([silent.address, good.address]))
         try await running.until(addresses: ["192.0.2.1:5432"])
         let time = try #require(running.timeToFirstSet)
         // The timeout and one round trip are half a second; the rest is room for a busy machine.
@@ -82,7 +82,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
 
     @Test func aSilentOnlyServerTimesOutAsConfigured() async throws {
         let server = try ScriptedServer { _ in [] }
-        let running = try Running(pg, .fixed([server.address])) {
+        let running = try RunningResolver(pg, .fixed([server.address])) {
             $0.timeout = .milliseconds(50)
             $0.tries = 2
             $0.retryDelay = .milliseconds(10) ... .milliseconds(10)
@@ -104,7 +104,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
     @Test func stoppingEndsAllQuestionsAtOnceAndClosesTheSockets() async throws {
         let server = try ScriptedServer { _ in [] }
         let thread = try DNSThread()
-        let running = try Running(pg, .fixed([server.address]), loop: thread)
+        let running = try RunningResolver(pg, .fixed([server.address]), loop: thread)
         while server.queries.isEmpty { await Task.yield() }
         await running.stop()
         #expect(openSockets(to: server.address.port) == 0)
@@ -137,10 +137,10 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
         let zone = Zone.service(hosts: [1, 2])
         let server = try ScriptedServer { [$0.reply(zone)] }
         let thread = try DNSThread()
-        let all = try (0..<10).map { _ in try Running(pg, .fixed([server.address]), loop: thread) }
+        let all = try (0..<10).map { _ in try RunningResolver(pg, .fixed([server.address]), loop: thread) }
         for running in all { try await running.until("two backends") { $0.backends.count == 2 } }
         await all[0].stop()
-        let late = try Running(pg, .fixed([server.address]), loop: thread)
+        let late = try RunningResolver(pg, .fixed([server.address]), loop: thread)
         try await late.until("two backends") { $0.backends.count == 2 }
         for running in all.dropFirst() + [late] { await running.stop() }
         server.stop()
@@ -157,7 +157,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
             ]
             return [query.reply(zone)]
         }
-        let running = try Running(
+        let running = try RunningResolver(
             pg, .discovered(service: "_dns._udp.example.com", bootstrap: [bootstrap.address]))
         try await running.until(addresses: ["192.0.2.1:5432"])
         #expect(bootstrap.queries.allSatisfy { $0.question.name != name("_pg._tcp.example.com") })
@@ -170,7 +170,7 @@ private let pg = DNSConfiguration.Subject.service("_pg._tcp.example.com")
 
     @Test func localhostComesFromTheHostsFile() async throws {
         let server = try ScriptedServer { _ in [] }
-        let running = try Running(.host("localhost", port: 5432), .fixed([server.address])) {
+        let running = try RunningResolver(.host("localhost", port: 5432), .fixed([server.address])) {
             $0.addresses = .ipv4
         }
         try await running.until(addresses: ["127.0.0.1:5432"])

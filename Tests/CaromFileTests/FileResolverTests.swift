@@ -3,40 +3,28 @@
 
 import Carom
 import CaromFile
+import CaromTestSupport
 import FoundationEssentials
 import Glibc
 import Testing
 
 @Suite("File resolver")
 struct FileResolverTests {
-    /// A directory that is there for one test.
-    private final class Place: Sendable {
-        let url: URL
-        init() throws {
-            url = FileManager.default.temporaryDirectory.appending(
-                path: "carom-\(UInt64.random(in: 0 ... .max))")
-            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        }
-        deinit { try? FileManager.default.removeItem(at: url) }
-        func path(_ name: String) -> String { url.appending(path: name).path }
-        func write(_ text: String, to name: String) throws {
-            try Data(text.utf8).write(to: url.appending(path: name))
-        }
-        func replace(_ name: String, with text: String) throws {
-            try write(text, to: "new")
-            guard rename(path("new"), path(name)) == 0 else { throw FileResolverTests.Failed() }
-        }
-    }
     private struct Failed: Error {}
+
+    private static func replace(_ name: String, in place: TemporaryDirectory, with text: String) throws {
+        try place.write(text, to: "new")
+        guard rename(place.path("new"), place.path(name)) == 0 else { throw Failed() }
+    }
 
     private static let three = "a 10.0.0.1:1\nb 10.0.0.2:1 weight=3 priority=2 zone=x # good\n\n[::1]:5\n"
 
     @Test("behaviour 45: a renamed file is one update; a bad line none, and one report with its number")
     func replacement() async throws {
-        let place = try Place()
+        let place = try TemporaryDirectory()
         try place.write(Self.three, to: "backends")
         let (sets, publish) = AsyncStream.makeStream(of: BackendSet.self)
-        let (problems, report) = AsyncStream.makeStream(of: FileResolverProblem.self)
+        let (problems, report) = AsyncStream.makeStream(of: FileResolverError.self)
         let resolver = FileResolver(path: place.path("backends")) { report.yield($0) }
         let task = Task { await resolver.run { publish.yield($0) } }
         var set = sets.makeAsyncIterator()
@@ -46,11 +34,11 @@ struct FileResolverTests {
         #expect(first.backends[1].weight == 3 && first.backends[1].priority == 2)
         #expect(first.backends[1].attributes == ["zone": "x"])
 
-        try place.replace("backends", with: "a 10.0.0.1:1\nb 10.0.0.2:x\n")
+        try Self.replace("backends", in: place, with: "a 10.0.0.1:1\nb 10.0.0.2:x\n")
         let bad = try #require(await problem.next())
         #expect(bad.line == 2 && bad.text.contains("10.0.0.2:x"))
 
-        try place.replace("backends", with: Self.three + "/run/d\n")
+        try Self.replace("backends", in: place, with: Self.three + "/run/d\n")
         #expect(await set.next()?.backends.count == 4)
         task.cancel()
         await task.value
@@ -59,17 +47,17 @@ struct FileResolverTests {
     }
 
     @Test func aFileThatVanishesKeepsTheLastSet() async throws {
-        let place = try Place()
+        let place = try TemporaryDirectory()
         try place.write(Self.three, to: "backends")
         let (sets, publish) = AsyncStream.makeStream(of: BackendSet.self)
-        let (problems, report) = AsyncStream.makeStream(of: FileResolverProblem.self)
+        let (problems, report) = AsyncStream.makeStream(of: FileResolverError.self)
         let resolver = FileResolver(path: place.path("backends")) { report.yield($0) }
         let task = Task { await resolver.run { publish.yield($0) } }
         var set = sets.makeAsyncIterator()
         var problem = problems.makeAsyncIterator()
         _ = await set.next()
         try FileManager.default.removeItem(atPath: place.path("backends"))
-        #expect(await problem.next()?.text.contains("opening") == true)
+        #expect(await problem.next()?.text.contains("open ") == true)
         try place.write("c 10.0.0.3:1\n", to: "backends")
         #expect(await set.next()?.backends.map(\.name) == ["c"])
         task.cancel()
@@ -77,7 +65,7 @@ struct FileResolverTests {
     }
 
     @Test func jsonIsReadToo() throws {
-        let place = try Place()
+        let place = try TemporaryDirectory()
         try place.write(
             #"[{"address": "10.0.0.1:1", "name": "a", "weight": 2, "attributes": {"zone": "x"}}, {"address": "/run/b"}]"#,
             to: "b.json")
@@ -95,17 +83,17 @@ struct FileResolverTests {
             ("b", "10.0.0.1:1 weight\n", 1), ("b", "10.0.0.1:1\n\n10.0.0.1\n", 3), ("b", "name\n", 1),
         ])
     func badFilesAreProblems(name: String, text: String, line: Int?) throws {
-        let place = try Place()
+        let place = try TemporaryDirectory()
         try place.write(text, to: name)
         #expect {
             try FileResolver(path: place.path(name)).read()
         } throws: {
-            ($0 as? FileResolverProblem)?.line == line
+            ($0 as? FileResolverError)?.line == line
         }
     }
 
     @Test func aMissingDirectoryIsAProblemAndNotAHang() async {
-        let (problems, report) = AsyncStream.makeStream(of: FileResolverProblem.self)
+        let (problems, report) = AsyncStream.makeStream(of: FileResolverError.self)
         let resolver = FileResolver(path: "/nowhere/at/all") { report.yield($0) }
         await resolver.run { _ in }
         report.finish()

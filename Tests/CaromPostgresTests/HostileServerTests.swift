@@ -4,6 +4,7 @@
 import Carom
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTestSupport
 import Testing
 
 @testable import CaromPostgres
@@ -19,15 +20,15 @@ import Testing
     /// Connects to a server that follows the script and returns the error that must come of it.
     private static func refusal(
         within timeout: Duration = .seconds(20),
-        _ script: @escaping @Sendable (borrowing FakeServer.Session) async throws -> Void
+        _ script: @escaping @Sendable (ScriptedPostgres.Session) async throws -> Void
     ) async throws -> PostgresError {
         let group = try ReactorGroup(count: 1, name: "client")
         defer { group.stop() }
         let connector = PostgresConnector(
             PostgresConfiguration(user: "me", database: "mine", password: "secret"), reactors: group.reactors)
-        return try await FakeServer.run(script) { backend in
+        return try await ScriptedPostgres.run(script) { backend in
             guard case .ip(_, let port) = backend.address else {
-                preconditionFailure("fake servers listen on TCP")
+                preconditionFailure("scripted servers listen on TCP")
             }
             let error = await failure {
                 try await connector.connect(to: backend, context: .test(within: timeout))
@@ -171,7 +172,7 @@ import Testing
         defer { group.stop() }
         let connector = PostgresConnector(
             PostgresConfiguration(user: "me", database: "mine"), reactors: group.reactors)
-        try await FakeServer.run { session in
+        try await ScriptedPostgres.run { session in
             try await session.login()
             try await session.receive()
             try await session.send(bytes)
@@ -189,7 +190,7 @@ import Testing
         defer { group.stop() }
         let connector = PostgresConnector(
             PostgresConfiguration(user: "me", database: "mine"), reactors: group.reactors)
-        try await FakeServer.run { session in
+        try await ScriptedPostgres.run { session in
             // A cancel request is heard, and changes nothing.
             guard try await session.startup() == ProtocolVersion.v3_0.code else { return }
             var bytes: [UInt8] = []

@@ -3,6 +3,7 @@
 
 import Carom
 import CaromReactor
+import CaromTestSupport
 import Testing
 
 @testable import CaromPostgres

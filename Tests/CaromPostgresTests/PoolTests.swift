@@ -3,6 +3,7 @@
 
 import Carom
 import CaromReactor
+import CaromTestSupport
 import Synchronization
 import Testing
 

@@ -4,6 +4,7 @@
 import Carom
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTestSupport
 import Testing
 
 @testable import CaromPostgres
@@ -252,7 +253,7 @@ extension ServerTests {
             configuration.validationTimeout = .milliseconds(200)
             let connector = PostgresConnector(configuration, reactors: group.reactors)
             for status in [TransactionStatus.inTransaction, .idle] {
-                try await FakeServer.run { session in
+                try await ScriptedPostgres.run { session in
                     try await session.login(status)
                     try await session.silence()
                 } _: { backend in
@@ -276,7 +277,7 @@ extension ServerTests {
             var configuration = PostgresConfiguration(user: "me", database: "mine")
             configuration.recycling.timeout = .milliseconds(200)
             let connector = PostgresConnector(configuration, reactors: group.reactors)
-            try await FakeServer.run { session in
+            try await ScriptedPostgres.run { session in
                 guard try await session.startup() == ProtocolVersion.v3_0.code else {
                     return try await session.silence()
                 }
@@ -307,7 +308,7 @@ extension ServerTests {
             let connector = PostgresConnector(
                 PostgresConfiguration(user: "me", database: "mine"), reactors: group.reactors)
             let (cancels, report) = AsyncStream.makeStream(of: Void.self)
-            try await FakeServer.run { session in
+            try await ScriptedPostgres.run { session in
                 // A cancel is heard when its connection is closed.
                 guard try await session.startup() == ProtocolVersion.v3_0.code else {
                     report.yield()

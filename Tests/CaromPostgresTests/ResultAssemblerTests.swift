@@ -1,7 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgresProtocol
+import CaromTestSupport
 import Testing
 
 @testable import CaromPostgres
@@ -103,8 +105,7 @@ import Testing
 
     /// Every body cut off anywhere, and with any byte changed: an error or a result, never a trap.
     @Test func mutatedBodiesNeverTrap() {
-        let seed = UInt64.random(in: 0 ... .max)
-        var random = Seeded(state: seed)
+        var random = SeededRandom.printed(for: "the mutations")
         let rows = [Self.row("1", "one").1, Self.columns, Self.complete("SELECT 1").1]
         let tags: [BackendTag] = [
             .dataRow, .rowDescription, .commandComplete, .errorResponse, .noticeResponse,
@@ -123,16 +124,6 @@ import Testing
             for row in assembler.results.joined() {
                 for cell in row { _ = (cell.string, cell.int, cell.double, cell.bool, cell.bytes) }
             }
-        }
-        print("seed of the mutations: \(seed)")
-    }
-
-    private struct Seeded: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state ^ state >> 29
         }
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromTLS
+import CaromTestSupport
 import Glibc
 import Testing
 

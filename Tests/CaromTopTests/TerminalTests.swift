@@ -1,6 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
+import CaromTestSupport
 import Testing
 
 @testable import CaromTop
@@ -31,9 +33,7 @@ import Testing
     }
 
     @Test func anyBytesAreTaken() {
-        let seed = UInt64.random(in: 0 ... .max)
-        print("seed \(seed)")
-        var random = Xorshift(state: seed | 1)
+        var random = SeededRandom.printed(for: "the keys")
         var parser = KeyParser()
         for _ in 0..<10_000 { _ = parser.parse([UInt8.random(in: 0 ... .max, using: &random)]) }
         // Whatever came before: these end every sequence.

@@ -1,6 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
+import CaromTestSupport
 import Testing
 
 @testable import CaromTop
@@ -42,9 +44,7 @@ import Testing
     }
 
     @Test func randomBytesEndInMessagesOrAnErrorButNeverInATrap() {
-        let seed = UInt64.random(in: 0 ... .max)
-        print("seed \(seed)")
-        var random = Xorshift(state: seed | 1)
+        var random = SeededRandom.printed(for: "the WebSocket mutations")
         for _ in 0..<2000 {
             var bytes = Self.wire
             for _ in 0..<Int.random(in: 1...6, using: &random) {
@@ -93,17 +93,5 @@ import Testing
     func anAnswerThatDoesNotAcceptIsAnError(_ answer: String) throws {
         let handshake = WebSocketHandshake(try StatsURL("http://h:1/"))
         #expect(throws: StatsClientError.self) { try handshake.accepted(Array(answer.utf8)) }
-    }
-}
-
-/// A small generator with a seed.
-struct Xorshift: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }

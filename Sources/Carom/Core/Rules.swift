@@ -85,7 +85,7 @@ extension Int64 {
 
 extension Duration {
     /// Whole nanoseconds, clamped to what 64 bits hold.
-    var inNanoseconds: Int64 {
+    package var inNanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         if overflow { return seconds < 0 ? .min : .max }

@@ -1,15 +1,15 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// The core's own randomness (SplitMix64): the same seed makes the same pool.
-struct SeededRandom: RandomNumberGenerator, Sendable {
+/// Random numbers that a seed repeats (SplitMix64), for decisions that tests must be able to repeat.
+package struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    init(seed: UInt64) {
+    package init(seed: UInt64) {
         state = seed
     }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9

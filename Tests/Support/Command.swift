@@ -1,20 +1,19 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CCaromLinux
 import Foundation
 import Glibc
 
 /// A program that runs beside the tests. Its end is its own end, not that of what it leaves running.
-struct Command: Sendable {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+package struct Command: Sendable {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
     }
 
     private let process: pid_t
 
     /// Starts a program that reads from `input` and writes to `output`.
-    init(_ arguments: [String], input: Int32, output: Int32) throws {
+    package init(_ arguments: [String], input: Int32, output: Int32) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -33,7 +32,7 @@ struct Command: Sendable {
     }
 
     /// Waits for the end and returns the exit status; −1 for an end by a signal.
-    func wait() -> Int32 {
+    package func wait() -> Int32 {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         return status & 0x7F == 0 ? status >> 8 & 0xFF : -1
@@ -41,7 +40,7 @@ struct Command: Sendable {
 
     /// Runs a program to its end and returns what it printed.
     @discardableResult
-    static func run(_ arguments: [String], input: String = "") throws -> String {
+    package static func run(_ arguments: [String], input: String = "") throws -> String {
         let (stdin, output) = (try temporaryFile(), try temporaryFile())
         defer {
             close(stdin)
@@ -60,7 +59,7 @@ struct Command: Sendable {
     }
 
     /// Does what blocks on a thread of its own, where it keeps no task waiting.
-    static func besides<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+    package static func besides<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
         }

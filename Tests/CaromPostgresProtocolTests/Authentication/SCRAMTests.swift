@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgresProtocol
 import Testing
 
@@ -243,7 +244,7 @@ private func exchange(
 
     @Test(arguments: 1...200)
     func brokenMessagesNeverTrapAndNeverLogIn(_ seed: Int) throws {
-        var random = SeededRandom(UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         func broken(_ message: String) -> [UInt8] {
             var bytes = utf8(message)
             for _ in 0..<2 {

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgresProtocol
 import Testing
 
@@ -163,7 +164,7 @@ private func session(_ random: inout SeededRandom) -> [UInt8] {
 
     @Test(arguments: 1...200)
     func chunksDoNotMatter(_ seed: Int) {
-        var random = SeededRandom(UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         let stream = session(&random)
         let whole = walk(stream, cuts: [], rules: rules)
         #expect(whole.error == nil && whole.seen.flatMap(\.bytes) == stream, "seed \(seed)")
@@ -178,7 +179,7 @@ private func session(_ random: inout SeededRandom) -> [UInt8] {
 
     @Test(arguments: 1...300)
     func brokenStreamsNeitherTrapNorHoard(_ seed: Int) {
-        var random = SeededRandom(UInt64(seed) &* 7919)
+        var random = SeededRandom(seed: UInt64(seed) &* 7919)
         var stream = session(&random)
         for _ in 0..<Int.random(in: 1...6, using: &random) {
             stream[Int.random(in: 0..<stream.count, using: &random)] = UInt8.random(

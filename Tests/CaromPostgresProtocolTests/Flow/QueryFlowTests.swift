@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgresProtocol
 import Testing
 
@@ -27,7 +28,7 @@ import Testing
             }
         }
         programs: for seed in 1...100 {
-            var random = SeededRandom(UInt64(seed))
+            var random = SeededRandom(seed: UInt64(seed))
             var flow = QueryFlow()
             var sent = 0
             var received = 0
@@ -195,7 +196,7 @@ import Testing
 
     @Test(arguments: 1...500)
     func anyMessagesAtAllNeitherTrapNorCorruptTheCount(_ seed: Int) {
-        var random = SeededRandom(UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         var flow = QueryFlow()
         for _ in 0..<200 {
             if Bool.random(using: &random) {

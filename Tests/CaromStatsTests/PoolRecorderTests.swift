@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test func newsThatNobodyTookCountOnce() async {
-        let changes = Changes()
+        let changes = ChangeSignal()
         let (news, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let listener = changes.add(continuation)
         for _ in 0..<5 { changes.announce() }

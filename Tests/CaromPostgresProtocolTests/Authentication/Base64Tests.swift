@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgresProtocol
 import Testing
 
@@ -23,7 +24,7 @@ import Testing
     }
 
     @Test func anyBytesComeBack() {
-        var random = SeededRandom(4)
+        var random = SeededRandom(seed: 4)
         for count in 0..<100 {
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
             #expect(Base64.decode(Base64.encode(bytes)) == bytes)

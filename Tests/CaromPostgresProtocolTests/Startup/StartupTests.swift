@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgresProtocol
 import Testing
 
@@ -152,7 +153,7 @@ private let v3 = ProtocolVersion.v3_0.code
 
     @Test(arguments: 1...300)
     func brokenPacketsNeverTrap(_ seed: Int) {
-        var random = SeededRandom(UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         var bytes = encoded {
             StartupMessage(user: "ada", options: "-c a=b\\ c --d-e=f", parameters: [.init("x", "y")]).encode(
                 into: &$0)

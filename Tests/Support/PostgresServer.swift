@@ -6,25 +6,27 @@ import Foundation
 /// A real PostgreSQL server in a temporary directory, on a free port of 127.0.0.1 and on a Unix socket.
 ///
 /// A watchdog process ends it and removes the directory, also when the tests crash.
-final class PostgresServer: Sendable {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+package final class PostgresServer: Sendable {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
     }
 
     /// Where it listens on 127.0.0.1.
-    let port: UInt16
+    package let port: UInt16
     /// Where the Unix socket is.
-    var socketPath: String { "\(folder)/.s.PGSQL.\(port)" }
+    package var socketPath: String { "\(folder)/.s.PGSQL.\(port)" }
     private let folder: String
     private let watchdog: Command
     /// The end of a pipe whose other end the watchdog reads.
     private let leash: Int32
 
     /// The roles besides `postgres`, one for each method of authentication, each with this password.
-    static let password = "s3cret é"
+    package static let password = "s3cret é"
 
     /// Makes a database cluster and starts a server for it.
-    static func launch() async throws -> PostgresServer { try await Command.besides { try PostgresServer() } }
+    package static func launch() async throws -> PostgresServer {
+        try await Command.besides { try PostgresServer() }
+    }
 
     private init() throws {
         folder = try Self.run("mktemp", ["-d", "/tmp/carom-postgres-XXXXXX"])
@@ -52,12 +54,12 @@ final class PostgresServer: Sendable {
     }
 
     /// Ends the server and removes all traces of it.
-    func stop() async {
+    package func stop() async {
         try? await Command.besides { [watchdog, leash] in Self.release(watchdog, leash) }
     }
 
     /// Ends the server at once, sessions included, as a crash would.
-    func crash() async throws {
+    package func crash() async throws {
         try await Command.besides { [folder] in
             _ = try Self.run(
                 try Self.tool("pg_ctl"), ["-D", "\(folder)/data", "-m", "immediate", "-w", "stop"])
@@ -65,7 +67,7 @@ final class PostgresServer: Sendable {
     }
 
     /// Starts it again on the same port.
-    func restart() async throws {
+    package func restart() async throws {
         try await Command.besides { [folder, port] in _ = try Self.start(folder, port: port) }
     }
 

@@ -1,13 +1,13 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+package import Foundation
 
 /// Certificates made by the `openssl` command into a temporary folder, once per test run.
-struct TestCertificates {
-    let folder: URL
+package struct TestCertificates {
+    package let folder: URL
 
-    static let shared: Result<TestCertificates, any Error> = Result {
+    package static let shared: Result<TestCertificates, any Error> = Result {
         let certificates = try TestCertificates()
         atexit {
             if let folder = try? TestCertificates.shared.get().folder {
@@ -17,7 +17,7 @@ struct TestCertificates {
         return certificates
     }
 
-    func path(_ name: String) -> String { folder.appending(path: name).path }
+    package func path(_ name: String) -> String { folder.appending(path: name).path }
 
     private init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "tls-tests-\(UUID().uuidString)")

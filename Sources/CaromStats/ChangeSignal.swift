@@ -4,7 +4,7 @@
 import Synchronization
 
 /// Tells any number of listeners that something changed. News that nobody took yet counts once.
-final class Changes: Sendable {
+final class ChangeSignal: Sendable {
     private struct State {
         var listeners: [UInt64: AsyncStream<Void>.Continuation] = [:]
         var next: UInt64 = 0

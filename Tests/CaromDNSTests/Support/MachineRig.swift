@@ -6,7 +6,7 @@ import Carom
 @testable import CaromDNS
 
 /// Runs a machine in virtual time against scripted nameservers.
-final class World {
+final class MachineRig {
     enum Reply {
         /// Comes after the delay.
         case answer(MessageWriter, after: Duration = .milliseconds(20))
@@ -90,7 +90,7 @@ final class World {
             case .readHosts(let host):
                 perform(machine.foundHosts(HostsFile.addresses(of: host, in: hosts), now: now))
             case .publish(let set): publications.append(Publication(time: now, set: set))
-            case .note(let event): events.append(event)
+            case .report(let event): events.append(event)
             }
         }
     }

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgresProtocol
 import Testing
 
@@ -99,7 +100,7 @@ private let hostileWords: [UInt32] = [
 
     @Test(arguments: 1...200)
     func randomBytesAreReadWithoutATrap(_ seed: Int) {
-        var random = SeededRandom(UInt64(seed))
+        var random = SeededRandom(seed: UInt64(seed))
         var bytes = seeds.randomElement(using: &random)!
         for _ in 0..<Int.random(in: 0...8, using: &random) where !bytes.isEmpty {
             bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)

@@ -2,14 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
-import Glibc
 
 /// Runs a machine (and, if nameservers are found through DNS, a second one for them) with sockets and time: the shell.
 ///
 /// Everything but `begin` and `end` happens on the event loop's thread.
 // Unchecked: confined to that thread; `begin` and `end` only send jobs there.
-final class ResolveSession: DNSEventLoopClient, @unchecked Sendable {
-    /// The two machines a session can have.
+final class ResolverRun: DNSEventLoopClient, @unchecked Sendable {
+    /// The two machines a run can have.
     private enum Role: Hashable {
         /// Finds backends.
         case backends
@@ -49,7 +48,7 @@ final class ResolveSession: DNSEventLoopClient, @unchecked Sendable {
         self.deliver = deliver
     }
 
-    /// Starts, and resumes the continuation when the session has ended.
+    /// Starts, and resumes the continuation when the run has ended.
     func begin(_ continuation: CheckedContinuation<Void, Never>) {
         loop.execute { [self] in
             // The task may have been cancelled before it got here.
@@ -62,7 +61,7 @@ final class ResolveSession: DNSEventLoopClient, @unchecked Sendable {
         }
     }
 
-    /// Ends all questions and the session. May come before `begin`, and twice.
+    /// Ends all questions and the run. May come before `begin`, and twice.
     func end() {
         loop.execute { [self] in
             guard !hasEnded else { return }
@@ -81,14 +80,14 @@ final class ResolveSession: DNSEventLoopClient, @unchecked Sendable {
     func descriptorReady(_ descriptor: Int32, readable: Bool, writable: Bool) {
         guard let server = watched[descriptor], let channel = channels[server] else { return }
         channel.process(descriptor, readable: readable, writable: writable)
-        settle()
+        proceed()
     }
 
     func timerFired() {
         for channel in channels.values { channel.processTimeouts() }
         deliverResults()
         for role in Array(machines.keys) { drive(role) { $0.tick(now: $1) } }
-        settle()
+        proceed()
     }
 
     private var now: Duration { origin.duration(to: .now) }
@@ -103,7 +102,7 @@ final class ResolveSession: DNSEventLoopClient, @unchecked Sendable {
         } else {
             drive(.backends) { $0.start(now: $1) }
         }
-        settle()
+        proceed()
     }
 
     /// Gives an event to a machine and carries out what it wants.
@@ -119,7 +118,7 @@ final class ResolveSession: DNSEventLoopClient, @unchecked Sendable {
         switch action {
         case .ask(let id, let question, let server): ask(Address(role: role, id: id), question, server)
         case .drop(let id): queries.removeValue(forKey: Address(role: role, id: id))?.drop()
-        case .note(let event): log?.record(event)
+        case .report(let event): log?.record(event)
         case .readHosts(let name):
             let text = SystemFiles.text("/etc/hosts") ?? ""
             drive(role) { $0.foundHosts(HostsFile.addresses(of: name, in: text), now: $1) }
@@ -177,7 +176,7 @@ final class ResolveSession: DNSEventLoopClient, @unchecked Sendable {
     }
 
     /// After every event: hand results on until there are none, then wait for exactly what comes next.
-    private func settle() {
+    private func proceed() {
         deliverResults()
         guard !hasEnded else { return }
         let now = now

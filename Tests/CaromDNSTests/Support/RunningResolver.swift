@@ -7,7 +7,7 @@ import Synchronization
 @testable import CaromDNS
 
 /// A resolver at work in a task, with what it publishes and reports.
-final class Running: Sendable {
+final class RunningResolver: Sendable {
     struct TimedOut: Error, CustomStringConvertible {
         let description: String
     }
@@ -38,7 +38,7 @@ final class Running: Sendable {
         let state = SharedState()
         self.state = state
         let resolver = try DNSResolver(
-            configuration, eventLoop: loop,
+            configuration, eventLoop: try loop ?? DNSThread.shared(),
             log: DNSQueryLog { event in state.mutex.withLock { $0.events.append((event, .now)) } })
         self.resolver = resolver
         task = Task {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromTLS
+import CaromTestSupport
 import Glibc
 
 /// A client and a server session over a non-blocking socket pair, driven in turns by one thread.
@@ -67,11 +68,4 @@ extension TLSSession {
         if case .bytes(let count) = outcome { return (outcome, Array(buffer.prefix(count))) }
         return (outcome, [])
     }
-}
-
-func socketPair() -> (Int32, Int32) {
-    var pair: [Int32] = [0, 0]
-    let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-    precondition(socketpair(AF_UNIX, type, 0, &pair) == 0, "no socket pair")
-    return (pair[0], pair[1])
 }
