@@ -16,6 +16,8 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
     name: "carom",
+    // For the ground floor on a Mac: the first with Mutex and task executors. Everything else needs Linux.
+    platforms: [.macOS(.v15)],
     products: [
         .library(name: "Carom", targets: ["Carom"]),
         .library(name: "CaromDNS", targets: ["CaromDNS"]),

@@ -11,6 +11,9 @@ import re
 import subprocess
 import sys
 
+# Modules that build wherever Swift does: they may import a C library only where there is one, under `#if`.
+PORTABLE = {"Carom", "CaromPostgresProtocol", "CaromTesting"}
+
 # What is part of the system and of no package.
 SYSTEM = {"Darwin", "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Musl", "Synchronization"}
 
@@ -93,6 +96,10 @@ def check_imports():
         for path in sources(f"Sources/{place}"):
             for name in sorted(imports(path) - set(allowed.split())):
                 problems.append(f"{path}: {place} may not import {name}")
+    for module in PORTABLE:
+        for path in sources(f"Sources/{module}"):
+            for name in re.findall(r"^(?:\w+ )?import (Glibc|Musl|Darwin)$", path.read_text(), re.M):
+                problems.append(f"{path}: {name} is not everywhere; import it under #if canImport({name})")
     edges = 0
     for target, (folder, declared) in targets().items():
         used = set().union(*map(imports, sources(folder))) - SYSTEM - {"Testing", "PackageDescription"}

@@ -6,7 +6,11 @@ import CaromStats
 extension StatsTable {
     /// The pools, each in a line, and the table, for a terminal of this width.
     ///
-    /// - Parameter styled: whether bold and dim text is marked with escape sequences.
+    /// - Parameters:
+    ///   - width: the terminal's, in characters; what is left beside the columns shows the rates of the past.
+    ///   - order: what the rows are sorted by.
+    ///   - reversed: whether the order is turned round.
+    ///   - styled: whether bold and dim text is marked with escape sequences.
     public func lines(
         width: Int, order: Order = .name, reversed: Bool = false, styled: Bool = true
     ) -> [String] {

@@ -40,7 +40,7 @@ final class Claimer: Sendable {
     /// Works until it is retired or cancelled.
     func run(_ pool: Pool<TCPConnector>, _ journal: Journal) async {
         while !Task.isCancelled, !status.isRetired {
-            note("waiting")
+            show("waiting")
             do throws(PoolError) {
                 let claim = try await pool.claim()
                 journal.claimed(claim.backend.name)
@@ -50,7 +50,7 @@ final class Claimer: Sendable {
                 if error.code == .cancelled || error.code == .stopped { return }
                 journal.failed("\(error)")
                 state.withLock { $0.failures += 1 }
-                note("\(error.code)")
+                show("\(error.code)")
                 // A pool that fails at once must not be asked in a tight loop.
                 try? await Task.sleep(for: Self.step)
             }
@@ -75,7 +75,7 @@ final class Claimer: Sendable {
         return false
     }
 
-    private func note(_ doing: String) {
+    private func show(_ doing: String) {
         state.withLock { $0.doing = doing }
     }
 }
