@@ -11,14 +11,17 @@ import Glibc
 /// Shared machines disturb, and only ever add: the least and the median of many rounds are shown, and the least CPU
 /// time, which is free of the time that others had the CPU.
 /// `--check` ends with exit code 1 if the uncontended pair allocates at all, or takes at its least more CPU time than
-/// a multiple of 300 ns. `--pairs N` claims and returns that often, alone, and does nothing else: for an instruction
-/// counter, which says exactly what a clock cannot.
+/// a multiple of 300 ns, or parking and reclaiming more than the same multiple of 60 ns. `--pairs N` claims and returns
+/// that often, `--parking N` parks and reclaims, alone, and does nothing else: for an instruction counter, which says
+/// exactly what a clock cannot.
 @main
 struct ClaimBenchmark {
     static let clock = SystemPoolClock()
 
     /// What claim and return may take on a machine of its own, in nanoseconds.
     static let budget = 300.0
+    /// Nanoseconds a park and a reclaim may take.
+    static let parkingBudget = 60.0
     /// How much slower a shared or older machine may be before `--check` takes it for our fault.
     static let slowMachine = 3.0
 
@@ -38,8 +41,14 @@ struct ClaimBenchmark {
         let running = Task { await pool.run() }
         while pool.stats.idle < 64 { try await Task.sleep(for: .milliseconds(5)) }
 
-        if let pairsOnly = Self.pairsOnly {
+        if let pairsOnly = Self.number(after: "--pairs") {
             _ = try await pairs(pool, tasks: 1, each: pairsOnly)
+            await pool.stop()
+            await running.value
+            return
+        }
+        if let parkingOnly = Self.number(after: "--parking") {
+            _ = try await parking(pool, count: parkingOnly)
             await pool.stop()
             await running.value
             return
@@ -56,6 +65,9 @@ struct ClaimBenchmark {
         var rounds: [Measurement] = []
         for _ in 0..<11 { rounds.append(try await closures(pool)) }
         print(row("1, with a closure", rounds))
+        var parked: [Measurement] = []
+        for _ in 0..<21 { parked.append(try await parking(pool, count: 100_000)) }
+        print(row("1, parked and reclaimed", parked))
         try await waiters()
         print(await pool.stop())
         await running.value
@@ -66,12 +78,16 @@ struct ClaimBenchmark {
             )
             exit(1)
         }
+        if parked.least > parkingBudget * slowMachine || parked.allocations > 0.001 {
+            print(
+                "over budget: park and reclaim may take \(Int(parkingBudget * slowMachine)) ns here and no allocation")
+            exit(1)
+        }
     }
 
-    /// The number after `--pairs`.
-    static var pairsOnly: Int? {
+    static func number(after name: String) -> Int? {
         let arguments = CommandLine.arguments
-        guard let flag = arguments.firstIndex(of: "--pairs"), flag + 1 < arguments.count else { return nil }
+        guard let flag = arguments.firstIndex(of: name), flag + 1 < arguments.count else { return nil }
         return Int(arguments[flag + 1])
     }
 }
@@ -134,6 +150,21 @@ extension ClaimBenchmark {
         let start = Start()
         for _ in 0..<100_000 { try await pool.withConnection { _ in } }
         return measured(start, count: 100_000)
+    }
+
+    static func parking(_ pool: Pool<LeanConnector>, count: Int) async throws -> Measurement {
+        var claim = try await pool.claim()
+        let start = Start()
+        for _ in 0..<count {
+            if let again = claim.park()?.reclaim() {
+                claim = again
+            } else {
+                claim = try await pool.claim()
+            }
+        }
+        let measured = measured(start, count: count)
+        claim.recycle()
+        return measured
     }
 
     static func report(_ what: String, _ each: Measurement) {
