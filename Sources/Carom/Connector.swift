@@ -37,8 +37,14 @@ public protocol Connector<Connection>: Sendable {
     /// the connection is closed and the next one is tried.
     func isUsable(_ connection: Connection, idleFor: Duration) -> Bool
 
-    /// What was learnt on connecting, for example `["role": "primary"]`. Read once, after connecting.
+    /// What is known of the connection, for example `["role": "primary"]`: what requirements of claims are matched
+    /// against. Read after connecting, and whenever ``attributesVersion(of:)`` has risen or
+    /// ``ConnectContext/attributesChanged`` was called.
     func attributes(of connection: Connection) -> [String: String]
+
+    /// Rises whenever ``attributes(of:)`` has changed. Asked after each check, recycle, acquire hook and return, so it
+    /// should cost no more than reading a number.
+    func attributesVersion(of connection: Connection) -> Int
 
     /// The worker the connection sits on now. Read after connecting and whenever it is given back.
     func affinity(of connection: Connection) -> Int?
@@ -74,6 +80,9 @@ extension Connector {
     /// Nothing learnt.
     public func attributes(of connection: Connection) -> [String: String] { [:] }
 
+    /// What was learnt on connecting stays true.
+    public func attributesVersion(of connection: Connection) -> Int { 0 }
+
     /// No affinity.
     public func affinity(of connection: Connection) -> Int? { nil }
 
@@ -96,14 +105,22 @@ public struct ConnectContext: Sendable {
     public let deadline: PoolInstant
     /// The time there is from the start.
     public let timeout: Duration
+    /// To be called when the connection's ``Connector/attributes(of:)`` have changed and the pool should know before it
+    /// next looks: a standby reports that it was promoted. From any thread; cheap, but not free: it takes the pool's
+    /// lock. Without effect before the connect has succeeded and after the close.
+    public internal(set) var attributesChanged: @Sendable () -> Void
 
     /// The circumstances of one connect; made by the pool, and by tests of connectors.
-    public init(affinity: Int?, slot: SlotID, attempt: Int, deadline: PoolInstant, timeout: Duration) {
+    public init(
+        affinity: Int?, slot: SlotID, attempt: Int, deadline: PoolInstant, timeout: Duration,
+        attributesChanged: @escaping @Sendable () -> Void = {}
+    ) {
         self.affinity = affinity
         self.slot = slot
         self.attempt = attempt
         self.deadline = deadline
         self.timeout = timeout
+        self.attributesChanged = attributesChanged
     }
 }
 

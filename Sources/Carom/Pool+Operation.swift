@@ -89,6 +89,13 @@ extension Pool {
         engine.state.withLock { $0.core.rules.policy }
     }
 
+    /// Has a connection's ``Connector/attributes(of:)`` read at once, idle or lent: for an owner of the connector that
+    /// learns of a change; the connector itself has ``ConnectContext/attributesChanged``. Idle ones of the same backend
+    /// are checked, four a second, if they have changed. Without effect if the connection is gone.
+    public func attributesChanged(of slot: SlotID) {
+        engine.reviewAttributes(of: slot)
+    }
+
     /// Has the idle connections of a backend checked at once, four a second: for a holder that saw an error that
     /// says more than its own connection is gone.
     public func markSuspect(_ backend: BackendID) {

@@ -11,6 +11,7 @@ public final class FakeConnection: Sendable {
     /// The backend it was opened to.
     public let backend: Backend
     private let state: Mutex<State>
+    private let attributesChanged: @Sendable () -> Void
 
     private struct State {
         var closes = 0
@@ -20,12 +21,15 @@ public final class FakeConnection: Sendable {
         var usable = true
         var verdict: ReturnVerdict?
         var affinity: Int?
+        var attributes: [String: String]?
+        var attributesVersion = 0
     }
 
-    init(number: Int, backend: Backend, affinity: Int?) {
+    init(number: Int, backend: Backend, context: ConnectContext) {
         self.number = number
         self.backend = backend
-        state = Mutex(State(affinity: affinity))
+        attributesChanged = context.attributesChanged
+        state = Mutex(State(affinity: context.affinity))
     }
 
     /// How often it was closed: 1 at the end of every life.
@@ -54,6 +58,22 @@ public final class FakeConnection: Sendable {
         get { state.withLock { $0.affinity } }
         set { state.withLock { $0.affinity = newValue } }
     }
+
+    /// What is known of it; nil leaves it to ``FakeConnector/Script/attributes``. The pool sees a change when it next looks.
+    public var attributes: [String: String]? {
+        get { state.withLock { $0.attributes } }
+        set {
+            state.withLock { state in
+                state.attributes = newValue
+                state.attributesVersion += 1
+            }
+        }
+    }
+
+    var attributesVersion: Int { state.withLock { $0.attributesVersion } }
+
+    /// Tells the pool that ``attributes`` have changed, as a connector does that is told by the peer.
+    public func reportAttributes() { attributesChanged() }
 
     func noteClose() { state.withLock { $0.closes += 1 } }
     func noteCheck() { state.withLock { $0.checks += 1 } }

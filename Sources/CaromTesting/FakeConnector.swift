@@ -140,7 +140,7 @@ extension FakeConnector {
         try await play(script.connect(backend), delay: script.connectDelay ?? script.delay)
         return state.withLock { state in
             let connection = FakeConnection(
-                number: state.connections.count + 1, backend: backend, affinity: context.affinity)
+                number: state.connections.count + 1, backend: backend, context: context)
             state.connections.append(connection)
             return connection
         }
@@ -175,10 +175,13 @@ extension FakeConnector {
     /// What the connection says.
     public func isUsable(_ connection: FakeConnection, idleFor: Duration) -> Bool { connection.isUsable }
 
-    /// What the script says.
+    /// What the connection says, else what the script says.
     public func attributes(of connection: FakeConnection) -> [String: String] {
-        script.attributes(connection.backend)
+        connection.attributes ?? script.attributes(connection.backend)
     }
+
+    /// How often the connection's attributes were changed.
+    public func attributesVersion(of connection: FakeConnection) -> Int { connection.attributesVersion }
 
     /// What the connection says.
     public func affinity(of connection: FakeConnection) -> Int? { connection.affinity }

@@ -35,6 +35,8 @@ struct AttributeTable: Sendable {
         if entries[Int(entry)].uses == 0 { entries[Int(entry)].attributes = [:] }
     }
 
+    subscript(entry: Int32) -> [String: String] { entries[Int(entry)].attributes }
+
     func matches(_ entry: Int32, _ requirement: [String: String]) -> Bool {
         requirement.isEmpty || Self.matches(entries[Int(entry)].attributes, requirement)
     }

@@ -33,14 +33,7 @@ extension PoolCore {
     private mutating func serveFromIdle(_ now: Int64) {
         for slot in slots.indices where slots[slot].state == .idle && queue.count > 0 {
             guard let waiter = nextWaiter(for: slot, now: now) else { continue }
-            takeIdle(slot)
-            if acquires || needsValidation(slot, now: now) {
-                queue.leaveLine(waiter)
-                beginAcquire(slot, waiter: waiter, now: now)
-            } else {
-                effects.append(.serve(queue.id(waiter), id(slot)))
-                serve(slot, waiter, now: now)
-            }
+            serveIdle(slot, waiter, now: now)
         }
     }
 

@@ -28,8 +28,7 @@ extension PoolCore {
     private mutating func prepare(_ slot: Int, _ learnt: [String: String], _ affinity: Int, now: Int64) {
         let backend = Int(slots[slot].backend)
         slots[slot].connected = true
-        let given = backends[backend].backend.attributes
-        slots[slot].attributes = attributes.retain(given.isEmpty ? learnt : given.merging(learnt) { $1 })
+        setAttributes(slot, learnt)
         slots[slot].affinity = affinity
         slots[slot].connectedAt = now
         slots[slot].activeAt = now
@@ -186,11 +185,17 @@ extension PoolCore {
             if observed { emit(.acquireFailed(id, reason: reason)) }
             blameConnection(slot, reason, now: now)
             close(slot, .acquireFailed, now: now)
-            if waiter >= 0 { tryAgain(waiter, now: now) }
+            if waiter >= 0 {
+                queue.records[waiter].tries += 1
+                tryAgain(waiter, now: now)
+            }
         } else {
             if observesClaims { emit(.acquireDone(id)) }
             refresh(slot, now: now)
-            if waiter >= 0 {
+            if waiter >= 0, !suits(slot, waiter) {
+                tryAgain(waiter, now: now)
+                makeAvailable(slot, now: now)
+            } else if waiter >= 0 {
                 let since = queue.records[waiter].since
                 effects.append(.serve(queue.id(waiter), id))
                 queue.endAcquiring(waiter)
@@ -203,9 +208,15 @@ extension PoolCore {
         settle(now)
     }
 
-    /// A waiter's connection failed before it was lent: another idle one, or back to its place in the queue.
+    /// Whether a connection that was examined for a waiter still meets its requirement.
+    private func suits(_ slot: Int, _ waiter: Int) -> Bool {
+        let line = Int(queue.records[waiter].line)
+        return line == 0 || attributes.matches(slots[slot].attributes, queue.lines[line].requirement)
+    }
+
+    /// A waiter's connection failed before it was lent, or has become another kind: another idle one, or back to its
+    /// place in the queue.
     private mutating func tryAgain(_ waiter: Int, now: Int64) {
-        queue.records[waiter].tries += 1
         if queue.records[waiter].tries > rules.policy.acquireRetries {
             totals.failures += 1
             return fail(waiter, .acquireFailed, now: now)

@@ -56,6 +56,7 @@ enum ReturnDecision: Equatable, Sendable {
 }
 
 /// How a connection comes back.
+@usableFromInline
 enum ReturnKind: Equatable, Sendable {
     /// Used and known to be clean.
     case clean

@@ -67,7 +67,7 @@ struct SlotRecord: Sendable {
 
 extension Int {
     /// Stands for "sits on no worker".
-    static var noAffinity: Int { .min }
+    @usableFromInline static var noAffinity: Int { .min }
 }
 
 /// How many slots are in each state.

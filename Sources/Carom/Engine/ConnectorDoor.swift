@@ -13,10 +13,10 @@ struct ConnectorDoor: Sendable {
     @usableFromInline let isValid: @Sendable (Box) async throws -> Void
     @usableFromInline let onAcquire: @Sendable (Box) async throws -> Void
     @usableFromInline let onRecycle: @Sendable (Box) async throws -> Void
-    @usableFromInline let returned: @Sendable (Box) -> ReturnVerdict
+    @usableFromInline let inspect: @Sendable (Box) -> ReturnInspection
+    @usableFromInline let standing: @Sendable (Box) -> Standing
     @usableFromInline let isUsable: @Sendable (Box, Int64) -> Bool
     @usableFromInline let attributes: @Sendable (Box) -> [String: String]
-    @usableFromInline let affinity: @Sendable (Box) -> Int?
     @usableFromInline let close: @Sendable (Box) async -> Void
     @usableFromInline let classify: @Sendable (any Error) -> FailureKind
     @usableFromInline let executor: @Sendable (Int?) -> (any TaskExecutor)?
@@ -35,12 +35,51 @@ struct ConnectorDoor: Sendable {
         isValid = { try await connector.isValid(open($0)) }
         onAcquire = { try await connector.onAcquire(open($0)) }
         onRecycle = { try await connector.onRecycle(open($0)) }
-        returned = { connector.returned(open($0)) }
+        standing = { box in
+            let connection = open(box)
+            return Standing(
+                affinity: connector.affinity(of: connection) ?? .noAffinity,
+                attributesVersion: connector.attributesVersion(of: connection))
+        }
+        inspect = { box in
+            let connection = open(box)
+            return ReturnInspection(
+                kind: ReturnKind(connector.returned(connection)),
+                standing: Standing(
+                    affinity: connector.affinity(of: connection) ?? .noAffinity,
+                    attributesVersion: connector.attributesVersion(of: connection)))
+        }
         isUsable = { connector.isUsable(open($0), idleFor: .nanoseconds($1)) }
         attributes = { connector.attributes(of: open($0)) }
-        affinity = { connector.affinity(of: open($0)) }
         close = { await connector.close(open($0)) }
         classify = { connector.classify($0) }
         executor = { connector.executor(affinity: $0) }
+    }
+}
+
+/// Where a connection sits and what is known of it, at a look.
+@usableFromInline
+struct Standing: Sendable {
+    /// The worker, `noAffinity` if none.
+    @usableFromInline let affinity: Int
+    @usableFromInline let attributesVersion: Int
+
+    @usableFromInline
+    init(affinity: Int, attributesVersion: Int) {
+        self.affinity = affinity
+        self.attributesVersion = attributesVersion
+    }
+}
+
+/// What the connector says of a connection that is given back, in one call.
+@usableFromInline
+struct ReturnInspection: Sendable {
+    @usableFromInline let kind: ReturnKind
+    @usableFromInline let standing: Standing
+
+    @usableFromInline
+    init(kind: ReturnKind, standing: Standing) {
+        self.kind = kind
+        self.standing = standing
     }
 }

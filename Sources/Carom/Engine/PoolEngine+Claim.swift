@@ -148,19 +148,25 @@ extension PoolEngine {
     /// Takes back a connection as its connector judges it.
     @usableFromInline
     func giveBack(_ box: AnyPooledConnection) {
-        giveBack(box, ReturnKind(connector.returned(box)))
+        let inspection = connector.inspect(box)
+        giveBack(box, inspection.kind, inspection.standing)
     }
 
     func giveBack(_ box: AnyPooledConnection, _ kind: ReturnKind) {
-        let affinity = connector.affinity(box) ?? .noAffinity
+        giveBack(box, kind, connector.standing(box))
+    }
+
+    private func giveBack(_ box: AnyPooledConnection, _ kind: ReturnKind, _ standing: Standing) {
+        let learnt = learnt(box, standing)
         let now = now
         let slot = box.slot
         var next = WaiterHandle.nobody
         var waiter: WaiterID?
         let actions: Work? = state.withLock { state in
             state.countClaims(box)
+            if let learnt { state.learn(box, learnt, now) }
             if kind.isSuspicious { state.takeAllParked(now) }
-            let decision = state.core.giveBack(slot, kind, affinity: affinity, now: now)
+            let decision = state.core.giveBack(slot, kind, affinity: standing.affinity, now: now)
             if !state.places.isEmpty, decision != .late { state.places[slot] = nil }
             if case .serve(let served) = decision {
                 state.markLent(box)
@@ -221,6 +227,7 @@ extension ReturnKind {
     /// The connector found it dead at a look.
     static var unusable: ReturnKind { .discard(.unusable, blame: false, suspect: false) }
 
+    @usableFromInline
     init(_ verdict: ReturnVerdict) {
         switch verdict {
         case .clean: self = .clean

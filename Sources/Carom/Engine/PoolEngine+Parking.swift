@@ -11,7 +11,7 @@ extension PoolEngine {
 
     @usableFromInline
     func affinity(of box: AnyPooledConnection) -> Int {
-        connector.affinity(box) ?? .noAffinity
+        connector.standing(box).affinity
     }
 }
 
@@ -157,7 +157,7 @@ extension EngineState {
     }
 
     /// Takes the connection in if it is parked; if it is in use, its holder's next park gives it back.
-    private mutating func recall(_ box: AnyPooledConnection, _ now: Int64) {
+    mutating func recall(_ box: AnyPooledConnection, _ now: Int64) {
         while true {
             let found = box.found
             if found.isParked {

@@ -30,8 +30,16 @@ extension PoolEngine {
         }
     }
 
+    private func affinity(_ box: AnyPooledConnection) -> Int? {
+        let affinity = affinity(of: box)
+        return affinity == .noAffinity ? nil : affinity
+    }
+
     private func connect(_ operation: Operation, _ backend: Backend, _ context: ConnectContext) {
         start(operation, affinity: context.affinity) { engine in
+            var context = context
+            let slot = context.slot
+            context.attributesChanged = { engine.reviewAttributes(of: slot) }
             do {
                 let box = try await engine.connector.connect(engine, backend, context)
                 engine.connected(box)
@@ -42,14 +50,16 @@ extension PoolEngine {
     }
 
     private func connected(_ box: AnyPooledConnection) {
+        let standing = connector.standing(box)
+        box.attributesVersion.store(standing.attributesVersion, ordering: .relaxed)
         let learnt = connector.attributes(box)
-        let affinity = connector.affinity(box) ?? .noAffinity
         let accepted = decide { state, now in
             if state.core.find(box.slot) != nil {
                 state.setBox(box, box.slot)
                 state.setRunning(nil, box.slot)
             }
-            let accepted = state.core.connected(box.slot, learnt: learnt, affinity: affinity, now: now)
+            let accepted = state.core.connected(
+                box.slot, learnt: learnt, affinity: standing.affinity, now: now)
             if !accepted, state.box(box.slot) != nil { state.setBox(nil, box.slot) }
             return accepted
         }
@@ -68,7 +78,7 @@ extension PoolEngine {
     }
 
     private func examine(_ operation: Operation, _ box: AnyPooledConnection, _ what: Work.Examination) {
-        start(operation, affinity: connector.affinity(box)) { engine in
+        start(operation, affinity: affinity(box)) { engine in
             do {
                 switch what {
                 case .check: try await engine.connector.isValid(box)
@@ -86,9 +96,11 @@ extension PoolEngine {
 
     private func examined(_ box: AnyPooledConnection, _ what: Work.Examination, _ error: (any Error)?) {
         let reason = error.map { String(describing: $0) }
+        let learnt = error == nil ? learnt(box, connector.standing(box)) : nil
         decide { state, now in
             if state.box(box.slot) != nil { state.setRunning(nil, box.slot) }
             if let error, state.core.find(box.slot) != nil { state.errors[box.backend.id] = error }
+            if let learnt { state.learn(box, learnt, now) }
             switch what {
             case .check: state.core.checked(box.slot, failure: reason, now: now)
             case .recycle: state.core.recycled(box.slot, failure: reason, now: now)
@@ -98,7 +110,7 @@ extension PoolEngine {
     }
 
     private func close(_ box: AnyPooledConnection) {
-        start(Operation(), affinity: connector.affinity(box)) { engine in
+        start(Operation(), affinity: affinity(box)) { engine in
             await engine.connector.close(box)
             engine.decide { state, now in state.core.closed(box.slot, now: now) }
         }

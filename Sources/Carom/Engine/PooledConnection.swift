@@ -19,6 +19,9 @@ class AnyPooledConnection: @unchecked Sendable {
     /// Set while a ticket for it is under way; whoever takes it down owns the connection.
     final let ticket = Atomic<Bool>(false)
 
+    /// The version of its attributes that the core knows. Written under the engine's lock.
+    final let attributesVersion = Atomic<Int>(0)
+
     // Guarded by the engine's lock.
 
     /// The claims of `holding` that the core has been told of.

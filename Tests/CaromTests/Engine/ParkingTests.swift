@@ -310,24 +310,6 @@ import Testing
     }
 }
 
-/// `#require` does not take what cannot be copied.
-private func need<T: ~Copyable>(_ value: consuming T?) throws -> T {
-    guard let value else { throw FakeError("nothing there") }
-    return value
-}
-
-/// Whether the pool has taken the connection; if not, it goes back.
-private func isTaken(_ parked: consuming ParkedClaim<FakeConnection>) -> Bool {
-    guard let claim = parked.reclaim() else { return true }
-    claim.recycle()
-    return false
-}
-
-/// Whether the connection was given back instead of being parked.
-private func isRefused(_ claim: consuming Claim<FakeConnection>) -> Bool {
-    claim.park() == nil
-}
-
 /// A parked claim in a list.
 final class Parked {
     private var claim: ParkedClaim<FakeConnection>?

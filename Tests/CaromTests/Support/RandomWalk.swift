@@ -75,6 +75,7 @@ final class RandomWalk {
         case 82..<95: pass()
         case 95..<97: resolve()
         case 97: operate()
+        case 98: relearn()
         default: lateAnswers()
         }
     }
@@ -129,6 +130,16 @@ final class RandomWalk {
         case 3: core.swept(parked: parked.count, now: now)
         default: takeParked()
         }
+    }
+
+    /// A connection changes its role, wherever it is.
+    private func relearn() {
+        guard let slot = core.slots.indices.randomElement(using: &random), core.slots[slot].connected else {
+            return
+        }
+        let role = random.below(2) == 0 ? "primary" : "standby"
+        if parked.contains(core.id(slot)) { takeParked() }
+        core.learned(core.id(slot), ["role": role], now: now)
     }
 
     private func takeParked() {

@@ -165,3 +165,21 @@ final class EventLog: PoolObserver {
     var all: [PoolEvent] { inside.withLock { $0 } }
     func observe(_ event: PoolEvent) { inside.withLock { $0.append(event) } }
 }
+
+/// `#require` does not take what cannot be copied.
+func need<T: ~Copyable>(_ value: consuming T?) throws -> T {
+    guard let value else { throw FakeError("nothing there") }
+    return value
+}
+
+/// Whether the pool has taken the connection; if not, it goes back.
+func isTaken(_ parked: consuming ParkedClaim<FakeConnection>) -> Bool {
+    guard let claim = parked.reclaim() else { return true }
+    claim.recycle()
+    return false
+}
+
+/// Whether the connection was given back instead of being parked.
+func isRefused(_ claim: consuming Claim<FakeConnection>) -> Bool {
+    claim.park() == nil
+}
