@@ -21,33 +21,3 @@ public struct ClaimRequest: Sendable {
     /// Any connection will do.
     public static var any: ClaimRequest { ClaimRequest() }
 }
-
-/// Names one connection of one pool, from its first connect attempt until it is closed. Never reused for another.
-public struct SlotID: Hashable, Sendable, CustomStringConvertible {
-    let index: UInt32
-    let generation: UInt32
-
-    /// Made by the pool; by hand for tests of connectors and observers.
-    public init(index: UInt32, generation: UInt32) {
-        self.index = index
-        self.generation = generation
-    }
-
-    /// Place and generation, as in `7.3`.
-    public var description: String { "\(index).\(generation)" }
-}
-
-/// Names one waiting claim of one pool. Never reused for another.
-public struct WaiterID: Hashable, Sendable, CustomStringConvertible {
-    let index: UInt32
-    let generation: UInt32
-
-    /// Made by the pool; by hand for tests of observers.
-    public init(index: UInt32, generation: UInt32) {
-        self.index = index
-        self.generation = generation
-    }
-
-    /// Place and generation, as in `7.3`.
-    public var description: String { "\(index).\(generation)" }
-}

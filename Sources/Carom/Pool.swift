@@ -48,7 +48,7 @@ public final class Pool<C: Connector>: Sendable {
         self.connector = connector
         let logging = logger.map { PoolLogging(logger: $0, pool: name) }
         engine = PoolEngine(
-            name: name, policy: policy, connector: ConnectorDoor(connector), resolver: resolver,
+            name: name, policy: policy, connector: AnyConnector(connector), resolver: resolver,
             observers: [logging, observer].compactMap { $0 }, clock: clock, executor: executor, seed: seed)
     }
 

@@ -4,7 +4,7 @@
 /// A list of idle connections of one backend that match the same attributes and sit on the same worker.
 ///
 /// Most recently used first: warm connections work, cold ones age.
-struct IdleLane: Sendable {
+struct IdleList: Sendable {
     var attributes: Int32
     var affinity: Int
     var head: Int32 = -1
@@ -21,7 +21,7 @@ struct BackendRecord: Sendable {
     var counts = SlotCounts()
     /// Slots planned for it.
     var wanted = 0
-    var lanes: ContiguousArray<IdleLane> = []
+    var idleLists: ContiguousArray<IdleList> = []
     /// Its place among the backends with idle connections, -1 if it has none.
     var readyPosition: Int32 = -1
 

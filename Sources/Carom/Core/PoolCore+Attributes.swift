@@ -46,7 +46,7 @@ extension PoolCore {
     mutating func serveIdle(_ slot: Int, _ waiter: Int, now: Int64) {
         takeIdle(slot)
         if acquires || needsValidation(slot, now: now) {
-            queue.leaveLine(waiter)
+            queue.leaveQueue(waiter)
             beginAcquire(slot, waiter: waiter, now: now)
         } else {
             effects.append(.serve(queue.id(waiter), id(slot)))

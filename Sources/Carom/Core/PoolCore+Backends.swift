@@ -26,8 +26,8 @@ extension PoolCore {
 
     private mutating func add(_ backend: Backend) -> Int {
         var record = BackendRecord(
-            backend, window: FailureWindow(length: rules.maxBackoff.after(rules.maxBackoff)),
-            churn: TokenBucket(perSecond: rules.policy.churnRate, burst: rules.policy.churnBurst))
+            backend, window: FailureWindow(length: policy.maxBackoff.after(policy.maxBackoff)),
+            churn: TokenBucket(perSecond: policy.source.churnRate, burst: policy.source.churnBurst))
         record.pass = order.map { backends[$0].pass }.min() ?? 0
         let index: Int
         if let free = freeBackends.popLast() {
@@ -83,7 +83,7 @@ extension PoolCore {
     /// Draws the backend's state from what is known of it.
     mutating func evaluate(_ backend: Int, now: Int64) {
         let record = backends[backend]
-        let hasFailedLong = record.attempts >= 3 && now - record.failingSince >= rules.failedAfter
+        let hasFailedLong = record.attempts >= 3 && now - record.failingSince >= policy.failedAfter
         if record.refused || hasFailedLong, record.counts.usable == 0 {
             setState(backend, .dead)
         } else if record.failures > 0 {

@@ -18,7 +18,7 @@ extension PoolCore {
         }
         let affinity = request.affinity ?? .noAffinity
         if ready.count == 1 {
-            return chooseLane(Int(ready[0]), request.requirement, affinity)
+            return chooseFromLists(Int(ready[0]), request.requirement, affinity)
         }
         return chooseAmongBackends(request.requirement, affinity, now: now)
     }
@@ -31,7 +31,7 @@ extension PoolCore {
         for entry in ready {
             let backend = Int(entry)
             if best >= 0, !isBetter(backend, than: bestBackend, now: now) { continue }
-            let slot = chooseLane(backend, requirement, affinity)
+            let slot = chooseFromLists(backend, requirement, affinity)
             if slot >= 0 {
                 best = slot
                 bestBackend = backend
@@ -56,17 +56,17 @@ extension PoolCore {
 
     /// The most recently used idle connection of the wanted worker, or of any, that meets the requirement.
     @inline(__always)
-    private func chooseLane(_ backend: Int, _ requirement: [String: String], _ affinity: Int) -> Int {
+    private func chooseFromLists(_ backend: Int, _ requirement: [String: String], _ affinity: Int) -> Int {
         var best: Int32 = -1
-        for lane in backends[backend].lanes.indices {
-            let head = backends[backend].lanes[lane].head
+        for idleList in backends[backend].idleLists.indices {
+            let head = backends[backend].idleLists[idleList].head
             if head < 0 { continue }
             if !requirement.isEmpty,
-                !attributes.matches(backends[backend].lanes[lane].attributes, requirement)
+                !attributes.matches(backends[backend].idleLists[idleList].attributes, requirement)
             {
                 continue
             }
-            if backends[backend].lanes[lane].affinity == affinity { return Int(head) }
+            if backends[backend].idleLists[idleList].affinity == affinity { return Int(head) }
             if best < 0 || slots[Int(head)].activeAt > slots[Int(best)].activeAt { best = head }
         }
         return Int(best)
@@ -76,17 +76,17 @@ extension PoolCore {
     mutating func putIdle(_ slot: Int, now: Int64) {
         move(slot, to: .idle)
         let backend = Int(slots[slot].backend)
-        let lane = lane(backend, slots[slot].attributes, slots[slot].affinity)
-        slots[slot].lane = Int32(lane)
+        let idleList = idleList(backend, slots[slot].attributes, slots[slot].affinity)
+        slots[slot].idleList = Int32(idleList)
         slots[slot].previous = -1
-        let head = backends[backend].lanes[lane].head
+        let head = backends[backend].idleLists[idleList].head
         slots[slot].next = head
         if head >= 0 {
             slots[Int(head)].previous = Int32(slot)
         } else {
-            backends[backend].lanes[lane].tail = Int32(slot)
+            backends[backend].idleLists[idleList].tail = Int32(slot)
         }
-        backends[backend].lanes[lane].head = Int32(slot)
+        backends[backend].idleLists[idleList].head = Int32(slot)
         if backends[backend].readyPosition < 0 {
             backends[backend].readyPosition = Int32(ready.count)
             ready.append(Int32(backend))
@@ -94,25 +94,25 @@ extension PoolCore {
         arm(slot, by: idleDeadline(slot))
     }
 
-    /// Takes a connection out of its idle lane; its state is still to be changed.
+    /// Takes a connection out of its idle list; its state is still to be changed.
     @inline(__always)
     mutating func takeIdle(_ slot: Int) {
         let backend = Int(slots[slot].backend)
-        let lane = Int(slots[slot].lane)
+        let idleList = Int(slots[slot].idleList)
         let (previous, next) = (slots[slot].previous, slots[slot].next)
         if previous >= 0 {
             slots[Int(previous)].next = next
         } else {
-            backends[backend].lanes[lane].head = next
+            backends[backend].idleLists[idleList].head = next
         }
         if next >= 0 {
             slots[Int(next)].previous = previous
         } else {
-            backends[backend].lanes[lane].tail = previous
+            backends[backend].idleLists[idleList].tail = previous
         }
         slots[slot].next = -1
         slots[slot].previous = -1
-        slots[slot].lane = -1
+        slots[slot].idleList = -1
         if backends[backend].counts.idle == 1 { leaveReady(backend) }
     }
 
@@ -126,28 +126,28 @@ extension PoolCore {
         }
     }
 
-    /// The lane of these attributes and this worker; an empty lane takes on a new meaning before one is added.
-    private mutating func lane(_ backend: Int, _ attributes: Int32, _ affinity: Int) -> Int {
+    /// The list of these attributes and this worker; an empty list takes on a new meaning before one is added.
+    private mutating func idleList(_ backend: Int, _ attributes: Int32, _ affinity: Int) -> Int {
         var empty = -1
-        for lane in backends[backend].lanes.indices {
-            let existing = backends[backend].lanes[lane]
-            if existing.affinity == affinity, existing.attributes == attributes { return lane }
-            if existing.head < 0 { empty = lane }
+        for idleList in backends[backend].idleLists.indices {
+            let existing = backends[backend].idleLists[idleList]
+            if existing.affinity == affinity, existing.attributes == attributes { return idleList }
+            if existing.head < 0 { empty = idleList }
         }
         if empty >= 0 {
-            backends[backend].lanes[empty] = IdleLane(attributes: attributes, affinity: affinity)
+            backends[backend].idleLists[empty] = IdleList(attributes: attributes, affinity: affinity)
             return empty
         }
-        backends[backend].lanes.append(IdleLane(attributes: attributes, affinity: affinity))
-        return backends[backend].lanes.count - 1
+        backends[backend].idleLists.append(IdleList(attributes: attributes, affinity: affinity))
+        return backends[backend].idleLists.count - 1
     }
 
     /// The idle connection of a backend that was used longest ago.
     func coldest(_ backend: Int) -> Int? {
         var coldest: Int32 = -1
-        for lane in backends[backend].lanes where lane.tail >= 0 {
-            if coldest < 0 || slots[Int(lane.tail)].activeAt < slots[Int(coldest)].activeAt {
-                coldest = lane.tail
+        for idleList in backends[backend].idleLists where idleList.tail >= 0 {
+            if coldest < 0 || slots[Int(idleList.tail)].activeAt < slots[Int(coldest)].activeAt {
+                coldest = idleList.tail
             }
         }
         return coldest < 0 ? nil : Int(coldest)

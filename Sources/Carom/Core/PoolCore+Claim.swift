@@ -28,19 +28,21 @@ extension PoolCore {
         }
         if slot < 0 {
             if mode == .running, failed { return refuse(.failed) }
-            if order.isEmpty, rules.policy.failFastWhenEmpty { return refuse(.noBackends) }
+            if order.isEmpty, policy.source.failFastWhenEmpty { return refuse(.noBackends) }
         }
-        var limit = timeout ?? rules.claimTimeout
+        var limit = timeout ?? policy.claimTimeout
         if limit <= 0 { return refuse(reasonForWaiting(request.requirement)) }
-        if rules.codelTarget != .never { limit = min(limit, rules.codelTarget.after(9 &* rules.codelTarget)) }
-        if slot < 0, queue.count >= rules.policy.maxWaiters { return refuse(.queueFull) }
+        if policy.codelTarget != .never {
+            limit = min(limit, policy.codelTarget.after(9 &* policy.codelTarget))
+        }
+        if slot < 0, queue.count >= policy.source.maxWaiters { return refuse(.queueFull) }
         let waiter = queue.make(request, now: now, deadline: now.after(limit))
         if slot >= 0 {
             takeIdle(slot)
             beginAcquire(slot, waiter: waiter, now: now)
         } else {
             queue.enqueue(waiter)
-            if queue.records[waiter].line > 0 { needsPlan = true }
+            if queue.records[waiter].requirementQueue > 0 { needsPlan = true }
             mostWaiting = max(mostWaiting, queue.count)
             if observesClaims { emit(.claimQueued(queue.id(waiter), waiting: queue.count)) }
         }
@@ -81,7 +83,7 @@ extension PoolCore {
 
     @inline(__always)
     func needsValidation(_ slot: Int, now: Int64) -> Bool {
-        now - slots[slot].activeAt > rules.validationBypass
+        now - slots[slot].activeAt > policy.validationBypass
     }
 
     /// Lends an idle connection.
@@ -91,7 +93,7 @@ extension PoolCore {
         return hand(slot, now: now)
     }
 
-    /// Makes a connection that is in no idle lane the claimer's.
+    /// Makes a connection that is in no idle list the claimer's.
     @inline(__always)
     mutating func hand(_ slot: Int, now: Int64) -> SlotID {
         move(slot, to: .claimed)
@@ -100,8 +102,8 @@ extension PoolCore {
         backends[backend].totalClaims += 1
         backends[backend].pass += 1 / backends[backend].share
         totals.claims += 1
-        if rules.leakThreshold != .never || rules.leaseLimit != .never {
-            arm(slot, by: now.after(min(rules.leakThreshold, rules.leaseLimit)))
+        if policy.leakThreshold != .never || policy.leaseLimit != .never {
+            arm(slot, by: now.after(min(policy.leakThreshold, policy.leaseLimit)))
         }
         if observesClaims { emit(.claimed(id(slot), backends[backend].id, waited: .zero)) }
         let demand = demand
@@ -136,7 +138,7 @@ extension PoolCore {
         let validate = needsValidation(slot, now: now)
         slots[slot].waiter = Int32(waiter)
         queue.beginAcquiring(waiter, slot: slot)
-        begin(slot, .acquiring, now: now, limit: rules.healthTimeout)
+        begin(slot, .acquiring, now: now, limit: policy.healthTimeout)
         if observesClaims { emit(.acquireStarted(id(slot))) }
         effects.append(.acquire(id(slot), validate: validate))
     }
@@ -145,7 +147,7 @@ extension PoolCore {
     mutating func dismiss(_ waiter: Int) {
         switch queue.records[waiter].state {
         case .queued:
-            queue.leaveLine(waiter)
+            queue.leaveQueue(waiter)
             if queue.count == 0 { delay.calm() }
         case .acquiring:
             slots[Int(queue.records[waiter].slot)].waiter = -1
@@ -162,12 +164,12 @@ extension PoolCore {
         dismiss(waiter)
     }
 
-    /// Fails everyone in the queue, in order of arrival within each line.
+    /// Fails everyone in the queue, in order of arrival within each requirement.
     mutating func failQueue(_ code: PoolError.Code, now: Int64) {
-        for line in queue.lines.indices {
-            while queue.lines[line].head >= 0 {
+        for requirementQueue in queue.requirements.indices {
+            while queue.requirements[requirementQueue].head >= 0 {
                 totals.failures += 1
-                fail(Int(queue.lines[line].head), code, now: now)
+                fail(Int(queue.requirements[requirementQueue].head), code, now: now)
             }
         }
     }

@@ -31,14 +31,14 @@ extension PoolCore {
 
     private mutating func startIfAllowed(_ backend: Int, now: Int64) -> Bool {
         guard backends[backend].deficit > 0 else { return false }
-        let limit = backends[backend].unreachable ? 1 : rules.policy.connectConcurrency
+        let limit = backends[backend].unreachable ? 1 : policy.source.connectConcurrency
         guard backends[backend].counts.connecting < limit else { return false }
         if now < backends[backend].notBefore {
             connectAt = min(connectAt, backends[backend].notBefore)
             return false
         }
-        guard counts.connecting < rules.policy.totalConnectConcurrency else { return false }
-        guard counts.all < rules.maxSlots else {
+        guard counts.connecting < policy.source.totalConnectConcurrency else { return false }
+        guard counts.all < policy.maxSlots else {
             if backends[backend].proven || backends[backend].counts.live == 0 { blocked = true }
             return false
         }
@@ -58,8 +58,8 @@ extension PoolCore {
         }
         if due.count > 1 { due.sort { backends[$0].notBefore < backends[$1].notBefore } }
         for backend in due {
-            guard counts.connecting < rules.policy.totalConnectConcurrency,
-                counts.all < rules.maxSlots - reserved
+            guard counts.connecting < policy.source.totalConnectConcurrency,
+                counts.all < policy.maxSlots - reserved
             else { return }
             startConnect(backend, now: now)
         }
@@ -71,7 +71,7 @@ extension PoolCore {
         backends[backend].totalConnects += 1
         let attempt = backends[backend].failures + 1
         slots[slot].attempt = Int32(clamping: attempt)
-        begin(slot, .connecting, now: now, limit: rules.connectTimeout)
+        begin(slot, .connecting, now: now, limit: policy.connectTimeout)
         if observed { emit(.connectStarted(id(slot), backends[backend].id, attempt: attempt)) }
         effects.append(
             .connect(
@@ -82,12 +82,16 @@ extension PoolCore {
     /// The worker of the oldest waiter no connect was started for, who counts as provided for from now on.
     private mutating func affinityOfNextWaiter() -> Int? {
         var oldest = -1
-        for line in queue.lines.indices where queue.lines[line].unassigned >= 0 {
-            let waiter = Int(queue.lines[line].unassigned)
-            if oldest < 0 || queue.records[waiter].number < queue.records[oldest].number { oldest = waiter }
+        for requirementQueue in queue.requirements.indices
+        where queue.requirements[requirementQueue].unassigned >= 0 {
+            let waiter = Int(queue.requirements[requirementQueue].unassigned)
+            if oldest < 0 || queue.records[waiter].sequence < queue.records[oldest].sequence {
+                oldest = waiter
+            }
         }
         if oldest < 0 { return nil }
-        queue.lines[Int(queue.records[oldest].line)].unassigned = queue.records[oldest].next
+        queue.requirements[Int(queue.records[oldest].requirementQueue)].unassigned =
+            queue.records[oldest].next
         let affinity = queue.records[oldest].affinity
         return affinity == .noAffinity ? nil : affinity
     }

@@ -37,23 +37,28 @@ extension PoolCore {
     private func brokenLanes() -> String? {
         for backend in backends.indices {
             var idle = 0
-            for lane in backends[backend].lanes.indices {
-                var slot = backends[backend].lanes[lane].head
+            for idleList in backends[backend].idleLists.indices {
+                var slot = backends[backend].idleLists[idleList].head
                 var previous: Int32 = -1
                 while slot >= 0 {
                     let record = slots[Int(slot)]
-                    if record.state != .idle || record.previous != previous || record.lane != Int32(lane)
+                    if record.state != .idle || record.previous != previous
+                        || record.idleList != Int32(idleList)
                         || record.backend != Int32(backend)
                     {
-                        return "slot \(id(Int(slot))) is in the wrong idle lane"
+                        return "slot \(id(Int(slot))) is in the wrong idle list"
                     }
                     idle += 1
                     previous = slot
                     slot = record.next
                 }
-                if backends[backend].lanes[lane].tail != previous { return "a lane has lost its tail" }
+                if backends[backend].idleLists[idleList].tail != previous {
+                    return "an idle list has lost its tail"
+                }
             }
-            if idle != backends[backend].counts.idle { return "backend \(backend) has \(idle) in its lanes" }
+            if idle != backends[backend].counts.idle {
+                return "backend \(backend) has \(idle) in its idleLists"
+            }
             if (backends[backend].readyPosition >= 0) != (idle > 0) {
                 return "backend \(backend) is not ready"
             }
@@ -63,22 +68,24 @@ extension PoolCore {
 
     private func brokenQueue() -> String? {
         var waiting = 0
-        for line in queue.lines.indices {
-            var waiter = queue.lines[line].head
+        for requirementQueue in queue.requirements.indices {
+            var waiter = queue.requirements[requirementQueue].head
             var previous: Int32 = -1
-            var number: UInt64 = 0
+            var sequence: UInt64 = 0
             var count = 0
             while waiter >= 0 {
                 let record = queue.records[Int(waiter)]
-                if record.state != .queued || record.previous != previous || record.number <= number {
-                    return "waiter \(waiter) is out of line"
+                if record.state != .queued || record.previous != previous || record.sequence <= sequence {
+                    return "waiter \(waiter) is out of order"
                 }
-                number = record.number
+                sequence = record.sequence
                 count += 1
                 previous = waiter
                 waiter = record.next
             }
-            if count != queue.lines[line].count { return "line \(line) has \(count) waiters" }
+            if count != queue.requirements[requirementQueue].count {
+                return "queue \(requirementQueue) has \(count) waiters"
+            }
             waiting += count
         }
         return waiting == queue.count ? nil : "\(waiting) wait, \(queue.count) are counted"
@@ -87,16 +94,16 @@ extension PoolCore {
     /// Nobody waits beside an idle connection that would do, nor without a connect under way or reason.
     private func brokenPromise(now: Int64) -> String? {
         guard mode == .running, queue.count > 0 else { return nil }
-        for line in queue.lines where line.count > 0 {
+        for requirementQueue in queue.requirements where requirementQueue.count > 0 {
             for slot in slots where slot.state == .idle {
-                if attributes.matches(slot.attributes, line.requirement) {
+                if attributes.matches(slot.attributes, requirementQueue.requirement) {
                     return "an idle connection is waited for"
                 }
             }
         }
         if failed { return "claims wait although all backends are dead" }
-        let soon = now.after(rules.maxBackoff)
-        if order.isEmpty || counts.connecting > 0 || connectAt <= soon || counts.all >= rules.maxSlots {
+        let soon = now.after(policy.maxBackoff)
+        if order.isEmpty || counts.connecting > 0 || connectAt <= soon || counts.all >= policy.maxSlots {
             return nil
         }
         for backend in order where !backends[backend].isDead && backends[backend].deficit > 0 {

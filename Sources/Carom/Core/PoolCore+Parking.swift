@@ -12,20 +12,20 @@ extension PoolCore {
 
     /// No hook, timer or observer has to see each claim.
     var parksAtAll: Bool {
-        !acquires && !observesClaims && rules.leakThreshold == .never && rules.leaseLimit == .never
-            && rules.sweepInterval > 0
+        !acquires && !observesClaims && policy.leakThreshold == .never && policy.leaseLimit == .never
+            && policy.sweepInterval > 0
     }
 
     mutating func beginSweeping(_ now: Int64) {
         isParkingUsed = true
-        sweepAt = now.after(rules.sweepInterval)
+        sweepAt = now.after(policy.sweepInterval)
     }
 
     /// A sweep has found so many parked. With none it was the last.
     mutating func swept(parked: Int, now: Int64) {
         self.parked = parked
         isParkingUsed = parked > 0
-        sweepAt = parked > 0 ? now.after(rules.sweepInterval) : .never
+        sweepAt = parked > 0 ? now.after(policy.sweepInterval) : .never
         settle(now)
     }
 
@@ -41,9 +41,9 @@ extension PoolCore {
     mutating func shouldReturn(_ id: SlotID, now: Int64) -> Bool {
         guard let slot = find(id) else { return false }
         let backend = Int(slots[slot].backend)
-        return !backends[backend].present || counts.all > rules.maxSlots || now >= slots[slot].retireAt
+        return !backends[backend].present || counts.all > policy.maxSlots || now >= slots[slot].retireAt
             || backends[backend].counts.live > backends[backend].wanted
-            || (slots[slot].unproven && now - slots[slot].connectedAt >= rules.stableAfter)
+            || (slots[slot].unproven && now - slots[slot].connectedAt >= policy.stableAfter)
     }
 
     func isClaimed(_ id: SlotID) -> Bool {

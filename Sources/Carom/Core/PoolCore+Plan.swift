@@ -11,7 +11,7 @@ extension PoolCore {
         needsRecall = needsRecall || isParkingUsed
         needsTrim = true
         needsConnects = true
-        planned = max(min(planned, rules.maxSlots), demand)
+        planned = max(min(planned, policy.maxSlots), demand)
         var best = Int.max
         for backend in order where !backends[backend].isDead {
             best = min(best, backends[backend].backend.priority)
@@ -34,10 +34,11 @@ extension PoolCore {
 
     private mutating func deal(_ total: Int, to candidates: [Int], now: Int64) {
         var hands = candidates.map { backend in
-            Dealing.Hand(weight: backends[backend].share, limit: rules.policy.perBackendMax, count: 0)
+            WeightedShares.Share(
+                weight: backends[backend].share, limit: policy.source.perBackendMax, count: 0)
         }
         let reserved = reserveForRequirements(total, candidates, &hands)
-        Dealing.deal(total - reserved, to: &hands)
+        WeightedShares.deal(total - reserved, to: &hands)
         wantedTotal = 0
         for (backend, hand) in zip(candidates, hands) {
             backends[backend].wanted = hand.count
@@ -48,11 +49,11 @@ extension PoolCore {
 
     /// Waiters with a requirement first: backends that can meet it keep what is lent and get one for each waiter.
     private func reserveForRequirements(
-        _ total: Int, _ candidates: [Int], _ hands: inout [Dealing.Hand]
+        _ total: Int, _ candidates: [Int], _ hands: inout [WeightedShares.Share]
     ) -> Int {
         var reserved = 0
-        for line in queue.lines.dropFirst() where line.count > 0 {
-            let able = candidates.indices.filter { mayMeet(line.requirement, candidates[$0]) }
+        for requirementQueue in queue.requirements.dropFirst() where requirementQueue.count > 0 {
+            let able = candidates.indices.filter { mayMeet(requirementQueue.requirement, candidates[$0]) }
             if able.isEmpty { continue }
             var part = able.map { hands[$0] }
             for (place, index) in able.enumerated() where part[place].count == 0 {
@@ -61,7 +62,7 @@ extension PoolCore {
                 reserved += busy
             }
             let before = part.reduce(0) { $0 + $1.count }
-            Dealing.deal(min(line.count, total - reserved), to: &part)
+            WeightedShares.deal(min(requirementQueue.count, total - reserved), to: &part)
             reserved += part.reduce(0) { $0 + $1.count } - before
             for (place, index) in able.enumerated() { hands[index] = part[place] }
         }
@@ -90,7 +91,7 @@ extension PoolCore {
     mutating func trim(_ now: Int64) {
         needsTrim = false
         trimAt = .never
-        var over = counts.live - rules.maxSlots
+        var over = counts.live - policy.maxSlots
         var closable = usablePresent - wantedTotal
         guard over > 0 || closable > 0 else { return }
         for backend in order.reversed() {
@@ -126,9 +127,9 @@ extension PoolCore {
     mutating func watchDemand(_ now: Int64) {
         if demand >= planned {
             shrink.peakAt = now
-        } else if sampleAt == .never, rules.policy.shrink == .lowPass {
+        } else if sampleAt == .never, policy.source.shrink == .lowPass {
             shrink.begin(planned, now: now)
-            sampleAt = now.after(SlowShrink.interval)
+            sampleAt = now.after(DemandFilter.interval)
         }
     }
 
@@ -139,6 +140,6 @@ extension PoolCore {
             planned = floor
             needsPlan = true
         }
-        sampleAt = demand < planned ? now.after(SlowShrink.interval) : .never
+        sampleAt = demand < planned ? now.after(DemandFilter.interval) : .never
     }
 }

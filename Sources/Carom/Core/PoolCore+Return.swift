@@ -21,7 +21,7 @@ extension PoolCore {
         switch kind {
         case .clean, .parked:
             slots[slot].activeAt = claimedAt.after(max(0, held))
-            if slots[slot].unproven, now - slots[slot].connectedAt >= rules.stableAfter { prove(slot) }
+            if slots[slot].unproven, now - slots[slot].connectedAt >= policy.stableAfter { prove(slot) }
         case .untouched: break
         case .recycle:
             slots[slot].activeAt = now
@@ -29,7 +29,7 @@ extension PoolCore {
                 close(slot, reason, now: now)
             } else {
                 totals.recycles += 1
-                begin(slot, .recycling, now: now, limit: rules.healthTimeout)
+                begin(slot, .recycling, now: now, limit: policy.healthTimeout)
                 if observed { emit(.recycleStarted(id)) }
                 effects.append(.recycle(id))
             }
@@ -58,7 +58,7 @@ extension PoolCore {
 
     private mutating func serveReturned(_ slot: Int, _ waiter: Int, now: Int64) -> ReturnDecision {
         if acquires {
-            queue.leaveLine(waiter)
+            queue.leaveQueue(waiter)
             beginAcquire(slot, waiter: waiter, now: now)
             return .kept
         }
@@ -88,7 +88,7 @@ extension PoolCore {
         let backend = Int(slots[slot].backend)
         if !backends[backend].present { return .backendRemoved }
         if isStopping { return .stopping }
-        if counts.all > rules.maxSlots { return .surplus }
+        if counts.all > policy.maxSlots { return .surplus }
         if now >= slots[slot].retireAt { return .tooOld }
         if backends[backend].counts.live > backends[backend].wanted {
             return surplusReason(backend, now: now)
@@ -116,22 +116,23 @@ extension PoolCore {
     mutating func nextWaiter(for slot: Int, now: Int64) -> Int? {
         while queue.count > 0, mode == .running {
             var waiter: Int32 = -1
-            for line in queue.lines.indices {
-                let head = queue.lines[line].head
+            for requirementQueue in queue.requirements.indices {
+                let head = queue.requirements[requirementQueue].head
                 if head < 0 { continue }
-                if line > 0,
-                    !attributes.matches(slots[slot].attributes, queue.lines[line].requirement)
+                if requirementQueue > 0,
+                    !attributes.matches(
+                        slots[slot].attributes, queue.requirements[requirementQueue].requirement)
                 {
                     continue
                 }
-                if waiter < 0 || queue.records[Int(head)].number < queue.records[Int(waiter)].number {
+                if waiter < 0 || queue.records[Int(head)].sequence < queue.records[Int(waiter)].sequence {
                     waiter = head
                 }
             }
             if waiter < 0 { return nil }
             let index = Int(waiter)
             let sojourn = now - queue.records[index].since
-            if !delay.sheds(sojourn, now: now, target: rules.codelTarget, interval: rules.codelInterval) {
+            if !delay.sheds(sojourn, now: now, target: policy.codelTarget, interval: policy.codelInterval) {
                 return index
             }
             totals.shed += 1
@@ -143,7 +144,7 @@ extension PoolCore {
     /// Makes a connection the waiter's, who is in the queue; the shell has still to be told.
     mutating func serve(_ slot: Int, _ waiter: Int, now: Int64) {
         let since = queue.records[waiter].since
-        queue.leaveLine(waiter)
+        queue.leaveQueue(waiter)
         queue.release(waiter)
         if queue.count == 0 { delay.calm() }
         handWaited(slot, since: since, now: now)
@@ -158,8 +159,8 @@ extension PoolCore {
         totals.claims += 1
         totals.waitedClaims += 1
         totals.waitNanoseconds &+= UInt64(max(0, now - since))
-        if rules.leakThreshold != .never || rules.leaseLimit != .never {
-            arm(slot, by: now.after(min(rules.leakThreshold, rules.leaseLimit)))
+        if policy.leakThreshold != .never || policy.leaseLimit != .never {
+            arm(slot, by: now.after(min(policy.leakThreshold, policy.leaseLimit)))
         }
         if observesClaims {
             emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now - since)))
@@ -172,7 +173,7 @@ extension PoolCore {
             close(slot, reason, now: now)
         } else if let waiter = nextWaiter(for: slot, now: now) {
             if acquires {
-                queue.leaveLine(waiter)
+                queue.leaveQueue(waiter)
                 beginAcquire(slot, waiter: waiter, now: now)
             } else {
                 effects.append(.serve(queue.id(waiter), id(slot)))

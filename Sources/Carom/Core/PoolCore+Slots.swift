@@ -34,9 +34,9 @@ extension PoolCore {
         slots[slot].activeAt = now
         slots[slot].deadline = .never
         slots[slot].checkEvery = drawCheck()
-        if rules.maxLifetime != .never {
+        if policy.maxLifetime != .never {
             slots[slot].retireAt = now.after(
-                random.early(rules.maxLifetime, spread: rules.policy.lifetimeSpread))
+                random.early(policy.maxLifetime, spread: policy.source.lifetimeSpread))
         }
         if backends[backend].failures > 0 {
             slots[slot].unproven = true
@@ -45,8 +45,8 @@ extension PoolCore {
     }
 
     mutating func drawCheck() -> Int64 {
-        rules.healthInterval == .never
-            ? .never : random.around(rules.healthInterval, spread: rules.policy.healthSpread)
+        policy.healthInterval == .never
+            ? .never : random.around(policy.healthInterval, spread: policy.source.healthSpread)
     }
 
     /// A connect failed, or ended after it was abandoned.
@@ -97,8 +97,8 @@ extension PoolCore {
             backends[backend].failures = restart ? 1 : backends[backend].failures + 1
             var nominal = backoff(backends[backend].failures)
             // Who does not let us in is not asked again at once.
-            if backends[backend].refused { nominal = max(nominal, min(1_000_000_000, rules.maxBackoff)) }
-            let wait = random.early(nominal, spread: rules.policy.backoffSpread)
+            if backends[backend].refused { nominal = max(nominal, min(1_000_000_000, policy.maxBackoff)) }
+            let wait = random.early(nominal, spread: policy.source.backoffSpread)
             backends[backend].notBefore = now.after(wait)
         }
         evaluate(backend, now: now)
@@ -106,16 +106,16 @@ extension PoolCore {
 
     /// The nominal wait after the n-th failure of a series.
     func backoff(_ failures: Int) -> Int64 {
-        var wait = rules.minBackoff
-        for _ in 1..<max(1, min(failures, 64)) where wait < rules.maxBackoff { wait = wait.after(wait) }
-        return min(wait, rules.maxBackoff)
+        var wait = policy.minBackoff
+        for _ in 1..<max(1, min(failures, 64)) where wait < policy.maxBackoff { wait = wait.after(wait) }
+        return min(wait, policy.maxBackoff)
     }
 
     /// A connection that worked has died or failed: its backend's next connect waits a step; a connection that
     /// never proved stable continues the series that preceded it.
     mutating func blameConnection(_ slot: Int, _ reason: String, now: Int64) {
         let backend = Int(slots[slot].backend)
-        let stable = !slots[slot].unproven || now - slots[slot].connectedAt >= rules.stableAfter
+        let stable = !slots[slot].unproven || now - slots[slot].connectedAt >= policy.stableAfter
         noteFailure(backend, blamed: true, restart: stable, reason, now: now)
         if stable, backends[backend].failures == 1, queue.count > 0, counts.connecting == 0 {
             backends[backend].notBefore = now
@@ -210,20 +210,21 @@ extension PoolCore {
 
     /// Whether a connection that was examined for a waiter still meets its requirement.
     private func suits(_ slot: Int, _ waiter: Int) -> Bool {
-        let line = Int(queue.records[waiter].line)
-        return line == 0 || attributes.matches(slots[slot].attributes, queue.lines[line].requirement)
+        let requirementQueue = Int(queue.records[waiter].requirementQueue)
+        return requirementQueue == 0
+            || attributes.matches(slots[slot].attributes, queue.requirements[requirementQueue].requirement)
     }
 
     /// A waiter's connection failed before it was lent, or has become another kind: another idle one, or back to its
     /// place in the queue.
     private mutating func tryAgain(_ waiter: Int, now: Int64) {
-        if queue.records[waiter].tries > rules.policy.acquireRetries {
+        if queue.records[waiter].tries > policy.source.acquireRetries {
             totals.failures += 1
             return fail(waiter, .acquireFailed, now: now)
         }
         queue.endAcquiring(waiter)
         var request = ClaimRequest.any
-        request.requirement = queue.lines[Int(queue.records[waiter].line)].requirement
+        request.requirement = queue.requirements[Int(queue.records[waiter].requirementQueue)].requirement
         let affinity = queue.records[waiter].affinity
         request.affinity = affinity == .noAffinity ? nil : affinity
         let slot = mode == .running ? choose(request, now: now) : -1
@@ -239,7 +240,7 @@ extension PoolCore {
     /// Begins to close what the slot holds. The slot counts until `closed`, or until the close took too long.
     mutating func close(_ slot: Int, _ reason: PoolEvent.CloseReason, now: Int64) {
         if slots[slot].state == .idle { takeIdle(slot) }
-        begin(slot, .closing, now: now, limit: rules.closeTimeout)
+        begin(slot, .closing, now: now, limit: policy.closeTimeout)
         let backend = Int(slots[slot].backend)
         if observed { emit(.closing(id(slot), backends[backend].id, reason)) }
         effects.append(slots[slot].connected ? .close(id(slot)) : .abandon(id(slot)))

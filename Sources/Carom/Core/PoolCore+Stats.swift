@@ -5,8 +5,8 @@ extension PoolCore {
     /// How many connections there may be with the backends at hand.
     var capacity: Int {
         let live = order.count { !backends[$0].isDead }
-        let (all, overflow) = live.multipliedReportingOverflow(by: rules.policy.perBackendMax)
-        return overflow || all == 0 ? rules.maxSlots : min(rules.maxSlots, all)
+        let (all, overflow) = live.multipliedReportingOverflow(by: policy.source.perBackendMax)
+        return overflow || all == 0 ? policy.maxSlots : min(policy.maxSlots, all)
     }
 
     /// `parked` says of how many connections of each backend holders make no use: they count as idle.
@@ -18,7 +18,7 @@ extension PoolCore {
         return PoolStats(
             name: name, state: state, backends: list, waiting: queue.count, mostWaiting: mostWaiting,
             oldestWait: oldest == .never ? .zero : .nanoseconds(now - oldest), slots: counts.all,
-            maxSlots: rules.maxSlots, planned: planned, totals: totals)
+            maxSlots: policy.maxSlots, planned: planned, totals: totals)
     }
 
     private mutating func stats(of index: Int, parked: Int, now: Int64) -> PoolStats.BackendStats {

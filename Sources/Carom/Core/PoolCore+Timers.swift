@@ -21,12 +21,12 @@ extension PoolCore {
         }
         if now >= sampleAt { sampleDemand(now) }
         if now >= rebalanceAt {
-            rebalanceAt = now.after(rules.rebalanceInterval)
+            rebalanceAt = now.after(policy.rebalanceInterval)
             planned = min(planned, max(demand, counts.live))
             needsPlan = true
         }
         if now >= decoherenceAt {
-            decoherenceAt = now.after(rules.decoherenceInterval)
+            decoherenceAt = now.after(policy.decoherenceInterval)
             exchangeOne(now)
         }
         settle(now)
@@ -34,9 +34,9 @@ extension PoolCore {
 
     private mutating func timeOutWaiters(_ now: Int64) {
         while queue.earliestDeadline <= now {
-            for row in queue.rows.indices {
-                guard row < queue.rows.count else { break }
-                let head = Int(queue.rows[row].head)
+            for deadlineList in queue.deadlines.indices {
+                guard deadlineList < queue.deadlines.count else { break }
+                let head = Int(queue.deadlines[deadlineList].head)
                 if head >= 0, queue.records[head].deadline <= now { timeOut(head, now: now) }
             }
         }
@@ -46,8 +46,8 @@ extension PoolCore {
         totals.timeouts += 1
         switch queue.records[waiter].state {
         case .queued:
-            let line = Int(queue.records[waiter].line)
-            fail(waiter, reasonForWaiting(queue.lines[line].requirement), now: now)
+            let requirementQueue = Int(queue.records[waiter].requirementQueue)
+            fail(waiter, reasonForWaiting(queue.requirements[requirementQueue].requirement), now: now)
         case .acquiring: fail(waiter, queue.records[waiter].tries > 0 ? .acquireFailed : .timedOut, now: now)
         case .free: preconditionFailure("a waiter timed out that does not wait")
         }
@@ -80,7 +80,7 @@ extension PoolCore {
     }
 
     private func limit(of state: SlotState) -> Duration {
-        state == .connecting ? rules.policy.connectTimeout : rules.policy.healthTimeout
+        state == .connecting ? policy.source.connectTimeout : policy.source.healthTimeout
     }
 
     /// When an idle connection next needs attention.
@@ -88,14 +88,14 @@ extension PoolCore {
         let activeAt = slots[slot].activeAt
         var next = min(slots[slot].checkBy, slots[slot].retireAt)
         if slots[slot].checkEvery != .never { next = min(next, activeAt.after(slots[slot].checkEvery)) }
-        if slots[slot].unproven { next = min(next, slots[slot].connectedAt.after(rules.stableAfter)) }
-        if rules.idleLimit != .never { next = min(next, activeAt.after(rules.idleLimit)) }
+        if slots[slot].unproven { next = min(next, slots[slot].connectedAt.after(policy.stableAfter)) }
+        if policy.idleLimit != .never { next = min(next, activeAt.after(policy.idleLimit)) }
         return next
     }
 
     private mutating func fireIdle(_ slot: Int, now: Int64) {
         let backend = Int(slots[slot].backend)
-        if slots[slot].unproven, now - slots[slot].connectedAt >= rules.stableAfter { prove(slot) }
+        if slots[slot].unproven, now - slots[slot].connectedAt >= policy.stableAfter { prove(slot) }
         if now >= slots[slot].retireAt {
             if let later = backends[backend].churn.take(now) {
                 slots[slot].retireAt = later
@@ -106,13 +106,13 @@ extension PoolCore {
         let due =
             slots[slot].checkEvery == .never ? .never : slots[slot].activeAt.after(slots[slot].checkEvery)
         if now >= min(slots[slot].checkBy, due) { return beginCheck(slot, now: now) }
-        if rules.idleLimit != .never, now >= slots[slot].activeAt.after(rules.idleLimit) {
+        if policy.idleLimit != .never, now >= slots[slot].activeAt.after(policy.idleLimit) {
             if counts.usable > demand {
                 planned = max(demand, min(planned, counts.usable) - 1)
                 needsPlan = true
                 return close(slot, .surplus, now: now)
             }
-            arm(slot, by: min(now.after(rules.idleLimit), nextExceptIdleLimit(slot)))
+            arm(slot, by: min(now.after(policy.idleLimit), nextExceptIdleLimit(slot)))
         } else {
             arm(slot, by: idleDeadline(slot))
         }
@@ -129,20 +129,20 @@ extension PoolCore {
         if queue.count > 0 { needsConnects = true }
         totals.checks += 1
         slots[slot].checkBy = .never
-        begin(slot, .checking, now: now, limit: rules.healthTimeout)
+        begin(slot, .checking, now: now, limit: policy.healthTimeout)
         if observed { emit(.checkStarted(id(slot))) }
         effects.append(.check(id(slot)))
     }
 
     private mutating func fireClaimed(_ slot: Int, now: Int64) {
         let held = now - slots[slot].claimedAt
-        if held >= rules.leaseLimit { return revoke(slot, now: now) }
-        if held >= rules.leakThreshold, !slots[slot].overdue {
+        if held >= policy.leaseLimit { return revoke(slot, now: now) }
+        if held >= policy.leakThreshold, !slots[slot].overdue {
             slots[slot].overdue = true
             effects.append(.overdue(id(slot), held: held))
         }
-        let leak = slots[slot].overdue ? .never : slots[slot].claimedAt.after(rules.leakThreshold)
-        arm(slot, by: min(leak, slots[slot].claimedAt.after(rules.leaseLimit)))
+        let leak = slots[slot].overdue ? .never : slots[slot].claimedAt.after(policy.leakThreshold)
+        arm(slot, by: min(leak, slots[slot].claimedAt.after(policy.leaseLimit)))
     }
 
     /// Takes a lease away: the connection is closed under its holder.

@@ -19,7 +19,7 @@ struct PoolCore: ~Copyable, Sendable {
         case stopped
     }
 
-    var rules: Rules
+    var policy: CompiledPolicy
     var random: SeededRandom
     var mode = Mode.running
     /// Every backend is dead.
@@ -50,7 +50,7 @@ struct PoolCore: ~Copyable, Sendable {
     var wantedTotal = 0
     /// Connections that live backends lack of what they are wanted to have, as of the last look at connects.
     var lacking = 0
-    var shrink = SlowShrink()
+    var shrink = DemandFilter()
     var needsPlan = true
     var needsConnects = false
     var needsTrim = false
@@ -88,13 +88,14 @@ struct PoolCore: ~Copyable, Sendable {
         observesClaims: Bool? = nil,
         now: Int64
     ) {
-        rules = Rules(policy)
+        let compiled = CompiledPolicy(policy)
+        self.policy = compiled
         random = SeededRandom(seed: seed)
         self.observed = observed
         self.observesClaims = observesClaims ?? observed
         self.acquires = acquires
-        rebalanceAt = now.after(rules.rebalanceInterval)
-        decoherenceAt = now.after(rules.decoherenceInterval)
+        rebalanceAt = now.after(compiled.rebalanceInterval)
+        decoherenceAt = now.after(compiled.decoherenceInterval)
     }
 
     /// When the core next wants to be told the time; `never` if nothing is pending.
@@ -120,11 +121,11 @@ struct PoolCore: ~Copyable, Sendable {
     /// Inlined, as are the other looks on the path of a claim: called, each would copy the core to the stack.
     @inline(__always)
     var demand: Int {
-        var spare = rules.spares
+        var spare = policy.spares
         if queue.count > 0, counts.idle > spare, mode == .running { spare = counts.idle }
         let asked =
             counts.busy - min(parked, counts.claimed) + queue.count + (queue.count > 0 ? counts.checking : 0)
-        return min(rules.maxSlots, asked > rules.maxSlots - spare ? rules.maxSlots : asked + spare)
+        return min(policy.maxSlots, asked > policy.maxSlots - spare ? policy.maxSlots : asked + spare)
     }
 
     var isStopping: Bool {

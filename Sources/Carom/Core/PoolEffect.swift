@@ -17,7 +17,7 @@ enum PoolEffect: Equatable, Sendable {
     case close(SlotID)
     /// The slot is gone although its last answer has not come.
     case forget(SlotID)
-    /// Hand the connection to the waiter.
+    /// Share the connection to the waiter.
     case serve(WaiterID, SlotID)
     /// Tell the waiter that it is not served.
     case fail(WaiterID, PoolError.Code, since: Int64)

@@ -38,10 +38,10 @@ struct SlotRecord: Sendable {
     /// Has a connection that must be closed (as opposed to a connect that is abandoned).
     var connected = false
     var backend: Int32 = -1
-    /// Neighbours in an idle lane; `next` also links free slots.
+    /// Neighbours in an idle list; `next` also links free slots.
     var next: Int32 = -1
     var previous: Int32 = -1
-    var lane: Int32 = -1
+    var idleList: Int32 = -1
     /// What the connection matches: an index into the attribute table.
     var attributes: Int32 = 0
     /// The waiter it is being acquired for.

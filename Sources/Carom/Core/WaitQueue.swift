@@ -13,16 +13,16 @@ struct WaiterRecord: Sendable {
     }
     var generation: UInt32 = 0
     var state = State.free
-    /// Which line it stands in.
-    var line: Int32 = 0
+    /// Which requirement's queue it stands in.
+    var requirementQueue: Int32 = 0
     var next: Int32 = -1
     var previous: Int32 = -1
     /// Its place in the order of arrival; kept when it has to queue again.
-    var number: UInt64 = 0
+    var sequence: UInt64 = 0
     var since: Int64 = 0
     var deadline: Int64 = .never
-    /// Neighbours in its row of deadlines.
-    var row: Int32 = -1
+    /// Neighbours in its list of deadlines.
+    var deadlineList: Int32 = -1
     var later: Int32 = -1
     var earlier: Int32 = -1
     var affinity: Int = .noAffinity
@@ -33,10 +33,10 @@ struct WaiterRecord: Sendable {
 /// The claims that wait, in order of arrival within each requirement, and all of them by deadline.
 ///
 /// Joining and leaving are O(1) and leave nothing behind: lists are linked through the records. A waiter with a
-/// deadline joins the first *row* whose last deadline is not later, so equal timeouts need one row.
+/// deadline joins the first list whose last deadline is not later, so equal timeouts need one list.
 struct WaitQueue: Sendable {
     /// Waiters with the same requirement.
-    struct Line {
+    struct RequirementQueue {
         var requirement: [String: String]
         var head: Int32 = -1
         var tail: Int32 = -1
@@ -44,14 +44,14 @@ struct WaitQueue: Sendable {
         /// The first waiter no connect was started for yet.
         var unassigned: Int32 = -1
     }
-    struct Row {
+    struct DeadlineList {
         var head: Int32 = -1
         var tail: Int32 = -1
     }
 
     var records: ContiguousArray<WaiterRecord> = []
-    var lines: ContiguousArray<Line> = [Line(requirement: [:])]
-    var rows: ContiguousArray<Row> = []
+    var requirements: ContiguousArray<RequirementQueue> = [RequirementQueue(requirement: [:])]
+    var deadlines: ContiguousArray<DeadlineList> = []
     /// Waiters in the queue, without those a connection is being acquired for.
     private(set) var count = 0
     private(set) var acquiring = 0
@@ -61,14 +61,18 @@ struct WaitQueue: Sendable {
     /// The earliest deadline of all.
     var earliestDeadline: Int64 {
         var earliest = Int64.never
-        for row in rows where row.head >= 0 { earliest = min(earliest, records[Int(row.head)].deadline) }
+        for deadlineList in deadlines where deadlineList.head >= 0 {
+            earliest = min(earliest, records[Int(deadlineList.head)].deadline)
+        }
         return earliest
     }
 
     /// When the one who waits longest began.
     var oldestSince: Int64 {
         var oldest = Int64.never
-        for line in lines where line.head >= 0 { oldest = min(oldest, records[Int(line.head)].since) }
+        for requirementQueue in requirements where requirementQueue.head >= 0 {
+            oldest = min(oldest, records[Int(requirementQueue.head)].since)
+        }
         return oldest
     }
 
@@ -84,7 +88,7 @@ struct WaitQueue: Sendable {
         return index
     }
 
-    /// A new waiter, not yet in a line.
+    /// A new waiter, not yet in a queue.
     mutating func make(_ request: ClaimRequest, now: Int64, deadline: Int64) -> Int {
         let index: Int
         if free >= 0 {
@@ -97,51 +101,67 @@ struct WaitQueue: Sendable {
         let generation = records[index].generation
         records[index] = WaiterRecord()
         records[index].generation = generation
-        records[index].line = line(for: request.requirement)
+        records[index].requirementQueue = requirementQueue(for: request.requirement)
         arrivals += 1
-        records[index].number = arrivals
+        records[index].sequence = arrivals
         records[index].since = now
         records[index].affinity = request.affinity ?? .noAffinity
         if deadline != .never { addDeadline(index, deadline) }
         return index
     }
 
-    /// Puts a waiter that is in no line into its line, by its order of arrival.
+    /// Puts a waiter that is in no queue into its queue, by its order of arrival.
     mutating func enqueue(_ index: Int) {
-        let line = Int(records[index].line)
-        var after = lines[line].tail
-        while after >= 0, records[Int(after)].number > records[index].number {
+        let requirementQueue = Int(records[index].requirementQueue)
+        var after = requirements[requirementQueue].tail
+        while after >= 0, records[Int(after)].sequence > records[index].sequence {
             after = records[Int(after)].previous
         }
-        let before = after >= 0 ? records[Int(after)].next : lines[line].head
+        let before = after >= 0 ? records[Int(after)].next : requirements[requirementQueue].head
         records[index].previous = after
         records[index].next = before
-        if after >= 0 { records[Int(after)].next = Int32(index) } else { lines[line].head = Int32(index) }
+        if after >= 0 {
+            records[Int(after)].next = Int32(index)
+        } else {
+            requirements[requirementQueue].head = Int32(index)
+        }
         if before >= 0 {
             records[Int(before)].previous = Int32(index)
         } else {
-            lines[line].tail = Int32(index)
+            requirements[requirementQueue].tail = Int32(index)
         }
-        if before < 0, lines[line].unassigned < 0 { lines[line].unassigned = Int32(index) }
-        lines[line].count += 1
+        if before < 0, requirements[requirementQueue].unassigned < 0 {
+            requirements[requirementQueue].unassigned = Int32(index)
+        }
+        requirements[requirementQueue].count += 1
         count += 1
         records[index].state = .queued
     }
 
-    /// Takes a waiter out of its line; it stays known, and its deadline counts.
-    mutating func leaveLine(_ index: Int) {
-        let line = Int(records[index].line)
+    /// Takes a waiter out of its queue; it stays known, and its deadline counts.
+    mutating func leaveQueue(_ index: Int) {
+        let requirementQueue = Int(records[index].requirementQueue)
         let (before, after) = (records[index].previous, records[index].next)
-        if before >= 0 { records[Int(before)].next = after } else { lines[line].head = after }
-        if after >= 0 { records[Int(after)].previous = before } else { lines[line].tail = before }
-        if lines[line].unassigned == Int32(index) { lines[line].unassigned = after }
-        lines[line].count -= 1
+        if before >= 0 {
+            records[Int(before)].next = after
+        } else {
+            requirements[requirementQueue].head = after
+        }
+        if after >= 0 {
+            records[Int(after)].previous = before
+        } else {
+            requirements[requirementQueue].tail = before
+        }
+        if requirements[requirementQueue].unassigned == Int32(index) {
+            requirements[requirementQueue].unassigned = after
+        }
+        requirements[requirementQueue].count -= 1
         count -= 1
         records[index].next = -1
         records[index].previous = -1
     }
 
-    /// Binds a waiter that is in no line to the connection being prepared for it.
+    /// Binds a waiter that is in no queue to the connection being prepared for it.
     mutating func beginAcquiring(_ index: Int, slot: Int) {
         records[index].state = .acquiring
         records[index].slot = Int32(slot)
@@ -153,7 +173,7 @@ struct WaitQueue: Sendable {
         acquiring -= 1
     }
 
-    /// Forgets a waiter that is in no line.
+    /// Forgets a waiter that is in no queue.
     mutating func release(_ index: Int) {
         removeDeadline(index)
         records[index].state = .free
@@ -162,56 +182,61 @@ struct WaitQueue: Sendable {
         free = Int32(index)
     }
 
-    /// The line of this requirement; an empty one is given a new meaning before another is added.
-    private mutating func line(for requirement: [String: String]) -> Int32 {
+    /// The queue of this requirement; an empty one is given a new meaning before another is added.
+    private mutating func requirementQueue(for requirement: [String: String]) -> Int32 {
         if requirement.isEmpty { return 0 }
         var empty = -1
-        for index in 1..<max(1, lines.count) {
-            if lines[index].requirement == requirement { return Int32(index) }
-            if lines[index].count == 0, empty < 0, !isAwaited(index) { empty = index }
+        for index in 1..<max(1, requirements.count) {
+            if requirements[index].requirement == requirement { return Int32(index) }
+            if requirements[index].count == 0, empty < 0, !isAwaited(index) { empty = index }
         }
         if empty < 0 {
-            lines.append(Line(requirement: requirement))
-            return Int32(lines.count - 1)
+            requirements.append(RequirementQueue(requirement: requirement))
+            return Int32(requirements.count - 1)
         }
-        lines[empty] = Line(requirement: requirement)
+        requirements[empty] = RequirementQueue(requirement: requirement)
         return Int32(empty)
     }
 
-    /// Whether a waiter that is being served may come back to this line.
-    private func isAwaited(_ line: Int) -> Bool {
-        acquiring > 0 && records.contains { $0.state == .acquiring && $0.line == Int32(line) }
+    /// Whether a waiter that is being served may come back to this queue.
+    private func isAwaited(_ requirementQueue: Int) -> Bool {
+        acquiring > 0
+            && records.contains { $0.state == .acquiring && $0.requirementQueue == Int32(requirementQueue) }
     }
 }
 
 extension WaitQueue {
     private mutating func addDeadline(_ index: Int, _ deadline: Int64) {
-        var row = rows.count
-        for (candidate, existing) in rows.enumerated() {
+        var deadlineList = deadlines.count
+        for (candidate, existing) in deadlines.enumerated() {
             if existing.tail < 0 || records[Int(existing.tail)].deadline <= deadline {
-                row = candidate
+                deadlineList = candidate
                 break
             }
         }
-        if row == rows.count { rows.append(Row()) }
+        if deadlineList == deadlines.count { deadlines.append(DeadlineList()) }
         records[index].deadline = deadline
-        records[index].row = Int32(row)
-        records[index].earlier = rows[row].tail
-        if rows[row].tail >= 0 {
-            records[Int(rows[row].tail)].later = Int32(index)
+        records[index].deadlineList = Int32(deadlineList)
+        records[index].earlier = deadlines[deadlineList].tail
+        if deadlines[deadlineList].tail >= 0 {
+            records[Int(deadlines[deadlineList].tail)].later = Int32(index)
         } else {
-            rows[row].head = Int32(index)
+            deadlines[deadlineList].head = Int32(index)
         }
-        rows[row].tail = Int32(index)
+        deadlines[deadlineList].tail = Int32(index)
     }
 
     private mutating func removeDeadline(_ index: Int) {
-        let row = Int(records[index].row)
-        if row < 0 { return }
+        let deadlineList = Int(records[index].deadlineList)
+        if deadlineList < 0 { return }
         let (earlier, later) = (records[index].earlier, records[index].later)
-        if earlier >= 0 { records[Int(earlier)].later = later } else { rows[row].head = later }
-        if later >= 0 { records[Int(later)].earlier = earlier } else { rows[row].tail = earlier }
-        records[index].row = -1
-        while let last = rows.last, last.head < 0 { rows.removeLast() }
+        if earlier >= 0 { records[Int(earlier)].later = later } else { deadlines[deadlineList].head = later }
+        if later >= 0 {
+            records[Int(later)].earlier = earlier
+        } else {
+            deadlines[deadlineList].tail = earlier
+        }
+        records[index].deadlineList = -1
+        while let last = deadlines.last, last.head < 0 { deadlines.removeLast() }
     }
 }

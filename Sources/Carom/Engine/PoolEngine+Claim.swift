@@ -11,7 +11,7 @@ extension PoolEngine {
         while true {
             let now = now
             var idle: Int64 = 0
-            var actions: Work?
+            var actions: PoolActions?
             let lent: AnyPooledConnection? = state.withLock { state in
                 guard let slot = state.core.claimIdle(request, now: now) else { return nil }
                 let index = Int(slot.index)
@@ -162,7 +162,7 @@ extension PoolEngine {
         let slot = box.slot
         var next = WaiterHandle.nobody
         var waiter: WaiterID?
-        let actions: Work? = state.withLock { state in
+        let actions: PoolActions? = state.withLock { state in
             state.countClaims(box)
             if let learnt { state.learn(box, learnt, now) }
             if kind.isSuspicious { state.takeAllParked(now) }

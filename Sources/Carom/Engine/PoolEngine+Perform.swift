@@ -5,26 +5,26 @@ import Synchronization
 
 extension PoolEngine {
     /// Does what was decided. Outside the lock.
-    func perform(_ work: Work) {
+    func perform(_ work: PoolActions) {
         for item in work.items {
             switch item {
-            case .connect(let operation, let backend, let context): connect(operation, backend, context)
-            case .examine(let operation, let box, let what): examine(operation, box, what)
-            case .cancel(let operation): operation.cancel()
+            case .connect(let task, let backend, let context): connect(task, backend, context)
+            case .examine(let task, let box, let what): examine(task, box, what)
+            case .cancel(let task): task.cancel()
             case .close(let box): close(box)
             case .deliver(let handle, let ticket): handle.deliver(ticket)
             case .event(let event): observer?.observe(event)
-            case .sleep(let operation, let instant): sleep(operation, until: instant)
+            case .sleep(let task, let instant): sleep(task, until: instant)
             case .finish(let continuation): continuation.resume()
             }
         }
     }
 
     private func start(
-        _ operation: Operation, affinity: Int?, _ body: @escaping @Sendable (PoolEngine) async -> Void
+        _ task: BackgroundTask, affinity: Int?, _ body: @escaping @Sendable (PoolEngine) async -> Void
     ) {
         operations.add(1, ordering: .relaxed)
-        operation.start(on: connector.executor(affinity) ?? executor) {
+        task.start(on: connector.executor(affinity) ?? executor) {
             await body(self)
             self.operations.subtract(1, ordering: .relaxed)
         }
@@ -35,8 +35,8 @@ extension PoolEngine {
         return affinity == .noAffinity ? nil : affinity
     }
 
-    private func connect(_ operation: Operation, _ backend: Backend, _ context: ConnectContext) {
-        start(operation, affinity: context.affinity) { engine in
+    private func connect(_ task: BackgroundTask, _ backend: Backend, _ context: ConnectContext) {
+        start(task, affinity: context.affinity) { engine in
             var context = context
             let slot = context.slot
             context.attributesChanged = { engine.reviewAttributes(of: slot) }
@@ -77,8 +77,9 @@ extension PoolEngine {
         }
     }
 
-    private func examine(_ operation: Operation, _ box: AnyPooledConnection, _ what: Work.Examination) {
-        start(operation, affinity: affinity(box)) { engine in
+    private func examine(_ task: BackgroundTask, _ box: AnyPooledConnection, _ what: PoolActions.Examination)
+    {
+        start(task, affinity: affinity(box)) { engine in
             do {
                 switch what {
                 case .check: try await engine.connector.isValid(box)
@@ -94,7 +95,8 @@ extension PoolEngine {
         }
     }
 
-    private func examined(_ box: AnyPooledConnection, _ what: Work.Examination, _ error: (any Error)?) {
+    private func examined(_ box: AnyPooledConnection, _ what: PoolActions.Examination, _ error: (any Error)?)
+    {
         let reason = error.map { String(describing: $0) }
         let learnt = error == nil ? learnt(box, connector.standing(box)) : nil
         decide { state, now in
@@ -110,26 +112,26 @@ extension PoolEngine {
     }
 
     private func close(_ box: AnyPooledConnection) {
-        start(Operation(), affinity: affinity(box)) { engine in
+        start(BackgroundTask(), affinity: affinity(box)) { engine in
             await engine.connector.close(box)
             engine.decide { state, now in state.core.closed(box.slot, now: now) }
         }
     }
 
-    private func sleep(_ operation: Operation, until instant: Int64) {
-        operation.start(on: executor) {
+    private func sleep(_ task: BackgroundTask, until instant: Int64) {
+        task.start(on: executor) {
             do {
                 try await self.clock.sleep(until: PoolInstant(nanoseconds: instant))
             } catch {
                 return
             }
-            self.wake(operation)
+            self.wake(task)
         }
     }
 
-    private func wake(_ operation: Operation) {
+    private func wake(_ task: BackgroundTask) {
         decide { state, now in
-            guard state.timer === operation else { return }
+            guard state.timer === task else { return }
             state.timer = nil
             state.armed = .never
             if state.core.isParkingUsed { state.core.parked = state.countParked() }

@@ -16,17 +16,17 @@ extension PoolEngine {
     }
 
     private func begin(_ continuation: UnsafeContinuation<Void, Never>) {
-        let operation = Operation()
+        let task = BackgroundTask()
         let begun = decide { state, _ in
             precondition(!state.hasRun, "a pool's run() is called once")
             state.hasRun = true
             if state.finished { return false }
             state.runner = continuation
-            state.resolving = operation
+            state.resolving = task
             return true
         }
         guard begun else { return continuation.resume() }
-        operation.start(on: executor) {
+        task.start(on: executor) {
             await self.resolver.run { set in
                 self.decide { state, now in state.core.resolved(set, now: now) }
             }
@@ -47,7 +47,7 @@ extension PoolEngine {
     }
 
     func beginStop(grace: Int64?, then continuation: UnsafeContinuation<Void, Never>?) {
-        let (over, resolving): (Bool, Operation?) = decide { state, now in
+        let (over, resolving): (Bool, BackgroundTask?) = decide { state, now in
             if state.finished { return (true, nil) }
             if let continuation { state.stoppers.append(continuation) }
             state.parking.close()

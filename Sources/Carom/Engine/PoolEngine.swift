@@ -11,7 +11,7 @@ import Synchronization
 final class PoolEngine: Sendable {
     let name: String
     let clock: any PoolClock
-    let connector: ConnectorDoor
+    let connector: AnyConnector
     let resolver: any Resolver
     let observer: (any PoolObserver)?
     let executor: (any TaskExecutor)?
@@ -23,7 +23,7 @@ final class PoolEngine: Sendable {
 
     @usableFromInline
     init(
-        name: String, policy: Policy, connector: ConnectorDoor, resolver: any Resolver,
+        name: String, policy: Policy, connector: AnyConnector, resolver: any Resolver,
         observers: [any PoolObserver], clock: any PoolClock, executor: (any TaskExecutor)?, seed: UInt64?
     ) {
         self.name = name
@@ -82,7 +82,7 @@ struct EngineState: ~Copyable, Sendable {
     /// Open connections by slot.
     var boxes: ContiguousArray<AnyPooledConnection?> = []
     /// What runs for a slot.
-    var running: ContiguousArray<Operation?> = []
+    var running: ContiguousArray<BackgroundTask?> = []
     /// Who waits, by waiter.
     var waiters: ContiguousArray<WaiterHandle> = []
     /// The last error of each backend that had one.
@@ -91,8 +91,8 @@ struct EngineState: ~Copyable, Sendable {
     var places: [SlotID: String] = [:]
     /// When the timer that runs will fire.
     var armed: Int64 = .never
-    var timer: Operation?
-    var resolving: Operation?
+    var timer: BackgroundTask?
+    var resolving: BackgroundTask?
     var hasRun = false
     var finished = false
     var runner: UnsafeContinuation<Void, Never>?
@@ -118,10 +118,10 @@ struct EngineState: ~Copyable, Sendable {
         boxes[index] = box
     }
 
-    mutating func setRunning(_ operation: Operation?, _ slot: SlotID) {
+    mutating func setRunning(_ task: BackgroundTask?, _ slot: SlotID) {
         let index = Int(slot.index)
         while running.count <= index { running.append(nil) }
-        running[index] = operation
+        running[index] = task
     }
 
     mutating func setWaiter(_ handle: WaiterHandle, _ waiter: WaiterID) {

@@ -9,8 +9,8 @@ import Testing
 struct PartsTests {
     @Test func dealingFollowsWeightsAndLimits() {
         func deal(_ total: Int, _ hands: [(Double, Int)]) -> [Int] {
-            var hands = hands.map { Dealing.Hand(weight: $0.0, limit: $0.1, count: 0) }
-            Dealing.deal(total, to: &hands)
+            var hands = hands.map { WeightedShares.Share(weight: $0.0, limit: $0.1, count: 0) }
+            WeightedShares.deal(total, to: &hands)
             return hands.map(\.count)
         }
         #expect(deal(8, [(1, 16), (1, 16), (1, 16)]) == [3, 3, 2])
@@ -66,7 +66,7 @@ struct PartsTests {
         }
         rig.run(2)
         for (claim, at) in due { #expect(rig.claims[claim] == .failed(.noBackends, at: at)) }
-        #expect(rig.core.queue.rows.isEmpty)
+        #expect(rig.core.queue.deadlines.isEmpty)
     }
 
     @Test(

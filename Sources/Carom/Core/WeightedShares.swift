@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Deals connections to backends in proportion to their weights.
-enum Dealing {
-    struct Hand {
+enum WeightedShares {
+    struct Share {
         var weight: Double
         var limit: Int
         /// What it has; dealing adds to it.
@@ -12,7 +12,7 @@ enum Dealing {
 
     /// Deals up to `total` so that the counts come as near to the weights as whole numbers and limits allow.
     /// Among equals the earlier hand wins. O(hands · log hands) for any total.
-    static func deal(_ total: Int, to hands: inout [Hand]) {
+    static func deal(_ total: Int, to hands: inout [Share]) {
         var left = total
         while left > 0 {
             let open = hands.indices.filter { hands[$0].count < hands[$0].limit }
@@ -34,7 +34,7 @@ enum Dealing {
     }
 
     /// One more for each, the one farthest below its share first.
-    private static func dealRest(_ left: Int, to hands: inout [Hand], _ open: [Int]) -> Int {
+    private static func dealRest(_ left: Int, to hands: inout [Share], _ open: [Int]) -> Int {
         let ranked = open.sorted { one, other in
             let first = Double(hands[one].count + 1) / hands[one].weight
             let second = Double(hands[other].count + 1) / hands[other].weight

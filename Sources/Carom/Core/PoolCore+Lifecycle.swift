@@ -39,14 +39,14 @@ extension PoolCore {
 
     /// A new policy, already validated. Nothing lent is cut: the pool converges as connections come back.
     mutating func update(_ policy: Policy, now: Int64) {
-        rules = Rules(policy)
+        self.policy = CompiledPolicy(policy)
         for backend in backends.indices {
             backends[backend].churn.change(perSecond: policy.churnRate, burst: policy.churnBurst)
         }
-        rebalanceAt = now.after(rules.rebalanceInterval)
-        decoherenceAt = now.after(rules.decoherenceInterval)
+        rebalanceAt = now.after(self.policy.rebalanceInterval)
+        decoherenceAt = now.after(self.policy.decoherenceInterval)
         if policy.shrink != .lowPass { sampleAt = .never }
-        if isParkingUsed { sweepAt = min(sweepAt, now.after(rules.sweepInterval)) }
+        if isParkingUsed { sweepAt = min(sweepAt, now.after(self.policy.sweepInterval)) }
         for slot in slots.indices { rearm(slot, now: now) }
         needsPlan = true
         if observed { emit(.policyChanged) }
@@ -59,7 +59,7 @@ extension PoolCore {
             slots[slot].checkEvery = drawCheck()
             arm(slot, by: max(now, idleDeadline(slot)))
         case .claimed:
-            arm(slot, by: slots[slot].claimedAt.after(min(rules.leakThreshold, rules.leaseLimit)))
+            arm(slot, by: slots[slot].claimedAt.after(min(policy.leakThreshold, policy.leaseLimit)))
         case .free, .connecting, .acquiring, .recycling, .checking, .closing: return
         }
     }
@@ -77,7 +77,7 @@ extension PoolCore {
     /// Begins to stop: waiters fail, everything not lent is closed, leases have until `grace` from now. Said again,
     /// the earlier end counts. Returns how many waiters failed.
     mutating func stop(grace: Int64?, now: Int64) -> Int {
-        let end = now.after(max(0, grace ?? rules.stopGrace))
+        let end = now.after(max(0, grace ?? policy.stopGrace))
         switch mode {
         case .stopped: return 0
         case .stopping(let earlier):

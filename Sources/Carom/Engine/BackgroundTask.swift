@@ -11,7 +11,7 @@ import Synchronization
 /// excepted), has a deadline in the core, is cancelled at that deadline or at the end, and reports its result by
 /// slot id, so that a late one is recognised and closed. What still hangs when `run()` returns is counted in the
 /// report of `stop()`.
-final class Operation: Sendable {
+final class BackgroundTask: Sendable {
     private enum Phase {
         case planned
         case running(Task<Void, Never>)

@@ -3,7 +3,7 @@
 
 /// Decides how far the plan may follow falling demand: not at all within two seconds of a peak, then along a low
 /// pass filter with five samples a second and a time constant of five seconds.
-struct SlowShrink: Sendable {
+struct DemandFilter: Sendable {
     static let interval: Int64 = 200_000_000
     static let hold: Int64 = 2_000_000_000
     /// e^(-0.2 s / 5 s)

@@ -113,7 +113,7 @@ struct OperationTests {
             if !cancelled { Issue.record("a waiter was lost") }
         }
         #expect(rig.core.queue.count == 0)
-        #expect(rig.core.queue.rows.isEmpty)
+        #expect(rig.core.queue.deadlines.isEmpty)
         let again = rig.core.cancel(waiters[5], now: rig.now)
         #expect(!again)
         #expect(rig.core.queue.records.count == 100_000)

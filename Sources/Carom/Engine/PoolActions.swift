@@ -4,15 +4,15 @@
 import Synchronization
 
 /// What the core decided, with the objects it needs, ready to be done outside the lock.
-struct Work: Sendable {
+struct PoolActions: Sendable {
     enum Item: Sendable {
-        case connect(Operation, Backend, ConnectContext)
-        case examine(Operation, AnyPooledConnection, Examination)
-        case cancel(Operation)
+        case connect(BackgroundTask, Backend, ConnectContext)
+        case examine(BackgroundTask, AnyPooledConnection, Examination)
+        case cancel(BackgroundTask)
         case close(AnyPooledConnection)
         case deliver(WaiterHandle, ClaimTicket)
         case event(PoolEvent)
-        case sleep(Operation, until: Int64)
+        case sleep(BackgroundTask, until: Int64)
         case finish(UnsafeContinuation<Void, Never>)
     }
 
@@ -29,15 +29,15 @@ struct Work: Sendable {
 extension EngineState {
     /// Packs what the core wants done. Nil, and nothing allocated, if there is nothing: the usual case.
     @inline(__always)
-    mutating func collect(_ now: Int64) -> Work? {
+    mutating func collect(_ now: Int64) -> PoolActions? {
         if mustAttendToParking { attendToParking(now) }
         let next = core.nextDeadline
         if core.effects.isEmpty, next >= armed { return nil }
         return pack(next, now: now)
     }
 
-    private mutating func pack(_ next: Int64, now: Int64) -> Work? {
-        var work = Work()
+    private mutating func pack(_ next: Int64, now: Int64) -> PoolActions? {
+        var work = PoolActions()
         let effects = core.effects
         core.effects = []
         var causes: [PoolError.Cause]?
@@ -55,24 +55,24 @@ extension EngineState {
         }
         if next < armed {
             if let timer { work.items.append(.cancel(timer)) }
-            let operation = Operation()
-            timer = operation
+            let task = BackgroundTask()
+            timer = task
             armed = next
-            work.items.append(.sleep(operation, until: next))
+            work.items.append(.sleep(task, until: next))
         }
         return work
     }
 
-    private mutating func pack(_ effect: PoolEffect, into work: inout Work, now: Int64) {
+    private mutating func pack(_ effect: PoolEffect, into work: inout PoolActions, now: Int64) {
         switch effect {
         case .connect(let slot, let backend, let attempt, let affinity, let deadline):
-            let operation = Operation()
-            setRunning(operation, slot)
+            let task = BackgroundTask()
+            setRunning(task, slot)
             let context = ConnectContext(
                 affinity: affinity, slot: slot, attempt: attempt,
                 deadline: PoolInstant(nanoseconds: deadline),
                 timeout: .nanoseconds(deadline - now))
-            work.items.append(.connect(operation, backend, context))
+            work.items.append(.connect(task, backend, context))
         case .check(let slot): examine(slot, .check, &work)
         case .recycle(let slot): examine(slot, .recycle, &work)
         case .acquire(let slot, let validate): examine(slot, .acquire(validate: validate), &work)
@@ -109,20 +109,21 @@ extension EngineState {
         }
     }
 
-    private mutating func examine(_ slot: SlotID, _ what: Work.Examination, _ work: inout Work) {
+    private mutating func examine(_ slot: SlotID, _ what: PoolActions.Examination, _ work: inout PoolActions)
+    {
         guard let box = box(slot) else { preconditionFailure("a slot to be examined has no connection") }
-        let operation = Operation()
-        setRunning(operation, slot)
-        work.items.append(.examine(operation, box, what))
+        let task = BackgroundTask()
+        setRunning(task, slot)
+        work.items.append(.examine(task, box, what))
     }
 
-    private mutating func cancel(_ slot: SlotID, _ work: inout Work) {
-        guard Int(slot.index) < running.count, let operation = running[Int(slot.index)] else { return }
+    private mutating func cancel(_ slot: SlotID, _ work: inout PoolActions) {
+        guard Int(slot.index) < running.count, let task = running[Int(slot.index)] else { return }
         setRunning(nil, slot)
-        work.items.append(.cancel(operation))
+        work.items.append(.cancel(task))
     }
 
-    private mutating func finish(_ work: inout Work) {
+    private mutating func finish(_ work: inout PoolActions) {
         finished = true
         if let timer { work.items.append(.cancel(timer)) }
         timer = nil

@@ -6,7 +6,7 @@
 /// The closures are made once, in the application's module, where the connector's type is known: each is as direct
 /// as a call of the connector itself. Every box they are given was made by `connect`.
 @usableFromInline
-struct ConnectorDoor: Sendable {
+struct AnyConnector: Sendable {
     @usableFromInline typealias Box = AnyPooledConnection
     @usableFromInline let acquires: Bool
     @usableFromInline let connect: @Sendable (PoolEngine, Backend, ConnectContext) async throws -> Box

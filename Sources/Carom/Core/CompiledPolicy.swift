@@ -1,9 +1,10 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// A policy in the core's terms: nanoseconds, with `Instant.never` for what is switched off.
-struct Rules: Sendable {
-    let policy: Policy
+/// A policy in the core's terms: nanoseconds, with `Int64.never` for what is switched off.
+struct CompiledPolicy: Sendable {
+    /// As it was given.
+    let source: Policy
     let claimTimeout: Int64
     let validationBypass: Int64
     let codelTarget: Int64
@@ -30,7 +31,7 @@ struct Rules: Sendable {
 
     init(_ policy: Policy) {
         func time(_ duration: Duration?) -> Int64 { duration.map { $0.inNanoseconds } ?? .never }
-        self.policy = policy
+        source = policy
         claimTimeout = time(policy.claimTimeout)
         validationBypass = time(policy.validationBypass)
         codelTarget = time(policy.codelTarget)
@@ -59,7 +60,7 @@ struct Rules: Sendable {
     }
 }
 
-extension Rules {
+extension CompiledPolicy {
     /// A parked connection is noticed at the second sweep that finds it: half of each limit is early enough.
     private static func sweepInterval(within limits: [Int64]) -> Int64 {
         let interval = min(longestSweepInterval, (limits.min() ?? .never) / 2)
