@@ -25,21 +25,7 @@ struct BackendRecord: Sendable {
     /// Its place among the backends with idle connections, -1 if it has none.
     var readyPosition: Int32 = -1
 
-    /// Position in the present series of failures; 0 if there is none.
-    var failures = 0
-    /// Connects failed in a row, and since when.
-    var attempts = 0
-    var failingSince: Int64 = .never
-    /// The last connect was answered, and we were not let in: waiting does not heal that.
-    var refused = false
-    /// No connect before this.
-    var notBefore: Int64 = .min
-    /// The last connect failed.
-    var unreachable = false
-    /// A connect has succeeded at least once.
-    var proven = false
-    var window: FailureWindow
-    var lastError: String?
+    var health: BackendHealth
 
     /// Advances by 1/weight at each claim: who has the least is next among equals.
     var pass: Double = 0
@@ -57,11 +43,11 @@ struct BackendRecord: Sendable {
     init(_ backend: Backend, window: FailureWindow, churn: TokenBucket) {
         self.backend = backend
         id = backend.id
-        self.window = window
+        health = BackendHealth(window: window)
         self.churn = churn
     }
 
-    /// Weight 0 means very little, as RFC 2782 has it.
+    /// Weight 0 means very little, as RFC 2782 has it: a sixteenth of weight 1.
     var share: Double { backend.weight > 0 ? Double(backend.weight) : 1.0 / 16 }
     var isDead: Bool { state == .dead }
     var deficit: Int { max(0, wanted - counts.live) }

@@ -83,14 +83,9 @@ extension PoolCore {
     /// Draws the backend's state from what is known of it.
     mutating func evaluate(_ backend: Int, now: Int64) {
         let record = backends[backend]
-        let hasFailedLong = record.attempts >= 3 && now - record.failingSince >= policy.failedAfter
-        if record.refused || hasFailedLong, record.counts.usable == 0 {
-            setState(backend, .dead)
-        } else if record.failures > 0 {
-            setState(backend, .suspect)
-        } else if record.proven {
-            setState(backend, .online)
-        }
+        let state = record.health.state(
+            usable: record.counts.usable, failedAfter: policy.failedAfter, now: now)
+        if let state { setState(backend, state) }
     }
 
     mutating func setState(_ backend: Int, _ state: PoolStats.BackendState) {
@@ -108,7 +103,7 @@ extension PoolCore {
             if slots[slot].checkBy <= at { continue }
             slots[slot].checkBy = at
             arm(slot, by: at)
-            at = at.after(250_000_000)
+            at = at.after(Self.suspicionSpacing)
         }
         backends[backend].suspectedUntil = at
     }

@@ -45,8 +45,8 @@ extension PoolCore {
         let first = backends[one].backend.priority
         let second = backends[other].backend.priority
         if first != second { return first < second }
-        let firstScore = backends[one].window.score(now)
-        let secondScore = backends[other].window.score(now)
+        let firstScore = backends[one].health.window.score(now)
+        let secondScore = backends[other].health.window.score(now)
         if firstScore != secondScore { return firstScore < secondScore }
         let firstLoad = Double(backends[one].counts.claimed) / backends[one].share
         let secondLoad = Double(backends[other].counts.claimed) / backends[other].share

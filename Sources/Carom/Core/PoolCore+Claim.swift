@@ -32,8 +32,10 @@ extension PoolCore {
         }
         var limit = timeout ?? policy.claimTimeout
         if limit <= 0 { return refuse(reasonForWaiting(request.requirement)) }
+        let (product, isBeyond) = policy.codelTarget.multipliedReportingOverflow(by: Self.patienceInTargets)
+        let patience = isBeyond ? .never : product
         if policy.codelTarget != .never {
-            limit = min(limit, policy.codelTarget.after(9 &* policy.codelTarget))
+            limit = min(limit, patience)
         }
         if slot < 0, queue.count >= policy.source.maxWaiters { return refuse(.queueFull) }
         let waiter = queue.make(request, now: now, deadline: now.after(limit))

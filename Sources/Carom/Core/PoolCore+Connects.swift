@@ -31,15 +31,15 @@ extension PoolCore {
 
     private mutating func startIfAllowed(_ backend: Int, now: Int64) -> Bool {
         guard backends[backend].deficit > 0 else { return false }
-        let limit = backends[backend].unreachable ? 1 : policy.source.connectConcurrency
+        let limit = backends[backend].health.isUnreachable ? 1 : policy.source.connectConcurrency
         guard backends[backend].counts.connecting < limit else { return false }
-        if now < backends[backend].notBefore {
-            connectAt = min(connectAt, backends[backend].notBefore)
+        if now < backends[backend].health.notBefore {
+            connectAt = min(connectAt, backends[backend].health.notBefore)
             return false
         }
         guard counts.connecting < policy.source.totalConnectConcurrency else { return false }
         guard counts.all < policy.maxSlots else {
-            if backends[backend].proven || backends[backend].counts.live == 0 { blocked = true }
+            if backends[backend].health.isProven || backends[backend].counts.live == 0 { blocked = true }
             return false
         }
         startConnect(backend, now: now)
@@ -50,13 +50,13 @@ extension PoolCore {
     private mutating func probe(reserved: Int, now: Int64) {
         var due: [Int] = []
         for backend in order where backends[backend].isDead && backends[backend].counts.live == 0 {
-            if now < backends[backend].notBefore {
-                connectAt = min(connectAt, backends[backend].notBefore)
+            if now < backends[backend].health.notBefore {
+                connectAt = min(connectAt, backends[backend].health.notBefore)
             } else {
                 due.append(backend)
             }
         }
-        if due.count > 1 { due.sort { backends[$0].notBefore < backends[$1].notBefore } }
+        if due.count > 1 { due.sort { backends[$0].health.notBefore < backends[$1].health.notBefore } }
         for backend in due {
             guard counts.connecting < policy.source.totalConnectConcurrency,
                 counts.all < policy.maxSlots - reserved
@@ -69,7 +69,7 @@ extension PoolCore {
         let slot = makeSlot(backend: backend)
         totals.connects += 1
         backends[backend].totalConnects += 1
-        let attempt = backends[backend].failures + 1
+        let attempt = backends[backend].health.failures + 1
         slots[slot].attempt = Int32(clamping: attempt)
         begin(slot, .connecting, now: now, limit: policy.connectTimeout)
         if observed { emit(.connectStarted(id(slot), backends[backend].id, attempt: attempt)) }

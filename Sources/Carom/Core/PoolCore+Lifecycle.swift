@@ -121,7 +121,7 @@ extension PoolCore {
     }
 
     private mutating func hurry(_ slot: Int, now: Int64) {
-        slots[slot].deadline = min(slots[slot].deadline, now.after(250_000_000))
+        slots[slot].deadline = min(slots[slot].deadline, now.after(Self.lastCloseTime))
         arm(slot, by: slots[slot].deadline)
     }
 

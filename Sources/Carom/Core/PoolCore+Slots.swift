@@ -9,11 +9,7 @@ extension PoolCore {
             return false
         }
         let backend = Int(slots[slot].backend)
-        backends[backend].proven = true
-        backends[backend].unreachable = false
-        backends[backend].attempts = 0
-        backends[backend].refused = false
-        backends[backend].failingSince = .never
+        backends[backend].health.connected()
         if observed { emit(.connected(id, backends[backend].id)) }
         prepare(slot, learnt, affinity, now: now)
         evaluate(backend, now: now)
@@ -38,9 +34,9 @@ extension PoolCore {
             slots[slot].retireAt = now.after(
                 random.early(policy.maxLifetime, spread: policy.source.lifetimeSpread))
         }
-        if backends[backend].failures > 0 {
+        if backends[backend].health.failures > 0 {
             slots[slot].unproven = true
-            slots[slot].checkBy = now.after(random.early(100_000_000, spread: 0.5))
+            slots[slot].checkBy = now.after(random.early(Self.probation, spread: 0.5))
         }
     }
 
@@ -55,7 +51,7 @@ extension PoolCore {
         switch slots[slot].state {
         case .connecting:
             let backend = Int(slots[slot].backend)
-            noteFailedConnect(slot, kind, reason, now: now)
+            recordFailedConnect(slot, kind, reason, now: now)
             freeSlot(slot)
             evaluate(backend, now: now)
         case .closing where !slots[slot].connected:
@@ -66,40 +62,30 @@ extension PoolCore {
         settle(now)
     }
 
-    mutating func noteFailedConnect(_ slot: Int, _ kind: FailureKind, _ reason: String, now: Int64) {
+    mutating func recordFailedConnect(_ slot: Int, _ kind: FailureKind, _ reason: String, now: Int64) {
         let backend = Int(slots[slot].backend)
         totals.connectFailures += 1
         backends[backend].failedConnects += 1
-        backends[backend].unreachable = true
-        switch kind {
-        case .authentication:
-            backends[backend].authenticationFailures += 1
-            backends[backend].attempts += 1
-        case .backend: backends[backend].attempts += 1
-        case .other: break
-        }
-        backends[backend].refused = kind == .authentication
-        if backends[backend].failingSince == .never { backends[backend].failingSince = now }
-        noteFailure(backend, blamed: kind != .other, restart: false, reason, now: now)
-        let wait = Duration.nanoseconds(max(0, backends[backend].notBefore - now))
+        if kind == .authentication { backends[backend].authenticationFailures += 1 }
+        backends[backend].health.connectFailed(kind, now: now)
+        recordFailure(backend, blamed: kind != .other, restart: false, reason, now: now)
+        let wait = Duration.nanoseconds(max(0, backends[backend].health.notBefore - now))
         if observed {
             emit(.connectFailed(id(slot), backends[backend].id, kind, reason: reason, retryIn: wait))
         }
     }
 
     /// One step further in the series of failures, unless the last step's wait still runs.
-    private mutating func noteFailure(
+    private mutating func recordFailure(
         _ backend: Int, blamed: Bool, restart: Bool, _ reason: String, now: Int64
     ) {
-        backends[backend].lastError = reason
-        if blamed { backends[backend].window.add(now) }
-        if now >= backends[backend].notBefore {
-            backends[backend].failures = restart ? 1 : backends[backend].failures + 1
-            var nominal = backoff(backends[backend].failures)
-            // Who does not let us in is not asked again at once.
-            if backends[backend].refused { nominal = max(nominal, min(1_000_000_000, policy.maxBackoff)) }
+        if backends[backend].health.recordFailure(reason, blamed: blamed, restart: restart, now: now) {
+            var nominal = backoff(backends[backend].health.failures)
+            if backends[backend].health.isRefused {
+                nominal = max(nominal, min(Self.refusedBackoff, policy.maxBackoff))
+            }
             let wait = random.early(nominal, spread: policy.source.backoffSpread)
-            backends[backend].notBefore = now.after(wait)
+            backends[backend].health.wait(until: now.after(wait))
         }
         evaluate(backend, now: now)
     }
@@ -116,9 +102,9 @@ extension PoolCore {
     mutating func blameConnection(_ slot: Int, _ reason: String, now: Int64) {
         let backend = Int(slots[slot].backend)
         let stable = !slots[slot].unproven || now - slots[slot].connectedAt >= policy.stableAfter
-        noteFailure(backend, blamed: true, restart: stable, reason, now: now)
-        if stable, backends[backend].failures == 1, queue.count > 0, counts.connecting == 0 {
-            backends[backend].notBefore = now
+        recordFailure(backend, blamed: true, restart: stable, reason, now: now)
+        if stable, backends[backend].health.failures == 1, queue.count > 0, counts.connecting == 0 {
+            backends[backend].health.wait(until: now)
         }
     }
 
@@ -128,9 +114,7 @@ extension PoolCore {
         slots[slot].unproven = false
         slots[slot].checkBy = .never
         let backend = Int(slots[slot].backend)
-        guard !backends[backend].unreachable else { return }
-        backends[backend].failures = 0
-        backends[backend].notBefore = .min
+        guard backends[backend].health.endSeries() else { return }
         setState(backend, .online)
         needsConnects = true
     }
@@ -244,7 +228,7 @@ extension PoolCore {
         let backend = Int(slots[slot].backend)
         if observed { emit(.closing(id(slot), backends[backend].id, reason)) }
         effects.append(slots[slot].connected ? .close(id(slot)) : .abandon(id(slot)))
-        if backends[backend].attempts > 0 { evaluate(backend, now: now) }
+        if backends[backend].health.isFailingToConnect { evaluate(backend, now: now) }
         if !backends[backend].present { needsPlan = true }
         needsConnects = true
     }

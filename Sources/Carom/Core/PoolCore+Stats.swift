@@ -22,7 +22,7 @@ extension PoolCore {
     }
 
     private mutating func stats(of index: Int, parked: Int, now: Int64) -> PoolStats.BackendStats {
-        let score = backends[index].window.score(now)
+        let score = backends[index].health.window.score(now)
         let record = backends[index]
         return PoolStats.BackendStats(
             backend: record.backend, state: record.present ? record.state : .draining, wanted: record.wanted,
@@ -32,6 +32,6 @@ extension PoolCore {
             recycling: record.counts.recycling, closing: record.counts.closing,
             totalClaims: record.totalClaims, totalConnects: record.totalConnects,
             failedConnects: record.failedConnects, authenticationFailures: record.authenticationFailures,
-            score: score, lastError: record.lastError)
+            score: score, lastError: record.health.lastError)
     }
 }

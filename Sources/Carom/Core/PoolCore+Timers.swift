@@ -65,7 +65,7 @@ extension PoolCore {
         let late = "no answer within \(limit(of: slots[slot].state))"
         switch slots[slot].state {
         case .connecting:
-            noteFailedConnect(slot, .backend, "connect: " + late, now: now)
+            recordFailedConnect(slot, .backend, "connect: " + late, now: now)
             close(slot, .connectAbandoned, now: now)
         case .acquiring: acquired(id(slot), failure: "acquire: " + late, now: now)
         case .recycling: recycled(id(slot), failure: "recycle: " + late, now: now)

@@ -151,7 +151,7 @@ struct EngineState: ~Copyable, Sendable {
     /// The last failure of each backend that had one.
     func causes() -> [PoolError.Cause] {
         core.order.compactMap { index in
-            guard let text = core.backends[index].lastError else { return nil }
+            guard let text = core.backends[index].health.lastError else { return nil }
             let id = core.backends[index].id
             return PoolError.Cause(backend: id, text: text, underlying: errors[id])
         }

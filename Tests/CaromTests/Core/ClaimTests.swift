@@ -144,7 +144,7 @@ struct ClaimTests {
         let rig = CoreRig(Policy.with { $0.validationBypass = nil }, backends: CoreRig.backends(2))
         rig.run(1)
         for index in rig.core.order where rig.core.backends[index].backend.name == "b02" {
-            for _ in 0..<failures { rig.core.backends[index].window.add(rig.now) }
+            for _ in 0..<failures { rig.core.backends[index].health.window.add(rig.now) }
         }
         var first = 0
         for _ in 0..<100 {

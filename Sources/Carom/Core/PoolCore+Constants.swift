@@ -1,0 +1,17 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Times that no policy sets, in nanoseconds, each with its reason.
+extension PoolCore {
+    /// With controlled delay a claim may wait so many targets: the queue sheds long before, this is for one that
+    /// nothing comes back to.
+    static var patienceInTargets: Int64 { 10 }
+    /// A connection opened during a series of failures is checked so soon: servers that accept and hang up do it at once.
+    static var probation: Int64 { 100_000_000 }
+    /// A backend that refused the login is not asked again sooner: somebody has to change something first.
+    static var refusedBackoff: Int64 { 1_000_000_000 }
+    /// Between checks of a suspected backend's idle connections: four a second are a burden on no server.
+    static var suspicionSpacing: Int64 { 250_000_000 }
+    /// What closes have left once a stop's grace is over: a stop ends at most this late.
+    static var lastCloseTime: Int64 { 250_000_000 }
+}
