@@ -65,13 +65,12 @@ public final class FakeConnector: Connector {
 
     private let state: Mutex<State>
     private let clock: any PoolClock
-    /// Whether there is an acquire hook; fixed when the connector is made.
-    public let acquires: Bool
+    private let hasHook: Bool
 
     /// A connector that lives by a clock and a script.
     public init(clock: any PoolClock = SystemPoolClock(), script: Script = Script()) {
         self.clock = clock
-        acquires = script.onAcquire != nil
+        hasHook = script.onAcquire != nil
         state = Mutex(State(script: script))
     }
 
@@ -153,8 +152,13 @@ extension FakeConnector {
         try await play(script.isValid(connection), delay: script.delay)
     }
 
-    /// Succeeds or fails as the script says.
-    public func onAcquire(_ connection: FakeConnection) async throws {
+    /// Succeeds or fails as the script says; there is a hook if the script had one when the connector was made.
+    public var onAcquire: (@Sendable (FakeConnection) async throws -> Void)? {
+        guard hasHook else { return nil }
+        return { connection in try await self.acquire(connection) }
+    }
+
+    private func acquire(_ connection: FakeConnection) async throws {
         connection.noteAcquire()
         let script = next()
         try await play(script.onAcquire?(connection) ?? .succeed, delay: script.delay)

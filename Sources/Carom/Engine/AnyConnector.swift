@@ -26,14 +26,15 @@ struct AnyConnector: Sendable {
         @Sendable func open(_ box: Box) -> C.Connection {
             unsafeDowncast(box, to: PooledConnection<C.Connection>.self).connection
         }
-        acquires = connector.acquires
+        let onAcquire = connector.onAcquire
+        acquires = onAcquire != nil
         connect = { engine, backend, context in
             let connection = try await connector.connect(to: backend, context: context)
             return PooledConnection(
                 engine: engine, slot: context.slot, backend: backend, connection: connection)
         }
         isValid = { try await connector.isValid(open($0)) }
-        onAcquire = { try await connector.onAcquire(open($0)) }
+        self.onAcquire = { try await onAcquire?(open($0)) }
         onRecycle = { try await connector.onRecycle(open($0)) }
         standing = { box in
             let connection = open(box)
