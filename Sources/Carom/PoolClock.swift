@@ -41,6 +41,14 @@ public protocol PoolClock: Sendable {
     var now: PoolInstant { get }
     /// Returns at the instant or soon after, or throws when the task is cancelled.
     func sleep(until instant: PoolInstant) async throws
+    /// Where a pool's timer sleeps; nil: where the pool's background work runs. A clock whose timers belong to one
+    /// thread, such as an event loop's, names that thread's executor and can count on being called there.
+    var executor: (any TaskExecutor)? { get }
+}
+
+extension PoolClock {
+    /// Sleeping is possible anywhere.
+    public var executor: (any TaskExecutor)? { nil }
 }
 
 /// The system's monotonic clock.

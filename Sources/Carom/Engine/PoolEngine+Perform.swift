@@ -119,7 +119,7 @@ extension PoolEngine {
     }
 
     private func sleep(_ task: BackgroundTask, until instant: Int64) {
-        task.start(on: executor) {
+        task.start(on: clock.executor ?? executor) {
             do {
                 try await self.clock.sleep(until: PoolInstant(nanoseconds: instant))
             } catch {
