@@ -19,20 +19,21 @@ public enum BackendAddress: Hashable, Sendable {
             self = .unix(path: try Self.path(in: text))
             return
         }
-        let (host, port) = try Self.split(text)
+        let parts: HostPort
+        do throws(HostPortError) {
+            parts = try HostPort(parsing: text)
+        } catch {
+            throw BackendAddressError(text: text, expected: error.expected)
+        }
+        let host = parts.host
         guard IPLiteral.isAddress(host) else {
             throw BackendAddressError(
                 text: text, expected: "a literal IPv4 or IPv6 address, or a socket path")
         }
-        switch port {
-        case .some(let digits):
-            guard let number = UInt16(digits), number > 0, digits.utf8.allSatisfy({ (48...57).contains($0) })
-            else { throw BackendAddressError(text: text, expected: "a port between 1 and 65535") }
-            self = .ip(host, port: number)
-        case .none:
-            guard let defaultPort else { throw BackendAddressError(text: text, expected: "a port") }
-            self = .ip(host, port: defaultPort)
+        guard let port = parts.port ?? defaultPort else {
+            throw BackendAddressError(text: text, expected: "a port")
         }
+        self = .ip(host, port: port)
     }
 
     private static func path(in text: String) throws(BackendAddressError) -> String {
@@ -41,24 +42,6 @@ public enum BackendAddress: Hashable, Sendable {
             throw BackendAddressError(text: text, expected: "an absolute path of at most 107 bytes")
         }
         return path
-    }
-
-    private static func split(_ text: String) throws(BackendAddressError) -> (host: String, port: String?) {
-        if text.hasPrefix("[") {
-            guard let end = text.firstIndex(of: "]") else {
-                throw BackendAddressError(text: text, expected: "a closing bracket after the IPv6 address")
-            }
-            let host = String(text[text.index(after: text.startIndex)..<end])
-            let rest = text[text.index(after: end)...]
-            guard host.contains(":"), rest.isEmpty || rest.hasPrefix(":") else {
-                throw BackendAddressError(text: text, expected: "[IPv6 address]:port")
-            }
-            return (host, rest.isEmpty ? nil : String(rest.dropFirst()))
-        }
-        guard let colon = text.firstIndex(of: ":") else { return (text, nil) }
-        let rest = text[text.index(after: colon)...]
-        if rest.contains(":") { return (text, nil) }
-        return (String(text[..<colon]), String(rest))
     }
 }
 

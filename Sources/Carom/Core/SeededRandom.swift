@@ -1,14 +1,16 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Random numbers that a seed repeats (SplitMix64), for decisions that tests must be able to repeat.
+/// SplitMix64: the same seed makes the same pool, the same walk, the same run.
 package struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
+    /// A generator that begins with this seed.
     package init(seed: UInt64) {
         state = seed
     }
 
+    /// The next 64 bits.
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
@@ -18,12 +20,12 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
     }
 
     /// Uniform in 0 ..< 1.
-    mutating func unit() -> Double {
+    package mutating func unit() -> Double {
         Double(next() >> 11) * 0x1p-53
     }
 
     /// A number below `bound`, which is above 0.
-    mutating func below(_ bound: Int) -> Int {
+    package mutating func below(_ bound: Int) -> Int {
         Int(next().multipliedFullWidth(by: UInt64(bound)).high)
     }
 
