@@ -31,7 +31,7 @@ public struct Claim<Connection: Sendable>: ~Copyable, Sendable {
     /// The backend it leads to, as it was described when the connection was opened.
     public var backend: Backend { held._withUnsafeGuaranteedRef { $0.backend } }
 
-    /// Gives the connection back. What becomes of it is the connector's to say (``Connector/returned(_:)``).
+    /// Gives the connection back. What becomes of it is the connector's to say (``ConnectionInspector/returned(_:)``).
     /// Never waits.
     @inlinable
     public consuming func recycle() {
@@ -55,7 +55,7 @@ public struct Claim<Connection: Sendable>: ~Copyable, Sendable {
     /// Keeps the connection by its holder, who does not need it now but probably soon again, until anybody else does.
     ///
     /// The cheapest way to return and to claim: no lock and no look at a clock. The holder vouches that the connection is
-    /// such that ``Connector/returned(_:)`` would call it clean; it is not asked. While it is parked the connection counts
+    /// such that ``ConnectionInspector/returned(_:)`` would call it clean; it is not asked. While it is parked the connection counts
     /// as idle, the pool may lend it to others, check it or close it, and the holder must not touch it.
     ///
     /// Returns nil if the connection was given back instead, as by ``recycle()``: somebody waits, the pool is suspended or

@@ -4,7 +4,7 @@
 /// What a claimer asks of a connection: a requirement it must meet, and two hints.
 public struct ClaimRequest: Sendable {
     /// Attributes that must match, such as `["role": "primary"]`: what the connector learnt when it connected
-    /// (``Connector/attributes(of:)``), else what the resolver says of the backend.
+    /// (``ConnectionInspector/attributes(of:)``), else what the resolver says of the backend.
     public var requirement: [String: String]
     /// The worker the claimer runs on: an idle connection that sits there is preferred.
     public var affinity: Int?

@@ -13,7 +13,7 @@ public struct ConnectContext: Sendable {
     public let deadline: PoolInstant
     /// The time there is from the start.
     public let timeout: Duration
-    /// To be called when the connection's ``Connector/attributes(of:)`` have changed and the pool should know before it
+    /// To be called when the connection's ``ConnectionInspector/attributes(of:)`` have changed and the pool should know before it
     /// next looks: a standby reports that it was promoted. From any thread; cheap, but not free: it takes the pool's
     /// lock. Without effect before the connect has succeeded and after the close.
     public internal(set) var attributesChanged: @Sendable () -> Void

@@ -43,7 +43,7 @@ extension Pool {
         engine.state.withLock { $0.core.policy.source }
     }
 
-    /// Has a connection's ``Connector/attributes(of:)`` read at once, idle or lent: for an owner of the connector that
+    /// Has a connection's ``ConnectionInspector/attributes(of:)`` read at once, idle or lent: for an owner of the connector that
     /// learns of a change; the connector itself has ``ConnectContext/attributesChanged``. Idle ones of the same backend
     /// are checked, four a second, if they have changed. Without effect if the connection is gone.
     public func attributesChanged(of slot: SlotID) {
