@@ -172,7 +172,8 @@ let package = Package(
             name: "CaromPostgresProtocolTests", dependencies: ["Carom", "CaromPostgresProtocol"],
             swiftSettings: settings),
         .testTarget(
-            name: "CaromTCPTests", dependencies: ["Carom", "CaromTCP", "CaromReactor", "CCaromLinux"],
+            name: "CaromTCPTests",
+            dependencies: ["Carom", "CaromTCP", "CaromReactor", "CaromTestSupport", "CCaromLinux"],
             swiftSettings: settings),
         .testTarget(
             name: "CaromFileTests", dependencies: ["Carom", "CaromFile", "CaromTestSupport"],
@@ -188,7 +189,9 @@ let package = Package(
         .testTarget(
             name: "CaromTLSTests", dependencies: ["CaromTLS", "CaromTestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "CaromReactorTests", dependencies: ["CaromReactor", "CCaromLinux"], swiftSettings: settings),
+            name: "CaromReactorTests",
+            dependencies: ["Carom", "CaromReactor", "CaromTestSupport", "CCaromLinux"],
+            swiftSettings: settings),
         .testTarget(
             name: "CaromPostgresTests",
             dependencies: [
@@ -197,7 +200,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "CaromConfigurationTests", dependencies: ["CaromConfiguration", "CaromTLS"],
+            name: "CaromConfigurationTests", dependencies: ["Carom", "CaromConfiguration", "CaromTLS"],
             swiftSettings: settings),
         .testTarget(
             name: "CaromPoolerTests",

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CCaromLinux
+import CaromTestSupport
 import Glibc
 import Testing
 
@@ -185,8 +186,8 @@ final class Pair {
     var heir: Pair?
 
     init(_ reactor: Reactor) throws {
-        var pair: [Int32] = [0, 0]
-        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &pair) == 0)
+        let ends = socketPair()
+        let pair = [ends.0, ends.1]
         descriptors = pair
         self.reactor = reactor
         registration = try reactor.register(pair[0], handler: nil)

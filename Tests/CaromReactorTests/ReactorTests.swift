@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import Glibc
 import Synchronization
 import Testing
@@ -98,7 +99,7 @@ private func nested(_ reactor: Reactor, _ places: inout [Bool]) async {
 
 @Suite struct TimerQueueTests {
     @Test(arguments: 1...20) func randomArmingAndDisarmingKeepsTheOrder(seed: UInt64) {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededRandom(seed: seed)
         var queue = TimerQueue()
         let timers = (0..<50).map { _ in ReactorTimer(Waker()) }
         for _ in 0..<2000 {
@@ -117,16 +118,5 @@ private func nested(_ reactor: Reactor, _ places: inout [Bool]) async {
             let earliest = timers.map(\.deadline).min()!
             #expect((queue.earliest ?? .never) <= earliest)
         }
-    }
-}
-
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

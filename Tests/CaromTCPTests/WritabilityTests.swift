@@ -3,6 +3,7 @@
 
 import CCaromLinux
 import CaromReactor
+import CaromTestSupport
 import Glibc
 import Testing
 
@@ -18,9 +19,8 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func aPeerThatReadsDoesNotWakeTheLoopOverAUnixSocket() async throws {
         let (woken, idle) = try await onReactor { reactor in
-            var pair: [Int32] = [0, 0]
-            #expect(
-                socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &pair) == 0)
+            let ends = socketPair()
+            let pair = [ends.0, ends.1]
             let far = pair[1]
             defer { Glibc.close(far) }
             let near = try Transport(adopting: pair[0], peer: SocketAddress(.unix(path: "")), on: reactor)

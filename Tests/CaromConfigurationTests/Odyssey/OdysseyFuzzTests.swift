@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import Testing
 
 @testable import CaromConfiguration
@@ -9,7 +10,7 @@ import Testing
 @Suite struct OdysseyFuzzTests {
     @Test(arguments: 1...24 as ClosedRange<UInt64>)
     func damagedConfigurationsNeverTrap(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededRandom(seed: seed)
         let whole = Array((smallest + ConfigurationSample.rich).utf8)
         let pieces = ConfigurationSample.pieces.map { Array($0.utf8) }
         for round in 0..<100 {
@@ -33,7 +34,7 @@ import Testing
 
     @Test(arguments: 1...8 as ClosedRange<UInt64>)
     func heapsOfTokensNeverTrap(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededRandom(seed: seed)
         for round in 0..<100 {
             let text = (0..<Int.random(in: 0...80, using: &random))
                 .map { _ in ConfigurationSample.pieces.randomElement(using: &random)! }
@@ -93,17 +94,4 @@ enum ConfigurationSample {
         ":", ",",
         "log_format", "\"%\"", "\"%m\\\"", "workers", "cache", "hba_file", "include \"f\"",
     ]
-}
-
-/// A small generator that gives the same numbers for the same seed everywhere.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
 }

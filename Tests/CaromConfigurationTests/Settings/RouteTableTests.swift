@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import Testing
 
 @testable import CaromConfiguration
@@ -35,7 +36,7 @@ import Testing
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func lookingUpAgreesWithTryingAll(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededRandom(seed: seed)
         let names: [String?] = ["a", "b", "c", nil]
         var patterns = names.flatMap { database in names.map { Self.pattern(database, $0) } }
         patterns.shuffle(using: &random)

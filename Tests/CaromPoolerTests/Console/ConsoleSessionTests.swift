@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgresProtocol
 import Testing
 
@@ -169,7 +170,7 @@ private let exchanges: [Exchange] = [
         #expect(
             ConsoleConversation.answer(
                 exchange.sent, cuts: Array(repeating: 1, count: exchange.sent.count)) == exchange.answer)
-        var random = SeededGenerator(seed: 7)
+        var random = SeededRandom(seed: 7)
         for _ in 0..<50 {
             let cuts = (0..<exchange.sent.count).map { _ in Int.random(in: 1...9, using: &random) }
             #expect(
@@ -227,7 +228,7 @@ private let exchanges: [Exchange] = [
     /// Whatever comes: whole messages go out, the session goes on or ends, nothing traps.
     @Test(arguments: 0..<200 as Range<UInt64>)
     func hostileBytesEndInAnErrorAtMost(_ seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var sent: [UInt8] = []
         for _ in 0..<20 { sent += exchanges.randomElement(using: &random)?.sent ?? [] }
         for _ in 0..<Int.random(in: 1...20, using: &random) {
@@ -238,20 +239,5 @@ private let exchanges: [Exchange] = [
         #expect(!whole.contains { $0 == "?" || $0.contains(" malformed: ") }, "seed \(seed)")
         let cuts = (0..<sent.count).map { _ in Int.random(in: 1...200, using: &random) }
         #expect(ConsoleConversation.answer(sent, cuts: cuts) == whole, "seed \(seed)")
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return word ^ (word >> 31)
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromReactor
+import CaromTestSupport
 import Glibc
 import Testing
 
@@ -19,8 +20,8 @@ func onReactor<R: Sendable>(_ body: @escaping @Sendable (Reactor) async throws -
 ///
 /// - Parameter sendBuffer: bytes of room the kernel is asked for; it has a least size.
 func transportPair(on reactor: Reactor, sendBuffer: Int32? = nil) throws -> (Transport, Transport) {
-    var pair: [Int32] = [0, 0]
-    #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &pair) == 0)
+    let ends = socketPair()
+    let pair = [ends.0, ends.1]
     if var size = sendBuffer {
         for descriptor in pair {
             setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
