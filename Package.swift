@@ -206,7 +206,7 @@ let package = Package(
             name: "CaromPoolerTests",
             dependencies: [
                 "Carom", "CaromConfiguration", "CaromPooler", "CaromPostgres", "CaromPostgresProtocol",
-                "CaromStats", "CaromTop", logging,
+                "CaromReactor", "CaromStats", "CaromTop", logging,
             ],
             swiftSettings: settings),
     ]

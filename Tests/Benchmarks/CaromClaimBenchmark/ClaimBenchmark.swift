@@ -80,7 +80,8 @@ struct ClaimBenchmark {
         }
         if parked.least > parkingBudget * slowMachine || parked.allocations > 0.001 {
             print(
-                "over budget: park and reclaim may take \(Int(parkingBudget * slowMachine)) ns here and no allocation")
+                "over budget: park and reclaim may take \(Int(parkingBudget * slowMachine)) ns here and no allocation"
+            )
             exit(1)
         }
     }
