@@ -169,7 +169,8 @@ let package = Package(
             name: "CaromDNSTests", dependencies: ["Carom", "CaromDNS", "CaromTestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "CaromPostgresProtocolTests", dependencies: ["Carom", "CaromPostgresProtocol"],
+            name: "CaromPostgresProtocolTests",
+            dependencies: ["Carom", "CaromPostgresProtocol", "CaromTestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "CaromTCPTests",
@@ -206,7 +207,7 @@ let package = Package(
             name: "CaromPoolerTests",
             dependencies: [
                 "Carom", "CaromConfiguration", "CaromPooler", "CaromPostgres", "CaromPostgresProtocol",
-                "CaromReactor", "CaromStats", "CaromTop", logging,
+                "CaromReactor", "CaromStats", "CaromTestSupport", "CaromTop", logging,
             ],
             swiftSettings: settings),
     ]

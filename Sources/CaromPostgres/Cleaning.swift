@@ -5,64 +5,33 @@ import CaromPostgresProtocol
 import CaromReactor
 import CaromTCP
 
-extension ConnectionState {
-    /// Whether the next user may have the connection as it is: no transaction, nothing owed, nothing unread or unsent.
-    ///
-    /// `mutating` only so that a look through a reference borrows the state instead of copying all of it.
-    package var isClean: Bool {
-        mutating get {
-            flow.isFree && input.isEmpty && output.isEmpty && walker.isAtBorder && !isSendingMessage
-                && hiddenReplies == 0 && !hasFailed
-        }
-    }
-
-    /// Whether the connection stands between two transactions; likewise `mutating` for cheapness.
-    package var isFree: Bool {
-        mutating get { flow.isFree }
-    }
-
-    /// Whether it would be free but for a ReadyForQuery that may or may not come.
-    package var mayBeFree: Bool {
-        mutating get { flow.needsProbe && flow.transactionStatus == .idle }
-    }
-
-    /// Whether nobody can tell any more what the server still has to answer.
-    package var isLost: Bool {
-        mutating get { flow.isLost }
-    }
-}
-
 extension PostgresConnector {
     /// Brings a connection that was left in any state back to a clean one, or throws.
     func clean(_ connection: PostgresConnection, _ conversation: Conversation) async throws(PostgresError) {
         let recycling = configuration.recycling
-        let state = connection.state
-        if !state.value.flow.isSynchronised, !state.value.flow.needsProbe {
+        if !connection.state.flow.isSynchronized, !connection.state.flow.needsProbe {
             guard recycling.cancels else {
                 throw PostgresError(
                     .connection, "the client left with a query under way, and pool_cancel is no")
             }
             try await abandon(connection, conversation)
-        } else if !state.value.input.isEmpty || !state.value.walker.isAtBorder {
+        } else if !connection.state.unread.isEmpty || connection.state.isInsideReply {
             // The beginning of something the server says by itself: a notice, a parameter, a notification.
             try await conversation.drain(connection)
         }
         // The answer to an empty query shows whether a ReadyForQuery is still to come.
-        if state.value.flow.needsProbe { try await conversation.execute("", in: connection) }
-        if state.value.flow.transactionStatus != .idle {
+        if connection.state.flow.needsProbe { try await conversation.execute("", in: connection) }
+        if connection.state.flow.transactionStatus != .idle {
             guard recycling.rollsBack else {
                 throw PostgresError(.connection, "the client left in a transaction, and pool_rollback is no")
             }
             try await conversation.execute("ROLLBACK", in: connection)
         }
-        if state.value.needsReset || recycling.discards {
+        if connection.state.needsReset || recycling.discards {
             try await conversation.execute("DISCARD ALL", in: connection)
-            state.value.needsReset = false
-            state.value.isTainted = false
-            state.value.owner = 0
-            state.value.parameters = connection.initialParameters
+            connection.state.didReset()
         }
-        guard state.value.isClean else {
+        guard connection.state.readiness == .idle, connection.output.isEmpty else {
             throw PostgresError(.connection, "the session could not be made clean")
         }
     }
@@ -71,16 +40,15 @@ extension PostgresConnector {
     private func abandon(_ connection: PostgresConnection, _ conversation: Conversation)
         async throws(PostgresError)
     {
-        let state = connection.state
         var bytes: [UInt8] = []
         do {
-            if state.value.flow.awaitsClientData {
+            if connection.state.flow.awaitsClientData {
                 CopyFail(reason: "the client has gone").encode(into: &bytes)
-                try state.value.flow.sent(.copyFail)
+                try connection.state.send(.copyFail)
             }
-            if state.value.flow.hasUnsyncedMessages || state.value.flow.isSkippingToSync {
+            if connection.state.flow.hasUnsyncedMessages || connection.state.flow.isSkippingToSync {
                 FrontendTag.sync.encodeEmpty(into: &bytes)
-                try state.value.flow.sent(.sync)
+                try connection.state.send(.sync)
             }
         } catch {
             throw PostgresError(.protocolViolation, "\(error)")

@@ -9,22 +9,17 @@ extension Conversation {
     ///
     /// - Throws: ``PostgresError`` with the code `server` when the server reports an error.
     package func execute(_ sql: String, in connection: PostgresConnection) async throws(PostgresError) {
-        let state = connection.state
         var bytes: [UInt8] = []
         Query(sql).encode(into: &bytes)
         do throws(FlowError) {
-            try state.value.flow.sent(.query)
+            try connection.state.sendSuppressed()
         } catch {
             throw PostgresError(.protocolViolation, "\(error)")
         }
-        state.value.hiddenReplies += 1
-        state.value.hiddenError = nil
+        _ = connection.state.takeSuppressedError()
         try await send(bytes)
         try await drain(connection)
-        if let error = state.value.hiddenError {
-            state.value.hiddenError = nil
-            throw PostgresError(error)
-        }
+        if let error = connection.state.takeSuppressedError() { throw PostgresError(error.fields) }
     }
 
     /// Reads and throws away until the server owes nothing and what came is complete.
@@ -36,36 +31,35 @@ extension Conversation {
     package func drain(
         _ connection: PostgresConnection, onStall: (() async throws(PostgresError) -> Void)? = nil
     ) async throws(PostgresError) {
-        let rules = FrameRules.server()
-        let state = connection.state
-        try absorb(state, rules)
+        let limits = FrameLimits.server()
+        try receive(connection, limits)
         var owed = Int.max
         while true {
-            let flow = state.value.flow
-            let isComplete = state.value.input.isEmpty && state.value.walker.isAtBorder
-            if flow.isSynchronised || flow.needsProbe, isComplete { return }
+            let flow = connection.state.flow
+            let isComplete = connection.state.unread.isEmpty && !connection.state.isInsideReply
+            if flow.isSynchronized || flow.needsProbe, isComplete { return }
             if flow.awaitsClientData {
-                try await say(.copyFail, to: state) {
+                try await say(.copyFail, to: connection) {
                     CopyFail(reason: "the client has gone").encode(into: &$0)
                 }
             }
             if flow.isSkippingToSync {
-                try await say(.sync, to: state) { FrontendTag.sync.encodeEmpty(into: &$0) }
+                try await say(.sync, to: connection) { FrontendTag.sync.encodeEmpty(into: &$0) }
             }
             if let onStall, flow.outstandingReady < owed {
                 owed = flow.outstandingReady
                 try await onStall()
             }
             try await fill()
-            try absorb(state, rules)
+            try receive(connection, limits)
         }
     }
 
     private func say(
-        _ tag: FrontendTag, to state: UnsafeSingleOwner<ConnectionState>, _ encode: (inout [UInt8]) -> Void
+        _ tag: FrontendTag, to connection: PostgresConnection, _ encode: (inout [UInt8]) -> Void
     ) async throws(PostgresError) {
         do throws(FlowError) {
-            try state.value.flow.sent(tag)
+            try connection.state.send(tag)
         } catch {
             throw PostgresError(.protocolViolation, "\(error)")
         }
@@ -74,13 +68,16 @@ extension Conversation {
         try await send(bytes)
     }
 
-    private func absorb(_ state: UnsafeSingleOwner<ConnectionState>, _ rules: FrameRules)
+    private func receive(_ connection: PostgresConnection, _ limits: borrowing FrameLimits)
         throws(PostgresError)
     {
-        let chunk = state.value.input
-        let absorbed = state.value.absorb(chunk.span.bytes, rules: rules)
-        state.value.input.removeFirst(absorbed.consumed)
-        if absorbed.isBroken, let failure = state.value.failure { throw failure }
+        while true {
+            let chunk = connection.state.unread
+            let received = connection.state.receive(chunk.span.bytes, limits: limits)
+            connection.state.unread.removeFirst(received.consumed)
+            if received.isBroken, let failure = connection.state.failure { throw failure }
+            if !received.hasMore { return }
+        }
     }
 }
 

@@ -25,17 +25,17 @@ package final class Conversation {
     let deadline: Deadline
     /// When the next wait ends at the latest: ``deadline``, or earlier.
     private var limit: Deadline
-    private let state: UnsafeSingleOwner<ConnectionState>
+    private let session: ServerSession
 
     /// The longest message that is taken in whole: nothing that a login or a check brings comes near.
     private let largest: Int
 
     package init(
-        _ transport: Transport, _ state: UnsafeSingleOwner<ConnectionState>, deadline: Deadline,
+        _ transport: Transport, _ session: ServerSession, deadline: Deadline,
         largest: Int = 1 << 20
     ) {
         self.transport = transport
-        self.state = state
+        self.session = session
         self.deadline = deadline
         self.largest = largest
         limit = deadline
@@ -53,11 +53,11 @@ package final class Conversation {
     /// Sends `bytes`, waiting for the socket to take them all.
     package func send(_ bytes: [UInt8]) async throws(PostgresError) {
         do throws(SystemError) {
-            state.value.output.append(bytes)
-            try state.value.output.flush(to: transport)
-            while !state.value.output.isEmpty {
+            session.output.append(bytes)
+            try session.output.flush(to: transport)
+            while !session.output.isEmpty {
                 try await wait("to take what it was sent")
-                try state.value.output.flush(to: transport)
+                try session.output.flush(to: transport)
             }
         } catch {
             throw PostgresError(error)
@@ -74,8 +74,8 @@ package final class Conversation {
 
     /// Exactly one byte, for the answer to a request for encryption.
     package func receiveByte() async throws(PostgresError) -> UInt8 {
-        while state.value.input.isEmpty { try await fill() }
-        return state.value.input.removeFirst()
+        while session.state.unread.isEmpty { try await fill() }
+        return session.state.unread.removeFirst()
     }
 
     /// Reads at least one byte more.
@@ -88,7 +88,7 @@ package final class Conversation {
     }
 
     private func takeMessage() throws(PostgresError) -> ServerMessage? {
-        let input = state.value.input
+        let input = session.state.unread
         switch Framing.next(in: input.span.bytes, limit: largest) {
         case .needMore: return nil
         case .invalid(let error):
@@ -97,7 +97,7 @@ package final class Conversation {
             guard input.count >= header.length else { return nil }
             let message = ServerMessage(
                 tag: header.tag, body: Array(input[Framing.headerSize..<header.length]))
-            state.value.input.removeFirst(header.length)
+            session.state.unread.removeFirst(header.length)
             return message
         }
     }
@@ -108,7 +108,8 @@ package final class Conversation {
                 (buffer) throws(SystemError) in
                 let outcome = try transport.read(into: buffer)
                 if case .bytes(let count) = outcome {
-                    state.value.input.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                    session.state.unread.append(
+                        contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 }
                 return outcome
             }

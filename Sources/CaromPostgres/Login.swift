@@ -9,16 +9,16 @@ import CaromReactor
 struct Login {
     private let configuration: PostgresConfiguration
     private let conversation: Conversation
-    private let state: UnsafeSingleOwner<ConnectionState>
+    private let session: ServerSession
     private let cryptography = OpenSSLCryptography()
 
     init(
         _ configuration: PostgresConfiguration, _ conversation: Conversation,
-        _ state: UnsafeSingleOwner<ConnectionState>
+        _ session: ServerSession
     ) {
         self.configuration = configuration
         self.conversation = conversation
-        self.state = state
+        self.session = session
     }
 
     /// Logs in and returns the key for cancel requests; the reported parameters are in the state.
@@ -141,10 +141,10 @@ struct Login {
                 switch BackendTag(rawValue: message.tag) {
                 case .parameterStatus:
                     let status = try ParameterStatus(body: body)
-                    state.value.parameters.set(status.name, to: status.value)
+                    session.state.report(status)
                 case .backendKeyData: key = try BackendKeyData(body: body)
                 case .readyForQuery:
-                    state.value.flow = QueryFlow(transactionStatus: try ReadyForQuery(body: body).status)
+                    session.state.didLogIn(try ReadyForQuery(body: body).status)
                     return key
                 case .noticeResponse: continue
                 case .errorResponse: break

@@ -39,7 +39,7 @@ extension PostgresConnection {
             else { return true }
             defer { transport.close() }
             let conversation = Conversation(
-                transport, UnsafeSingleOwner(ConnectionState()), deadline: deadline)
+                transport, ServerSession(), deadline: deadline)
             defer { conversation.end() }
             var bytes: [UInt8] = []
             key.cancelRequest.encode(into: &bytes)

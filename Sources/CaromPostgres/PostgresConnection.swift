@@ -3,7 +3,7 @@
 
 public import Carom
 package import CaromPostgresProtocol
-package import CaromReactor
+import CaromReactor
 package import CaromTCP
 
 /// An authenticated session with a PostgreSQL server, made by ``PostgresConnector`` and lent by a pool.
@@ -15,22 +15,37 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     /// A name for logs that is unique in the world.
     package let id: ConnectionID
     package let transport: Transport
-    package let state: UnsafeSingleOwner<ConnectionState>
+    let session: ServerSession
     /// What a CancelRequest must carry.
     package let key: BackendKeyData
-    /// The server's parameters right after the login: what `DISCARD ALL` goes back to.
-    package let initialParameters: SessionParameters
-
     init(
         id: ConnectionID, backend: Backend, transport: Transport,
-        state: UnsafeSingleOwner<ConnectionState>, key: BackendKeyData
+        session: ServerSession, key: BackendKeyData
     ) {
         self.id = id
         self.backend = backend
         self.transport = transport
-        self.state = state
+        self.session = session
         self.key = key
-        initialParameters = state.value.parameters
+    }
+
+    /// What is known about the session; for the holder of the connection.
+    package var state: ServerState {
+        unsafeAddress { session.stateAddress }
+        unsafeMutableAddress { UnsafeMutablePointer(mutating: session.stateAddress) }
+    }
+
+    /// Bytes that the server has not taken yet; for the holder of the connection.
+    package var output: OutputQueue {
+        unsafeAddress { session.outputAddress }
+        unsafeMutableAddress { UnsafeMutablePointer(mutating: session.outputAddress) }
+    }
+
+    /// Looks, without a system call, whether the server neither hung up nor spoke while nobody used the connection.
+    package var isQuiet: Bool {
+        if transport.isClosed || transport.isHungUp { return false }
+        // Readable may be left over from a read that just filled its buffer: only then it takes a peek to know.
+        return !transport.isReadable || transport.isQuiet()
     }
 
     /// The server's process number, as in `pg_stat_activity.pid`.
@@ -44,7 +59,7 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     /// Call it on the thread of the transport's reactor.
     package func terminate() {
         guard !transport.isClosed else { return }
-        if state.value.output.isEmpty, !state.value.isSendingMessage {
+        if output.isEmpty, state.readiness != .unusable(.insideMessage) {
             let goodbye: [UInt8] = [FrontendTag.terminate.rawValue, 0, 0, 0, 4]
             // Whether the server still hears it changes nothing.
             goodbye.withUnsafeBytes { bytes in _ = try? transport.write(bytes) }

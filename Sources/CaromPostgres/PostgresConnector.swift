@@ -67,13 +67,13 @@ public final class PostgresConnector: Connector {
         } catch {
             throw PostgresError(error)
         }
-        let state = UnsafeSingleOwner(ConnectionState())
-        let conversation = Conversation(transport, state, deadline: deadline)
+        let session = ServerSession()
+        let conversation = Conversation(transport, session, deadline: deadline)
         defer { conversation.end() }
         do throws(PostgresError) {
-            let key = try await Login(configuration, conversation, state).run()
+            let key = try await Login(configuration, conversation, session).run()
             return PostgresConnection(
-                id: ConnectionID(.server), backend: backend, transport: transport, state: state,
+                id: ConnectionID(.server), backend: backend, transport: transport, session: session,
                 key: key)
         } catch {
             transport.close()
@@ -93,26 +93,27 @@ public final class PostgresConnector: Connector {
 
     /// Decides without waiting whether the connection can go straight to its next user.
     public func returned(_ connection: PostgresConnection) -> ReturnVerdict {
-        // Property by property: a copy of the whole state would cost more than all of the checks.
-        let state = connection.state
         if connection.transport.isClosed { return .discard(reason: "the connection was closed") }
-        if state.value.hasFailed, let failure = state.value.failure {
-            return .discardSuspectingBackend(reason: failure.message)
+        switch connection.state.readiness {
+        case .unusable(.failed):
+            let failure = connection.state.failure
+            let reason = failure?.message ?? "the connection failed"
+            // A cancel that may still come is nothing that the backend did wrong.
+            return failure?.code == .cancelled
+                ? .discard(reason: reason) : .discardSuspectingBackend(reason: reason)
+        case .unusable(.lost):
+            return .discard(reason: "it is not known what the server still has to answer")
+        case .unusable(.insideMessage): return .discard(reason: "the client left in the middle of a message")
+        case .idle, .dirty, .busy, .indeterminate: break
         }
         if connection.transport.isHungUp {
             return .discardSuspectingBackend(reason: "the server has closed the connection")
         }
-        if state.value.isClean {
-            return state.value.needsReset || configuration.recycling.discards ? .recycle : .clean
-        }
-        // The client is to blame for these, not the backend.
-        if state.value.isLost {
-            return .discard(reason: "nobody can tell what the server still has to answer")
-        }
-        if state.value.isSendingMessage || !state.value.output.isEmpty {
+        if !connection.output.isEmpty {
             return .discard(reason: "the client left in the middle of a message")
         }
-        return .recycle
+        let isClean = connection.state.readiness == .idle && !configuration.recycling.discards
+        return isClean ? .clean : .recycle
     }
 
     /// Cancels what still runs, rolls back what is open and resets the session where that was asked for.
@@ -127,10 +128,7 @@ public final class PostgresConnector: Connector {
 
     /// Looks, without a system call, whether the server hung up or spoke while the connection lay idle.
     public func isUsable(_ connection: PostgresConnection, idleFor: Duration) -> Bool {
-        let transport = connection.transport
-        if transport.isClosed || transport.isHungUp { return false }
-        // Readable may be left over from a read that just filled its buffer: only then it takes a peek to know.
-        return !transport.isReadable || transport.isQuiet()
+        connection.isQuiet
     }
 
     /// `role`: `primary` or `standby`, as the server reports it (PostgreSQL 14 and later).
@@ -145,7 +143,7 @@ public final class PostgresConnector: Connector {
     /// wants to say something.
     public func close(_ connection: PostgresConnection) async {
         await withTaskExecutorPreference(connection.transport.reactor) {
-            let isBusy = !connection.transport.isHungUp && connection.state.value.flow.awaitsServer
+            let isBusy = !connection.transport.isHungUp && connection.state.flow.awaitsServer
             if isBusy, configuration.recycling.cancels { await cancelRunningQuery(connection) }
             connection.terminate()
         }
@@ -181,7 +179,7 @@ public final class PostgresConnector: Connector {
             () async throws(PostgresError) -> R in
             if connection.transport.isClosed { throw PostgresError(.connection, "\(connection) is closed") }
             let deadline = Deadline.now + limit
-            let conversation = Conversation(connection.transport, connection.state, deadline: deadline)
+            let conversation = Conversation(connection.transport, connection.session, deadline: deadline)
             defer { conversation.end() }
             return try await body(conversation)
         }

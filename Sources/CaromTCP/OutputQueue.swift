@@ -7,7 +7,7 @@ package import CaromReactor
 ///
 /// It does not limit itself: whoever fills it stops reading from the fast side while it is not empty, which bounds it
 /// by one read buffer.
-package struct OutputQueue {
+package struct OutputQueue: Sendable {
     private var bytes: [UInt8] = []
     private var start = 0
 
@@ -35,25 +35,25 @@ package struct OutputQueue {
         }
     }
 
-    /// Writes `first` and `second` in one call; what the socket does not take now waits.
+    /// Writes `bytes` behind what waits; what the socket does not take now waits too.
+    package mutating func write(_ bytes: [UInt8], to transport: Transport) throws(SystemError) {
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(SystemError) in try write(bytes, to: transport) }
+        }
+        try result.get()
+    }
+
+    /// Writes the pieces in their order, in one call; what the socket does not take now waits.
     package mutating func write(
-        _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, to transport: Transport
+        _ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, to transport: Transport
     ) throws(SystemError) {
-        guard isEmpty else {
-            append(first)
-            return append(second)
-        }
         var taken = 0
-        let outcome = try withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2) {
-            (pieces) throws(SystemError) in
-            pieces[0] = first
-            pieces[1] = second
-            return try transport.write(UnsafeBufferPointer(pieces))
+        if isEmpty, case .bytes(let count) = try transport.write(pieces) { taken = count }
+        for piece in pieces {
+            let skipped = min(taken, piece.count)
+            taken -= skipped
+            if skipped < piece.count { append(UnsafeRawBufferPointer(rebasing: piece[skipped...])) }
         }
-        if case .bytes(let count) = outcome { taken = count }
-        if taken < first.count { append(UnsafeRawBufferPointer(rebasing: first[taken...])) }
-        let fromSecond = max(0, taken - first.count)
-        if fromSecond < second.count { append(UnsafeRawBufferPointer(rebasing: second[fromSecond...])) }
     }
 
     /// Writes what waits, as far as the socket takes it.

@@ -36,7 +36,7 @@ import Testing
     @Test func idsAndKeysDoNotRepeat() {
         let ids = Set((0..<10_000).map { _ in ConnectionID(.client) })
         #expect(ids.count == 10_000)
-        let keys = Set((0..<1000).map { _ in CancelKey(version: ProtocolVersion(3, 2)).data })
+        let keys = Set((0..<1000).map { _ in Self.key(ProtocolVersion(3, 2)).data })
         #expect(keys.count == 1000)
     }
 
@@ -48,7 +48,7 @@ import Testing
     @Test(arguments: [(UInt16(0), 4), (1, 4), (2, 32), (3, 32)])
     func aKeyIsAsLongAsItsProtocolAllows(minor: UInt16, length: Int) {
         for _ in 0..<100 {
-            let key = CancelKey(version: ProtocolVersion(3, minor)).data
+            let key = Self.key(ProtocolVersion(3, minor)).data
             #expect(key.key.count == length)
             #expect(key.processID > 0 && key.processID <= Int32.max)
         }
@@ -58,7 +58,7 @@ import Testing
         var ones = [UInt8](repeating: 0, count: 32)
         var zeros = [UInt8](repeating: 0, count: 32)
         for _ in 0..<200 {
-            for (index, byte) in CancelKey(version: ProtocolVersion(3, 2)).data.key.enumerated() {
+            for (index, byte) in Self.key(ProtocolVersion(3, 2)).data.key.enumerated() {
                 ones[index] |= byte
                 zeros[index] |= ~byte
             }
@@ -67,10 +67,27 @@ import Testing
         #expect(ones.allSatisfy { $0 == 0xFF } && zeros.allSatisfy { $0 == 0xFF })
     }
 
+    @Test func aRequestMatchesTheWholeKeyOnly() {
+        let key = Self.key(ProtocolVersion(3, 2))
+        var request = key.data.cancelRequest
+        #expect(key.matches(request))
+        request.key[31] ^= 1
+        #expect(!key.matches(request))
+        request.key.removeLast()
+        #expect(!key.matches(request))
+        #expect(!key.matches(Self.key(ProtocolVersion(3, 2)).data.cancelRequest))
+    }
+
+    private static func key(_ version: ProtocolVersion) -> CancelKey {
+        var random = BufferedRandom()
+        return CancelKey(version: version, number: CancelKey.number(using: &random), using: &random)
+    }
+
     @Test func aKeyDoesNotPrintItsSecret() {
-        let key = CancelKey(version: ProtocolVersion(3, 0))
+        let key = Self.key(ProtocolVersion(3, 0))
         var dumped = ""
         dump(key, to: &dumped)
+        #expect(!dumped.contains("first"))
         for text in ["\(key)", String(reflecting: key), dumped] {
             #expect(!text.contains("\(key.data.key)"))
             #expect(!text.contains("key: "))

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromReactor
+import CaromTCP
 import Testing
 
 @testable import CaromPostgres
@@ -118,7 +119,7 @@ extension ServerTests {
                 ] {
                     let error = await failure { try await request() }
                     #expect(error.code == .invalidRequest)
-                    let isClean = connection.state.value.isClean
+                    let isClean = (connection.state.readiness == .idle && connection.output.isEmpty)
                     #expect(isClean)
                 }
                 let error = await failure { try await connection.query("select $1::text", ["a\0b"]) }

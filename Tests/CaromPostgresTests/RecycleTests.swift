@@ -4,6 +4,7 @@
 import Carom
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 import CaromTestSupport
 import Testing
 
@@ -25,7 +26,7 @@ extension ServerTests {
                     let start = ContinuousClock.now
                     try await connector.onRecycle(connection)
                     #expect(ContinuousClock.now - start < .seconds(20), "it was waited for, not cancelled")
-                    let isClean = connection.state.value.isClean
+                    let isClean = (connection.state.readiness == .idle && connection.output.isEmpty)
                     #expect(isClean)
                     #expect(connector.returned(connection) == .clean)
                     #expect(connector.isUsable(connection, idleFor: .zero))
@@ -196,11 +197,12 @@ extension ServerTests {
                 try await connector.exclusively(connection, within: .seconds(5)) {
                     (conversation) throws(PostgresError) in
                     try await conversation.fill()
-                    let chunk = connection.state.value.input
-                    let absorbed = connection.state.value.absorb(chunk.span.bytes, rules: .server())
-                    connection.state.value.input.removeFirst(absorbed.consumed)
+                    let chunk = connection.state.unread
+                    let absorbed = connection.state.receive(chunk.span.bytes, limits: .server())
+                    connection.state.unread.removeFirst(absorbed.consumed)
                 }
-                #expect(!connection.state.value.walker.isAtBorder)
+                let holds = connection.state.isInsideReply
+                #expect(holds)
             }
         }
 
@@ -217,7 +219,7 @@ extension ServerTests {
 
         @Test func aMessageThatWasSentInHalfClosesTheConnection() async throws {
             try await withSession { (connection, connector) async throws in
-                connection.state.value.isSendingMessage = true
+                connection.state.setSendingMessage(true)
                 #expect(
                     connector.returned(connection)
                         == .discard(reason: "the client left in the middle of a message"))

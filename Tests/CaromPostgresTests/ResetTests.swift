@@ -3,6 +3,7 @@
 
 import Carom
 import CaromReactor
+import CaromTCP
 import Testing
 
 @testable import CaromPostgres
@@ -19,9 +20,10 @@ extension ServerTests {
                 try await change(connection)
                 #expect(connector.returned(connection) == .recycle, sourceLocation: sourceLocation)
                 try await connector.onRecycle(connection)
-                let isClean = connection.state.value.isClean
+                let isClean = (connection.state.readiness == .idle && connection.output.isEmpty)
                 #expect(isClean, sourceLocation: sourceLocation)
-                #expect(!connection.state.value.needsReset, sourceLocation: sourceLocation)
+                let holds = !connection.state.needsReset
+                #expect(holds, sourceLocation: sourceLocation)
                 let row = try await connection.query(
                     """
                     select current_setting('work_mem'), current_setting('application_name'), current_setting('timezone'),
@@ -38,9 +40,8 @@ extension ServerTests {
                 #expect(row[3].isNull, sourceLocation: sourceLocation)
                 #expect(row[4...6].map(\.int) == [0, 0, 0], sourceLocation: sourceLocation)
                 #expect(row[7].int == Int(connection.processID), sourceLocation: sourceLocation)
-                #expect(
-                    connection.state.value.parameters == connection.initialParameters,
-                    sourceLocation: sourceLocation)
+                let isReset = connection.state.parameters == connection.state.initialParameters
+                #expect(isReset, sourceLocation: sourceLocation)
             }
         }
 

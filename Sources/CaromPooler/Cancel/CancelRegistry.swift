@@ -6,29 +6,38 @@ import Synchronization
 
 /// Which client a CancelRequest means. One registry serves all workers, and a look-up costs one hash.
 ///
-/// The keys are random and tell nothing about ids, logs or servers; the server's own keys never leave the pooler.
+/// It knows numbers only; the secret is with the client's session, which compares it.
 final class CancelRegistry: Sendable {
-    private struct Target {
+    struct Target {
         let worker: Worker
         let owner: UInt64
     }
 
-    private let targets = Mutex<[CancelRequest: Target]>([:])
+    private let targets = Mutex<[UInt32: Target]>([:])
 
-    /// From now on the key means this client.
-    func register(_ key: BackendKeyData, worker: Worker, owner: UInt64) {
-        targets.withLock { $0[key.cancelRequest] = Target(worker: worker, owner: owner) }
+    /// Makes the key of a client. From now on its number means this client.
+    func register(
+        _ owner: UInt64, on worker: Worker, version: ProtocolVersion,
+        using random: inout some RandomNumberGenerator
+    ) -> CancelKey {
+        while true {
+            let number = CancelKey.number(using: &random)
+            let isNew = targets.withLock { targets in
+                if targets[number] != nil { return false }
+                targets[number] = Target(worker: worker, owner: owner)
+                return true
+            }
+            if isNew { return CancelKey(version: version, number: number, using: &random) }
+        }
     }
 
     /// The client has gone.
-    func remove(_ key: BackendKeyData) {
-        targets.withLock { _ = $0.removeValue(forKey: key.cancelRequest) }
+    func remove(_ key: CancelKey) {
+        targets.withLock { _ = $0.removeValue(forKey: key.number) }
     }
 
-    /// Passes a request on to the server that works for the client, and returns when it has arrived there. An unknown key
-    /// does nothing, as with PostgreSQL: whoever guesses learns nothing.
-    func forward(_ request: CancelRequest) async {
-        guard let target = targets.withLock({ $0[request] }) else { return }
-        await target.worker.cancelQuery(of: target.owner)
+    /// The client that the request's number means.
+    func target(of request: CancelRequest) -> Target? {
+        targets.withLock { $0[request.processID] }
     }
 }

@@ -8,182 +8,205 @@ import CaromPostgresProtocol
 import CaromReactor
 import CaromTCP
 
-/// One client, from accept to its end: a coroutine on its worker's thread.
-///
-/// Its life has Odyssey's stages: startup, cancel, route, authenticate, process, cleanup. A file each. It waits in one place,
-/// on `waker`, whatever it waits for: its own socket, its server's, a claim, a timer, a cancel, the pooler's end.
+/// One client from accept to its end: who it is, its socket, and the stage that it is in. It lives on its worker's thread.
 final class ClientSession {
-    let id = ConnectionID(.client)
+    let id: ConnectionID
     /// The number by which server connections remember their last user.
     let owner: UInt64
-    let worker: Worker
-    /// The worker's buffer: its content lasts until the next suspension.
-    let buffer: UnsafeMutableRawBufferPointer
-    let stream: Transport
-    let waker = Waker()
-    let timer: ReactorTimer
+    unowned let worker: Worker
+    let transport: Transport
     let listener: ListenerDefinition
+    /// In ``Deadline`` nanoseconds; for the time that the client was here.
+    private let startedAt = Deadline.now
+    private var stage: (any SessionStage)?
 
-    // From here on, `unchecked`: a session runs on one thread and no method is called while another is inside a property;
-    // the run-time check would be on the path of every message.
+    /// As the client gave them; empty until it has.
+    private(set) var user = ""
+    private(set) var database = ""
+    /// Errors of our own carry the client's id (`client_show_id`).
+    private var showsID = true
+    private var cancelKey: CancelKey?
+    /// Places under limits, which are given back at the end.
+    private var isAdmitted = false
+    private var enteredRoute: Route?
+    private var enteredConsole: Admission?
 
-    /// Bytes from the client that wait for more bytes, or for a server.
-    @exclusivity(unchecked) var input: [UInt8] = []
-    /// The kept bytes can be worked on, though the socket has brought nothing new.
-    @exclusivity(unchecked) var inputIsReady = false
-    /// Bytes that the client has not taken yet.
-    @exclusivity(unchecked) var output = OutputQueue()
-    /// Where the stream from the client stands.
-    @exclusivity(unchecked) var walker = FrameWalker()
-
-    /// What the client said at its start; empty until the startup stage is over.
-    var startup = StartupMessage(user: "")
-    /// The pool that serves the client; known after the route stage.
-    var route: Route?
-    /// Our errors carry the client's id (`client_show_id`).
-    var showsID = true
-    /// Counts of this route on this worker.
-    var counters: Counters?
-    /// The client's session parameters as it believes they are.
-    @exclusivity(unchecked) var parameters = SessionParameters(.pooled)
-    /// Whether a server grants them.
-    @exclusivity(unchecked) var grant = Grant.open
-    /// What the client must show to have its query cancelled.
-    var cancelKey: BackendKeyData?
-
-    /// The login is over: the client may send queries.
-    var isReady: Bool { cancelKey != nil }
-
-    /// The server connection that the session holds now.
-    @exclusivity(unchecked) var claim: Claim<PostgresConnection>?
-    @exclusivity(unchecked) var server: PostgresConnection?
-    /// What goes to the server before the client's own bytes, in the same write.
-    @exclusivity(unchecked) var prefix: [UInt8] = []
-    /// The place in the queue for a server, while there is one.
-    @exclusivity(unchecked) var waiting: WaiterID?
-    let delivery: ClaimDelivery
-    @exclusivity(unchecked) var preferredSlot: SlotID?
-    /// Cancels on their way to the server: until they have arrived the server is not let go.
-    @exclusivity(unchecked) var cancelsUnderWay = 0
-    private var isStopping = false
-    private var isAborting = false
-    var isAdmitted = false
-
-    init(worker: Worker, stream: Transport, owner: UInt64, listener: ListenerDefinition) {
+    init(worker: Worker, transport: Transport, owner: UInt64, listener: ListenerDefinition) {
+        id = ConnectionID(.client, using: &worker.random)
         self.worker = worker
-        buffer = worker.buffer
-        self.stream = stream
+        self.transport = transport
         self.owner = owner
         self.listener = listener
-        timer = worker.reactor.makeTimer(waker)
-        delivery = ClaimDelivery(waker: waker, reactor: worker.reactor)
-        stream.setHandler(waker)
     }
 
-    /// Runs the session to its end. Never throws: whatever happens, the client is told if it can be, and everything
-    /// the session held is given back.
-    ///
-    /// The steps are functions of their own, and not inlined: what a coroutine's body uses, its task keeps for as long as the
-    /// coroutine runs, and idle clients are many.
-    func run() async {
-        let started = Deadline.now
-        noteStart()
-        do throws(SessionEnd) {
-            try await open()
-            try await relay()
-        } catch {
-            await close(error)
+    // MARK: Stages
+
+    /// Begins with the login. The client may have sent something already.
+    func begin() {
+        worker.log.session("new client connection from \(transport.peer)", in: context(.startup))
+        let login = Login(self)
+        enter(login)
+        login.handle(0)
+    }
+
+    /// The login is over, and the client goes where its route leads. `input` is what it sent behind its last message.
+    func go(to destination: Destination, _ startup: StartupMessage, input: [UInt8]) throws(SessionEnd) {
+        switch destination {
+        case .relay(let route):
+            let relay = Relay(self, route: route, startup: startup, input: input)
+            enter(relay)
+            try relay.begin()
+            relay.handle(Relay.Token.client)
+        case .console(let context):
+            let console = ConsoleStage(self, context)
+            enter(console)
+            try console.begin(startup, input: input)
+            console.handle(0)
         }
-        noteEnd(started)
     }
 
-    @inline(never)
-    private func open() async throws(SessionEnd) {
-        armLoginTimer()
-        try await receiveStartup()
-        let rule = try findRule()
-        try await authenticate(rule)
-        try await setUp(try enter(rule))
-        noteSetUp()
+    /// Ends the session: what it holds goes back, the client is told what is to be told, the socket is closed.
+    func end(_ end: SessionEnd) {
+        stage?.leave()
+        if let cancelKey { worker.cancels.remove(cancelKey) }
+        cancelKey = nil
+        if case .cutOff(let reason) = end { worker.log.error(reason, in: context(.cleanup)) }
+        let farewell = Farewell(self, fields: farewell(end))
+        enter(farewell)
+        leaveLimits()
+        farewell.begin()
     }
 
-    @inline(never)
-    private func armLoginTimer() {
-        let limit = listener.settings.clientLoginTimeout
-        worker.reactor.arm(timer, at: .now + limit)
+    /// The socket is closed and the client forgotten.
+    func finish() {
+        transport.close()
+        let microseconds = startedAt.duration(to: .now).nanoseconds / 1_000
+        worker.log.session(
+            "client disconnected (working time: \(microseconds) microseconds)", in: context(.main))
+        worker.forget(self)
+        stage = nil
+    }
+
+    private func enter(_ stage: any SessionStage) {
+        self.stage = stage
+        transport.setHandler(stage, token: 0)
     }
 
     /// Lets the session end itself as soon as it holds no server.
-    func stop() {
-        isStopping = true
-        waker.wake()
-    }
+    func stop() { stage?.stop() }
 
     /// Ends the session whatever it is doing.
-    func abort() {
-        isAborting = true
-        waker.wake()
+    func abort() { stage?.abort() }
+
+    private func farewell(_ end: SessionEnd) -> ErrorFields? {
+        switch end {
+        case .terminated, .clientLeft, .cutOff: nil
+        case .refused(let fields): fields
+        case .loginTimedOut:
+            ErrorFields(
+                severity: .fatal, code: .protocolViolation,
+                message:
+                    "login timed out after \(listener.settings.clientLoginTimeout) (client_login_timeout)")
+        case .shutdown:
+            ErrorFields(severity: .fatal, code: .adminShutdown, message: "the pooler is shutting down")
+        }
     }
 
-    /// Gives the places back that the session took under the limits.
-    func leave() {
+    // MARK: Identity and limits
+
+    /// The client has said who it wants to be.
+    func identify(_ startup: StartupMessage) {
+        user = startup.user
+        database = startup.database
+    }
+
+    /// Lets the client in if there is room, and finds the definition of its route.
+    func findRoute(_ startup: StartupMessage) throws(SessionEnd) -> RouteDefinition {
+        let limit = worker.snapshot.settings.clientMax
+        guard worker.admission.enter(limit: limit) else {
+            throw .fatal(.tooManyConnections, "too many clients: client_max is \(limit ?? 0)")
+        }
+        isAdmitted = true
+        if startup.replication != .none {
+            throw .fatal(.featureNotSupported, "replication connections are not supported")
+        }
+        guard let definition = worker.snapshot.route(database: startup.database, user: startup.user) else {
+            throw .fatal(
+                .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
+                hint: "add a database and user block to the configuration, or a default one")
+        }
+        showsID = definition.settings.clientShowID
+        return definition
+    }
+
+    /// Gives the authenticated client its place where its route leads.
+    func enter(_ definition: RouteDefinition, _ startup: StartupMessage) throws(SessionEnd) -> Destination {
+        let limit = definition.settings.clientMax
+        if let console = definition.console {
+            guard console.enter(limit: limit) else { throw Self.noRoom("the console", limit) }
+            enteredConsole = console
+            return .console(worker.console)
+        }
+        let (route, hasRoom) = worker.router.enter(
+            definition, database: startup.database, user: startup.user)
+        guard hasRoom else { throw Self.noRoom("route \(route.name)", limit) }
+        enteredRoute = route
+        return .relay(route)
+    }
+
+    private static func noRoom(_ place: String, _ limit: Int?) -> SessionEnd {
+        .fatal(.tooManyConnections, "too many clients for \(place): client_max is \(limit ?? 0)")
+    }
+
+    private func leaveLimits() {
         if isAdmitted { worker.admission.leave() }
         isAdmitted = false
-        if let route { worker.router.leave(route) }
-        route = nil
+        if let enteredRoute { worker.router.leave(enteredRoute) }
+        enteredRoute = nil
+        enteredConsole?.leave()
+        enteredConsole = nil
     }
 
-    // MARK: Waiting
+    // MARK: Cancels
 
-    /// Waits until something may have changed.
-    ///
-    /// - Throws: `loginTimedOut` when the login takes too long, `shutdown` when the pooler goes down.
-    func wait() async throws(SessionEnd) {
-        await waker.wait()
-        try checkEnd()
+    /// Makes the client's key; with it a cancel finds the client.
+    func registerForCancels(_ version: ProtocolVersion) -> BackendKeyData {
+        let key = worker.cancels.register(owner, on: worker, version: version, using: &worker.random)
+        cancelKey = key
+        return key.data
     }
 
-    /// Lets the other sessions of the worker have a turn.
-    func giveWay() async throws(SessionEnd) {
-        await worker.reactor.nextTurn()
-        try checkEnd()
+    /// The server that a cancel with this key is meant for; see ``Relay/beginCancel()``.
+    func relay(forCancel key: CancelRequest) -> Relay? {
+        cancelKey?.matches(key) == true ? stage as? Relay : nil
     }
 
-    private func checkEnd() throws(SessionEnd) {
-        if timer.deadline != .never, timer.isDue(at: .now) { throw .loginTimedOut }
-        if isAborting || (isStopping && server == nil && waiting == nil) { throw .shutdown }
+    // MARK: Log and errors
+
+    /// What a log line about this session says it is about. Put together for each line: an idle client keeps nothing for it.
+    func context(_ phase: LogPhase, server: PostgresConnection? = nil) -> LogContext {
+        var context = LogContext(phase)
+        context.clientID = id
+        context.serverID = server?.id
+        context.user = user.isEmpty ? nil : user
+        context.database = database.isEmpty ? nil : database
+        context.clientHost = transport.peer.host
+        context.clientPort = Int(transport.peer.port)
+        context.serverHost = server?.backend.address.description
+        return context
     }
 
-    /// Reads more of what the client sends, waiting for it, and keeps it in `input`.
-    func fillInput() async throws(SessionEnd) {
-        while try !readInput() { try await wait() }
+    /// The client is greeted.
+    func logGreeting(_ route: Route) {
+        worker.log.session("route '\(database).\(user)' to \(route.name)", in: context(.setup))
     }
 
-    @inline(never)
-    private func readInput() throws(SessionEnd) -> Bool {
-        switch try readClient(into: buffer) {
-        case .bytes(let count):
-            input.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            return true
-        case .wouldBlock: return false
-        case .end: throw .clientLeft
-        }
-    }
-
-    func readClient(into buffer: UnsafeMutableRawBufferPointer) throws(SessionEnd) -> ReadOutcome {
-        do throws(SystemError) {
-            return try stream.read(into: buffer)
-        } catch {
-            throw .clientLeft
-        }
-    }
-
-    /// Sends `bytes` to the client as far as it takes them; the rest waits.
-    func send(_ bytes: [UInt8]) throws(SessionEnd) {
-        do {
-            try bytes.withUnsafeBytes { try output.write($0, to: stream) }
-        } catch {
-            throw .clientLeft
-        }
+    /// Puts the client's id into an error of our own.
+    func describe(_ fields: ErrorFields) -> ErrorFields {
+        guard showsID else { return fields }
+        return ErrorFields(
+            severity: fields.severity ?? .error, code: fields.code ?? .internalError,
+            message: "carom: \(id): \(fields.message ?? "unknown error")", detail: fields.detail,
+            hint: fields.hint)
     }
 }

@@ -1,17 +1,19 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CaromPostgres
 import CaromPostgresProtocol
 
 /// Why a client's session is over.
-enum SessionEnd: Error {
+enum SessionEnd: Error, Equatable {
     /// The client said goodbye, or asked only for a cancel.
     case terminated
-    /// The client's socket ended or failed; there is nobody to tell.
+    /// The client's socket ended or failed.
     case clientLeft
     /// The client is told and let go. Indirect: every step of a session has room for its end.
     indirect case refused(ErrorFields)
+    /// The connection closes without a word of ours: the client has been sent a part of a message, or the server's own FATAL.
+    /// The reason is for the log.
+    indirect case cutOff(String)
     /// The client took too long to log in.
     case loginTimedOut
     /// The pooler is going down.

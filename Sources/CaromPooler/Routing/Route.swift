@@ -31,11 +31,10 @@ final class Route: Sendable {
     let admission = Admission()
     /// One per worker, in the workers' order; each is written by its worker only.
     let counters: [Counters]
-    /// What servers of this route have granted of what clients asked for.
-    let granted = GrantedParameters()
+    /// Which session settings servers of this route have accepted.
+    let accepted = AcceptedParameters()
     /// When the last client left, in nanoseconds of `Deadline`.
     private let leftAt = Atomic<UInt64>(.max)
-    private let known = Mutex<SessionParameters?>(nil)
 
     init(
         key: Key, definition: RouteDefinition, connector: PostgresConnector, pool: Pool<PostgresConnector>,
@@ -75,23 +74,34 @@ final class Route: Sendable {
         admission.count == 0 && leftAt.load(ordering: .relaxed) <= then.nanoseconds
     }
 
-    /// A server is reset whenever it comes to another client in transaction pooling.
-    var resetsOnChange: Bool { settings.pool == .transaction && settings.poolDiscard == true }
-
-    /// A server is reset when another client left something in its session.
-    var resetsTainted: Bool { settings.poolDiscard != false }
+    /// When a server is reset before another client of the route uses it.
+    var cleaningRule: RelayMachine.CleaningRule {
+        RelayMachine.CleaningRule(
+            onEveryChange: settings.pool == .transaction && settings.poolDiscard == true,
+            ifTainted: settings.poolDiscard != false)
+    }
 
     /// A server is reset when its client leaves.
     var resetsOnLeave: Bool { settings.pool == .session && settings.poolDiscard != false }
 
-    /// What servers of this route report after a login; `nil` until one has been connected.
-    var serverParameters: SessionParameters? { known.withLock { $0 } }
-
-    /// Notes what a server reported, for clients to come.
-    func learn(_ parameters: SessionParameters) { known.withLock { $0 = parameters } }
+    /// What to tell a client that gets no server.
+    func refusal(_ error: PoolError) -> SessionEnd {
+        if let fields = forwardedError(error) { return .refused(fields) }
+        switch error.code {
+        case .exhausted, .timedOut, .queueFull, .overloaded:
+            return .fatal(
+                .tooManyConnections, "too many active clients for route \(name): \(error.message)",
+                hint: "raise pool_size or pool_timeout, or let transactions end sooner")
+        case .stopped, .cancelled:
+            return .fatal(.adminShutdown, "the pooler is shutting down")
+        default:
+            return .fatal(
+                .connectionFailure, "failed to connect to a server for route \(name): \(error.message)")
+        }
+    }
 
     /// The server's own error behind a failed claim, for clients whose route says `client_fwd_error yes`.
-    func forwardedError(_ error: PoolError) -> ErrorFields? {
+    private func forwardedError(_ error: PoolError) -> ErrorFields? {
         guard settings.clientForwardError else { return nil }
         for cause in error.causes {
             guard let error = cause.underlying as? PostgresError,

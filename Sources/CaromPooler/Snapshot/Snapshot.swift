@@ -21,9 +21,9 @@ final class Snapshot: Sendable {
     /// Of every TCP connection.
     let tcp: TCPOptions
     /// Limits of the messages that clients send.
-    let clientFrames = FrameRules.client()
+    let clientFrames = FrameLimits.client()
     /// Limits of the messages that servers send.
-    let serverFrames: FrameRules
+    let serverFrames: FrameLimits
     /// Bytes of a worker's read buffer. A reload does not change it, because workers keep their buffers.
     let bufferSize: Int
     /// Makes up the salts of users that do not exist; the same for the life of the process.
@@ -67,7 +67,7 @@ final class Snapshot: Sendable {
         listeners = settings.listeners.map { ListenerDefinition($0, address: settings.address(of: $0)) }
         bufferSize = previous?.bufferSize ?? max(settings.readahead, Self.smallestBuffer)
         // A message that is never handed out in pieces must fit into the buffer.
-        serverFrames = FrameRules.server(heldLimit: bufferSize)
+        serverFrames = FrameLimits.server(heldLimit: bufferSize)
         mockSecret = previous?.mockSecret ?? cryptography.randomBytes(Self.mockSecretSize)
     }
 
@@ -79,7 +79,7 @@ final class Snapshot: Sendable {
     /// Clients at the console, by whichever route.
     var consoleClients: Int { consoles.reduce(0) { $0 + $1.count } }
 
-    /// Room for the longest of the messages that `FrameRules` calls small: 30,000 bytes.
+    /// Room for the longest of the messages that `FrameLimits` calls small: 30,000 bytes.
     private static let smallestBuffer = 32_768
     /// As long as the digest it goes into.
     private static let mockSecretSize = 32

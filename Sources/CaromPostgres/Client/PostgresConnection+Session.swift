@@ -16,7 +16,7 @@ public enum PostgresRole: String, Hashable, Sendable {
 extension PostgresConnection {
     /// The server's role when the session began; nil if it does not say (PostgreSQL before 14).
     public var role: PostgresRole? {
-        switch initialParameters["in_hot_standby"] {
+        switch state.parameters["in_hot_standby"] {
         case "on": .standby
         case "off": .primary
         default: nil
@@ -24,26 +24,26 @@ extension PostgresConnection {
     }
 
     /// The server's version as it prints it, such as `15.4`.
-    public var serverVersion: String? { initialParameters["server_version"] }
+    public var serverVersion: String? { state.initialParameters["server_version"] }
 
     /// Whether a transaction is open, failed ones included. For the holder of the connection, between two statements.
-    public var isInTransaction: Bool { state.value.flow.transactionStatus != .idle }
+    public var isInTransaction: Bool { state.flow.transactionStatus != .idle }
 
     /// Has the session reset (`DISCARD ALL`) before anybody else gets it.
     ///
     /// That happens by itself after `SET`, `PREPARE`, `LISTEN`, `LOAD` and `DECLARE`, and when a reported parameter
     /// changed. Call it for what does not show: `set_config`, temporary tables, advisory locks.
-    public func resetWhenReturned() { state.value.needsReset = true }
+    public func resetWhenReturned() { state.requireReset() }
 
     /// Throws unless a query can be sent now.
     func checkIsReady() throws(PostgresError) {
         if transport.isClosed { throw PostgresError(.connection, "\(self) is closed") }
-        if let failure = state.value.failure { throw failure }
+        if let failure = state.failure { throw failure }
         if transport.hasHandler {
             throw PostgresError(
                 .busy, "another task runs a query on this connection; a connection runs one at a time")
         }
-        if !state.value.flow.isSynchronised || !state.value.output.isEmpty || state.value.isSendingMessage {
+        if !state.flow.isSynchronized || !output.isEmpty {
             throw PostgresError(
                 .busy, "an earlier query was abandoned; give the connection back, which makes it clean")
         }
@@ -51,8 +51,6 @@ extension PostgresConnection {
 
     /// Marks the session for a reset if a query left something in it that others must not find.
     func noteSessionChanges() {
-        if state.value.isTainted || state.value.parameters != initialParameters {
-            state.value.needsReset = true
-        }
+        if state.isTainted || state.parameters != state.initialParameters { state.requireReset() }
     }
 }

@@ -17,7 +17,7 @@ public struct PostgresNotice: Hashable, Sendable, CustomStringConvertible {
     public let hint: String?
 
     init(_ fields: ErrorFields) {
-        severity = fields.text(.severity) ?? fields.text(.localisedSeverity) ?? "NOTICE"
+        severity = fields.text(.severity) ?? fields.text(.localizedSeverity) ?? "NOTICE"
         message = fields.message ?? ""
         sqlState = fields.code?.description
         detail = fields.detail

@@ -21,7 +21,7 @@ struct QueryExchange: ~Copyable {
         self.request = request
         self.options = options
         let deadline = Deadline.after(options.timeout)
-        conversation = Conversation(connection.transport, connection.state, deadline: deadline)
+        conversation = Conversation(connection.transport, connection.session, deadline: deadline)
         assembler = ResultAssembler(keeping: keeping, maximumBytes: options.maximumBytes)
     }
 
@@ -60,15 +60,15 @@ struct QueryExchange: ~Copyable {
                 hasRefusedCopy = true
                 try await refuseCopy()
             }
-            if connection.state.value.flow.isSynchronised || connection.state.value.flow.needsProbe { break }
+            if connection.state.flow.isSynchronized || connection.state.flow.needsProbe { break }
             try await conversation.fill()
         }
-        if connection.state.value.flow.needsProbe { try await conversation.execute("", in: connection) }
+        if connection.state.flow.needsProbe { try await conversation.execute("", in: connection) }
     }
 
     private func note(_ tags: [FrontendTag]) throws(PostgresError) {
         do throws(FlowError) {
-            for tag in tags { try connection.state.value.flow.sent(tag) }
+            for tag in tags { try connection.state.send(tag) }
         } catch {
             throw PostgresError(.protocolViolation, "\(error)")
         }
@@ -76,13 +76,12 @@ struct QueryExchange: ~Copyable {
 
     /// Takes in every message that is here as a whole.
     private mutating func takeMessages() throws(PostgresError) {
-        let state = connection.state
         var input: [UInt8] = []
-        swap(&input, &state.value.input)
+        swap(&input, &connection.state.unread)
         var position = 0
         defer {
             input.removeFirst(position)
-            swap(&input, &state.value.input)
+            swap(&input, &connection.state.unread)
         }
         while !assembler.hasOverflowed {
             switch Framing.next(in: input.span.bytes, at: position) {
@@ -101,7 +100,7 @@ struct QueryExchange: ~Copyable {
     }
 
     private mutating func take(_ tag: UInt8, _ body: RawSpan) throws(PostgresError) {
-        let known = try connection.state.value.accept(tag, body)
+        let known = try connection.state.receive(tag, body)
         do throws(WireError) {
             try assembler.take(known, body)
         } catch {
@@ -140,8 +139,8 @@ struct QueryExchange: ~Copyable {
                 on: connection.transport.reactor, deadline: .now + Self.cancelLimit)
         }.value
         if !isCertain {
-            connection.state.value.failure = PostgresError(
-                .connection, "a cancel request may still be under way to the server")
+            connection.state.fail(
+                PostgresError(.cancelled, "a cancel request may still be under way to the server"))
         }
     }
 
@@ -162,7 +161,7 @@ struct QueryExchange: ~Copyable {
             .decoding:
             // A server that ends a session says why, and then hangs up.
             let cause = assembler.error.map { PostgresError($0) } ?? error
-            connection.state.value.failure = cause
+            connection.state.fail(cause)
             return cause
         }
     }
@@ -178,7 +177,7 @@ struct QueryExchange: ~Copyable {
         }
         if let fields = assembler.error {
             let error = PostgresError(fields)
-            if fields.isFatal { connection.state.value.failure = error }
+            if fields.isFatal { connection.state.fail(error) }
             throw error
         }
         return assembler.results

@@ -46,6 +46,12 @@ struct FlowQueue: Equatable, Sendable {
         return place < rest.count ? rest[place] : nil
     }
 
+    /// Whether an entry of the first kind stands directly in front of one of the second. For ends of sessions, not for traffic.
+    func has(_ first: Kind, before second: Kind) -> Bool {
+        let entries = [head, self.second].filter { $0.count > 0 } + rest[restStart...]
+        return zip(entries, entries.dropFirst()).contains { $0.kind == first && $1.kind == second }
+    }
+
     @inline(__always)
     mutating func push(_ kind: Kind) {
         if head.count == 0 {

@@ -62,13 +62,17 @@ extension QueryFlow {
         }
     }
 
+    /// Whether a ReadyForQuery that came now would end the oldest request. If not, it is one that the protocol cannot announce.
+    @inline(__always)
+    package var readyEndsRequest: Bool {
+        if queue.isEmpty { return false }
+        if queue.head.kind == .sync { return true }
+        return queue.head.kind == .query && (possibleStrays == 0 || headHasReplied)
+    }
+
     /// Takes note of ReadyForQuery.
     package mutating func receivedReady(_ status: TransactionStatus) throws(FlowError) {
-        let endsHead =
-            !queue.isEmpty
-            && (queue.head.kind == .sync
-                || (queue.head.kind == .query && (possibleStrays == 0 || headHasReplied)))
-        if endsHead {
+        if readyEndsRequest {
             queue.popOne()
             pendingReady &-= 1
             headHasReplied = false

@@ -76,13 +76,20 @@ package struct QueryFlow: Equatable, Sendable {
     }
 
     /// Nothing is under way, no reply is missing, no batch is open, whatever the transaction status.
-    package var isSynchronised: Bool {
+    package var isSynchronized: Bool {
         queue.isEmpty && !hasUnsyncedMessages && !isSkippingToSync && copyState == .none
             && possibleStrays == 0 && !isTerminated && !sawUnaskedError && !isLost
     }
 
     /// The server may serve another client.
-    package var isFree: Bool { transactionStatus == .idle && isSynchronised }
+    package var isFree: Bool { transactionStatus == .idle && isSynchronized }
+
+    /// A Sync was sent into the COPY that the server reads: it swallows that unless the COPY fails first.
+    package var hasSyncInsideCopy: Bool { isReadingCopy && tentativeSyncs > 0 }
+
+    /// A Query stands behind extended messages without a Sync in between: whether it is answered or discarded depends on whether one of
+    /// them fails.
+    package var mayDiscardQuery: Bool { queue.has(.extended, before: .query) }
 
     /// False while it cannot be known how many ReadyForQuery the server will send.
     package var isCertain: Bool { possibleStrays == 0 && !isLost }

@@ -21,7 +21,7 @@ package struct ErrorFields: Equatable, Sendable, Error {
     /// Letters of the fields (protocol chapter "Error and Notice Message Fields").
     package enum Field: UInt8, Sendable {
         /// `S`
-        case localisedSeverity = 0x53
+        case localizedSeverity = 0x53
         /// `V`
         case severity = 0x56
         /// `C`
@@ -71,7 +71,7 @@ package struct ErrorFields: Equatable, Sendable, Error {
         severity: Severity, code: SQLState, message: String, detail: String? = nil, hint: String? = nil
     ) {
         entries = []
-        set(.localisedSeverity, severity.rawValue)
+        set(.localizedSeverity, severity.rawValue)
         set(.severity, severity.rawValue)
         entries.append(Entry(field: Field.code.rawValue, text: code.bytes))
         set(.message, message)
@@ -105,7 +105,7 @@ package struct ErrorFields: Equatable, Sendable, Error {
 
     /// From `V`, or from `S` of servers before 9.6 that speak English. Unknown reads as nil.
     package var severity: Severity? {
-        (text(.severity) ?? text(.localisedSeverity)).flatMap(Severity.init(rawValue:))
+        (text(.severity) ?? text(.localizedSeverity)).flatMap(Severity.init(rawValue:))
     }
 
     /// Nil if there is none or if it is none.
@@ -138,7 +138,7 @@ package struct ErrorFields: Equatable, Sendable, Error {
 
 extension ErrorFields: CustomStringConvertible {
     package var description: String {
-        let severity = text(.severity) ?? text(.localisedSeverity) ?? "ERROR"
+        let severity = text(.severity) ?? text(.localizedSeverity) ?? "ERROR"
         let code = code.map { " \($0)" } ?? ""
         return "\(severity)\(code): \(message ?? "the server gave no message")"
     }

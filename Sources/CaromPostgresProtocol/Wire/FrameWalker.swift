@@ -37,9 +37,20 @@ package struct FrameWalker: Equatable, Sendable {
     /// Whether the stream stands between two messages.
     package var isAtBorder: Bool { outstanding == 0 }
 
+    /// Whether the message that begins at `position` is here as a whole, or longer than `heldLimit`, so that it is passed on in
+    /// pieces. False for a length that no message has. The walker must stand at a border.
+    @inlinable
+    package func holdsNext(of chunk: RawSpan, at position: Int, heldLimit: Int) -> Bool {
+        let available = chunk.byteCount &- position
+        guard available >= Framing.headerSize else { return false }
+        let word = UInt32(
+            bigEndian: chunk.unsafeLoadUnaligned(fromByteOffset: position &+ 1, as: UInt32.self))
+        return word >= 4 && (Int(word) < available || Int(word) >= heldLimit)
+    }
+
     /// The next event of `chunk` from `position`, which moves behind it (but not behind `incomplete` bytes).
     package mutating func next(
-        in chunk: RawSpan, at position: inout Int, rules: FrameRules
+        in chunk: RawSpan, at position: inout Int, limits: borrowing FrameLimits
     ) -> Event {
         let end = chunk.byteCount
         let start = position
@@ -52,17 +63,17 @@ package struct FrameWalker: Equatable, Sendable {
         let tag = chunk.unsafeLoad(fromUncheckedByteOffset: start, as: UInt8.self)
         let word = UInt32(
             bigEndian: chunk.unsafeLoadUnaligned(fromUncheckedByteOffset: start &+ 1, as: UInt32.self))
-        if let error = Self.fault(tag, word, rules) { return .invalid(error) }
+        if let error = Self.fault(tag, word, limits) { return .invalid(error) }
         let length = Int(word) &+ 1
         if length > available {
-            return begin(tag, length, start..<end, &position, rules)
+            return begin(tag, length, start..<end, &position, limits)
         }
-        guard rules.runs.contains(tag) else {
+        guard limits.runs.contains(tag) else {
             position = start &+ length
             return .message(tag: tag, start..<position)
         }
         var next = start &+ length
-        let count = 1 &+ Self.skipRun(of: tag, in: chunk, from: &next, largest: rules.largest)
+        let count = 1 &+ Self.skipRun(of: tag, in: chunk, from: &next, largest: limits.largest)
         position = next
         return .run(tag: tag, start..<next, count: count)
     }
@@ -91,20 +102,20 @@ package struct FrameWalker: Equatable, Sendable {
     }
 
     @inline(__always)
-    private static func fault(_ tag: UInt8, _ word: UInt32, _ rules: FrameRules) -> WireError? {
-        guard rules.known.contains(tag) else { return .unknownTag(tag) }
+    private static func fault(_ tag: UInt8, _ word: UInt32, _ limits: borrowing FrameLimits) -> WireError? {
+        guard limits.known.contains(tag) else { return .unknownTag(tag) }
         guard word >= 4 else { return .lengthTooSmall(word) }
-        let limit = rules.small.contains(tag) ? rules.smallLimit : rules.largest
+        let limit = limits.small.contains(tag) ? limits.smallLimit : limits.largest
         guard Int(word) <= limit else { return .lengthTooLarge(word, limit: limit) }
         return nil
     }
 
     private mutating func begin(
         _ tag: UInt8, _ length: Int, _ range: Range<Int>, _ position: inout Int,
-        _ rules: FrameRules
+        _ limits: borrowing FrameLimits
     ) -> Event {
-        let isKept = rules.small.contains(tag) || (rules.held.contains(tag) && length <= rules.heldLimit)
-        if isKept { return .incomplete(range, length: length) }
+        if limits.small.contains(tag) { return .incomplete(range, length: length) }
+        if limits.held.contains(tag), length <= limits.heldLimit { return .incomplete(range, length: length) }
         self.tag = tag
         outstanding = length &- range.count
         position = range.upperBound

@@ -3,6 +3,7 @@
 
 import Carom
 import CaromPostgresProtocol
+import CaromTestSupport
 import Testing
 
 @Suite struct CapturedFlowTests {
@@ -59,7 +60,7 @@ import Testing
     @Test func aFreshServerIsFree() {
         #expect(QueryFlow().isFree)
         #expect(!QueryFlow(transactionStatus: .inTransaction).isFree)
-        #expect(QueryFlow(transactionStatus: .failed).isSynchronised)
+        #expect(QueryFlow(transactionStatus: .failed).isSynchronized)
     }
 
     /// One line of the specification: after this much of a conversation, this holds.
@@ -107,7 +108,7 @@ import Testing
     func aServerIsFreeOnlyWhenNothingIsUnderWay(_ line: String, _ expected: String) throws {
         let flow = try FlowScript.play(line)
         #expect(flow.isFree == (expected == "free"))
-        #expect(flow.isSynchronised == (expected == "free" || expected == "open"))
+        #expect(flow.isSynchronized == (expected == "free" || expected == "open"))
         #expect(flow.awaitsClientData == (expected == "data"))
         #expect(flow.needsProbe == (expected == "probe"))
     }
@@ -168,7 +169,7 @@ import Testing
         // Either way of going on is passed through without blaming anybody.
         for rest in [">S <ZI <1 <2 <C <ZI", ">S <ZI <ZI", "<ZI <ZI <ZI <D <d <c"] {
             flow = try FlowScript.play(rest, on: flow)
-            #expect(!flow.isFree && !flow.isSynchronised && !flow.needsProbe)
+            #expect(!flow.isFree && !flow.isSynchronized && !flow.needsProbe)
         }
     }
 
@@ -208,7 +209,7 @@ import Testing
                 try? flow.received(tag.rawValue, firstBodyByte: status.rawValue)
             }
             #expect(flow.outstandingReady >= 0, "seed \(seed)")
-            if flow.isSynchronised {
+            if flow.isSynchronized {
                 #expect(flow.outstandingReady == 0 && !flow.awaitsServer, "seed \(seed)")
             }
         }

@@ -150,7 +150,7 @@ import Testing
         let bytes = encoded { fields.encode(into: &$0) }
         let read = ErrorFields(body: body(bytes).span.bytes)
         #expect(bytes[0] == 0x45 && read == fields && read.isFatal)
-        #expect(read.code == .tooManyConnections && read.text(.localisedSeverity) == "FATAL")
+        #expect(read.code == .tooManyConnections && read.text(.localizedSeverity) == "FATAL")
         #expect(read.detail == "100 of 100" && read.hint == "wait")
         #expect(read.description == "FATAL 53300: no more")
         #expect(encoded { fields.encode(asNotice: true, into: &$0) }[0] == 0x4e)

@@ -13,7 +13,7 @@ private struct Seen: Equatable {
 
 /// Feeds a stream in chunks cut at `cuts`, keeps what the walker says to keep, and glues streamed messages
 /// together.
-private func walk(_ stream: [UInt8], cuts: [Int], rules: FrameRules) -> (
+private func walk(_ stream: [UInt8], cuts: [Int], limits: FrameLimits) -> (
     seen: [Seen], error: WireError?, kept: Int
 ) {
     var walker = FrameWalker()
@@ -26,7 +26,7 @@ private func walk(_ stream: [UInt8], cuts: [Int], rules: FrameRules) -> (
         kept = []
         var position = 0
         events: while true {
-            switch walker.next(in: chunk.span.bytes, at: &position, rules: rules) {
+            switch walker.next(in: chunk.span.bytes, at: &position, limits: limits) {
             case .message(let tag, let range):
                 seen.append(Seen(tag: tag, bytes: Array(chunk[range])))
             case .run(let tag, let range, let count):
@@ -86,7 +86,7 @@ private func session(_ random: inout SeededRandom) -> [UInt8] {
 }
 
 @Suite struct FrameWalkerTests {
-    private let rules = FrameRules.server()
+    private let limits = FrameLimits.server()
 
     @Test func neighbouringRowsAreOneRun() {
         let row = encoded { DataRow(texts: ["a", nil]).encode(into: &$0) }
@@ -96,12 +96,12 @@ private func session(_ random: inout SeededRandom) -> [UInt8] {
         var position = 0
         let size = row.count
         #expect(
-            walker.next(in: chunk.span.bytes, at: &position, rules: rules)
+            walker.next(in: chunk.span.bytes, at: &position, limits: limits)
                 == .run(tag: 0x44, 0..<(3 * size), count: 3))
         #expect(
-            walker.next(in: chunk.span.bytes, at: &position, rules: rules)
+            walker.next(in: chunk.span.bytes, at: &position, limits: limits)
                 == .message(tag: 0x43, (3 * size)..<chunk.count))
-        #expect(walker.next(in: chunk.span.bytes, at: &position, rules: rules) == .end)
+        #expect(walker.next(in: chunk.span.bytes, at: &position, limits: limits) == .end)
     }
 
     @Test func aLongRowIsHandedOutInPiecesAndNothingIsKept() {
@@ -110,16 +110,16 @@ private func session(_ random: inout SeededRandom) -> [UInt8] {
         var position = 0
         let first = Array(row[..<10])
         #expect(
-            walker.next(in: first.span.bytes, at: &position, rules: rules)
+            walker.next(in: first.span.bytes, at: &position, limits: limits)
                 == .beginning(tag: 0x44, 0..<10, length: 1005))
         #expect(walker.outstanding == 995 && !walker.isAtBorder)
         position = 0
         let second = Array(row[10...]) + message("Z", [0x49])
         #expect(
-            walker.next(in: second.span.bytes, at: &position, rules: rules)
+            walker.next(in: second.span.bytes, at: &position, limits: limits)
                 == .continuation(tag: 0x44, 0..<995, isLast: true))
         #expect(
-            walker.next(in: second.span.bytes, at: &position, rules: rules)
+            walker.next(in: second.span.bytes, at: &position, limits: limits)
                 == .message(tag: 0x5a, 995..<1001))
         #expect(walker.isAtBorder)
     }
@@ -131,18 +131,18 @@ private func session(_ random: inout SeededRandom) -> [UInt8] {
             var position = 0
             let chunk = Array(ready[..<count])
             #expect(
-                walker.next(in: chunk.span.bytes, at: &position, rules: rules)
+                walker.next(in: chunk.span.bytes, at: &position, limits: limits)
                     == .incomplete(0..<count, length: count < 5 ? 5 : 6))
         }
     }
 
     @Test func anErrorTooLongToKeepStreams() {
         let long = message("E", utf8("M") + [UInt8](repeating: 0x78, count: 5000) + [0, 0])
-        let strict = FrameRules.server(heldLimit: 1000)
-        let (seen, error, kept) = walk(long, cuts: [100, 3000], rules: strict)
+        let strict = FrameLimits.server(heldLimit: 1000)
+        let (seen, error, kept) = walk(long, cuts: [100, 3000], limits: strict)
         #expect(error == nil && kept == 0)
         #expect(seen == [Seen(tag: 0x45, bytes: long)])
-        let held = walk(long, cuts: [100, 3000], rules: rules)
+        let held = walk(long, cuts: [100, 3000], limits: limits)
         #expect(held.seen == seen && held.kept == 3000)
     }
 
@@ -155,10 +155,10 @@ private func session(_ random: inout SeededRandom) -> [UInt8] {
         (utf8("D") + [0xff, 0xff, 0xff, 0xff], .lengthTooLarge(0xffff_ffff, limit: 0x3fff_ffff)),
     ])
     func whatIsNoMessageEndsTheStream(_ bytes: [UInt8], _ error: WireError) {
-        #expect(walk(bytes, cuts: [], rules: rules).error == error)
+        #expect(walk(bytes, cuts: [], limits: limits).error == error)
         // The same behind rows, where the fast loop meets it first.
         let row = encoded { DataRow(texts: ["a"]).encode(into: &$0) }
-        let after = walk(row + row + bytes, cuts: [], rules: rules)
+        let after = walk(row + row + bytes, cuts: [], limits: limits)
         #expect(after.error == error && after.seen.count == 2)
     }
 
@@ -166,14 +166,14 @@ private func session(_ random: inout SeededRandom) -> [UInt8] {
     func chunksDoNotMatter(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
         let stream = session(&random)
-        let whole = walk(stream, cuts: [], rules: rules)
+        let whole = walk(stream, cuts: [], limits: limits)
         #expect(whole.error == nil && whole.seen.flatMap(\.bytes) == stream, "seed \(seed)")
-        let single = walk(stream, cuts: Array(1..<stream.count), rules: rules)
+        let single = walk(stream, cuts: Array(1..<stream.count), limits: limits)
         #expect(single.seen == whole.seen, "seed \(seed), byte by byte")
         for _ in 0..<5 {
             let cuts = (0..<Int.random(in: 1...20, using: &random))
                 .map { _ in Int.random(in: 0...stream.count, using: &random) }.sorted()
-            #expect(walk(stream, cuts: cuts, rules: rules).seen == whole.seen, "seed \(seed), cuts \(cuts)")
+            #expect(walk(stream, cuts: cuts, limits: limits).seen == whole.seen, "seed \(seed), cuts \(cuts)")
         }
     }
 
@@ -186,19 +186,19 @@ private func session(_ random: inout SeededRandom) -> [UInt8] {
                 in: 0...255, using: &random)
         }
         let cuts = (0..<10).map { _ in Int.random(in: 0...stream.count, using: &random) }.sorted()
-        let small = FrameRules.server(heldLimit: 64)
-        let whole = walk(stream, cuts: [], rules: small)
-        let cut = walk(stream, cuts: cuts, rules: small)
+        let small = FrameLimits.server(heldLimit: 64)
+        let whole = walk(stream, cuts: [], limits: small)
+        let cut = walk(stream, cuts: cuts, limits: small)
         #expect(cut.seen == whole.seen && cut.error == whole.error, "seed \(seed), cuts \(cuts)")
         #expect(cut.kept <= small.smallLimit)
     }
 
     @Test func clientRulesKeepWhatTheyAreToldTo() {
         let parse = encoded { Parse(name: "s", query: "select 1").encode(into: &$0) }
-        #expect(walk(parse, cuts: [8], rules: .client()).kept == 0)
-        #expect(walk(parse, cuts: [8], rules: .client(holding: [.parse, .bind])).kept == 8)
+        #expect(walk(parse, cuts: [8], limits: .client()).kept == 0)
+        #expect(walk(parse, cuts: [8], limits: .client(holding: [.parse, .bind])).kept == 8)
         let long = utf8("S") + [0, 0, 0x27, 0x11]
         #expect(
-            walk(long, cuts: [], rules: .client()).error == .lengthTooLarge(10_001, limit: 10_000))
+            walk(long, cuts: [], limits: .client()).error == .lengthTooLarge(10_001, limit: 10_000))
     }
 }

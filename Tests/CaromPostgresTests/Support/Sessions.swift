@@ -65,7 +65,7 @@ extension PostgresConnection {
         let messages = bytes
         try await connector.exclusively(self, within: .seconds(20)) { (conversation) throws(PostgresError) in
             do {
-                for tag in tags { try self.state.value.flow.sent(tag) }
+                for tag in tags { try self.state.send(tag) }
             } catch {
                 throw PostgresError(.protocolViolation, "\(error)")
             }
@@ -73,7 +73,7 @@ extension PostgresConnection {
             guard let until else { return }
             while true {
                 let message = try await conversation.receive()
-                if try self.state.value.accept(message.tag, message.body.span.bytes) == until { return }
+                if try self.state.receive(message.tag, message.body.span.bytes) == until { return }
             }
         }
     }

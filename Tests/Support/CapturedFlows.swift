@@ -4,7 +4,7 @@
 /// Conversations with PostgreSQL 15, recorded message by message: what the client sent (several in one write
 /// where they stand together) and everything that came back until the server was silent. Each begins and ends
 /// idle and synchronised, or with one extra ReadyForQuery that the protocol cannot announce.
-let capturedFlows: [FlowScript] = [
+package let capturedFlows: [FlowScript] = [
     FlowScript(
         "simple",
         ">Q <T <D <C <ZI"),
@@ -159,7 +159,7 @@ let capturedFlows: [FlowScript] = [
 
 /// Programs put together at random from good and bad statements of both protocols and COPY, sent in random batches and
 /// recorded the same way; the end of each brings any server back: CopyDone, CopyDone, Sync, ROLLBACK.
-let capturedRandomFlows: [FlowScript] =
+package let capturedRandomFlows: [FlowScript] =
     ([
         ">Q <G <E <ZI >c >c >S <ZI >Q <N <C <ZI",
         ">Q >c <G <E <ZI >c >c >S <ZI >Q <N <C <ZI",

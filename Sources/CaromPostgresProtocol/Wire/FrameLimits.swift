@@ -4,9 +4,9 @@
 /// Which messages one direction of a stream may hold, how long they may be, and which are never handed out in
 /// pieces.
 ///
-/// The same rules serve every connection of a route, so they are passed to `FrameWalker.next` and not kept in
+/// The same limits serve every connection of a route, so they are passed to `FrameWalker.next` and not kept in
 /// it.
-package struct FrameRules: Equatable, Sendable {
+package struct FrameLimits: Equatable, Sendable {
     /// Types of this direction; anything else ends the stream.
     package var known: TagSet
     /// Short by nature and never handed out in pieces. Longer than `smallLimit` ends the stream.
@@ -27,8 +27,8 @@ package struct FrameRules: Equatable, Sendable {
     package static func server(
         holding held: [BackendTag] = [.errorResponse, .noticeResponse], heldLimit: Int = 256 * 1024,
         largest: Int = Framing.messageLimit
-    ) -> FrameRules {
-        FrameRules(
+    ) -> FrameLimits {
+        FrameLimits(
             known: TagSet(BackendTag.allCases),
             small: TagSet(
                 [
@@ -48,8 +48,8 @@ package struct FrameRules: Equatable, Sendable {
     /// for instance Parse and Bind where statements are renamed.
     package static func client(
         holding held: [FrontendTag] = [], heldLimit: Int = 256 * 1024, largest: Int = Framing.messageLimit
-    ) -> FrameRules {
-        FrameRules(
+    ) -> FrameLimits {
+        FrameLimits(
             known: TagSet(FrontendTag.allCases),
             small: TagSet(
                 [.close, .copyDone, .copyFail, .describe, .execute, .flush, .sync, .terminate, .password]

@@ -1,0 +1,53 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+import CaromPostgres
+import CaromPostgresProtocol
+
+/// One way for a client to prove who it is: a machine that is told the client's answers. It has no socket.
+protocol Authenticator {
+    /// What the client is asked first.
+    mutating func begin() -> AuthenticationRequest
+
+    /// Judges the client's answer: the body of a message of type `p`.
+    ///
+    /// - Throws: how the session ends if the answer is malformed.
+    mutating func receive(_ body: [UInt8]) throws(SessionEnd) -> AuthenticationStep
+}
+
+/// What follows from a client's answer.
+enum AuthenticationStep: Equatable {
+    /// The client is asked on.
+    case ask(AuthenticationRequest)
+    /// The client is who it says; in some methods it is told a last thing before AuthenticationOk.
+    case accepted(AuthenticationRequest?)
+    /// It is not, or the route knows no password for it.
+    case refused
+}
+
+extension RouteDefinition {
+    /// The authenticator for a client of this route; nil if none is needed.
+    ///
+    /// - Parameter mockSecret: makes up the salt of a user without a usable verifier, so that the client cannot tell.
+    /// - Throws: the refusal, for a route that lets nobody in.
+    func authenticator(
+        for startup: StartupMessage, mockSecret: [UInt8], using cryptography: OpenSSLCryptography
+    ) throws(SessionEnd) -> (any Authenticator)? {
+        switch settings.authentication {
+        case .none: return nil
+        case .block:
+            throw .fatal(.invalidAuthorization, "user blocked: \(startup.database) \(startup.user)")
+        case .clearText:
+            return ClearTextAuthenticator(
+                secret: storedSecret, user: startup.user, cryptography: cryptography)
+        case .md5:
+            return MD5Authenticator(secret: storedSecret, user: startup.user, cryptography: cryptography)
+        case .scramSHA256:
+            return SCRAMAuthenticator(
+                verifier: verifier, user: startup.user, mockSecret: mockSecret, cryptography: cryptography)
+        }
+    }
+
+    private var storedSecret: StoredSecret? { (settings.password?.reveal()).map { StoredSecret($0) } }
+}

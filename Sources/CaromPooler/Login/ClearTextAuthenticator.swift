@@ -1,0 +1,32 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import CaromPostgresProtocol
+
+/// The password itself (`clear_text`).
+struct ClearTextAuthenticator: Authenticator {
+    /// What the password is checked against; nil refuses every password.
+    let secret: StoredSecret?
+    let user: String
+    let cryptography: OpenSSLCryptography
+
+    func begin() -> AuthenticationRequest { .cleartextPassword }
+
+    func receive(_ body: [UInt8]) throws(SessionEnd) -> AuthenticationStep {
+        let password = try Self.password(in: body)
+        guard let secret, secret.matches(password: password, user: user, using: cryptography) else {
+            return .refused
+        }
+        return .accepted(nil)
+    }
+
+    /// The text of a PasswordMessage.
+    static func password(in body: [UInt8]) throws(SessionEnd) -> [UInt8] {
+        do throws(WireError) {
+            return try PasswordMessage(body: body.span.bytes).password
+        } catch {
+            throw .fatal(.protocolViolation, "\(error)")
+        }
+    }
+}

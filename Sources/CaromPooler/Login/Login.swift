@@ -1,0 +1,185 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+import CaromPostgresProtocol
+import CaromReactor
+import CaromTCP
+
+/// The first stage of a session: startup packets, admission, authentication. It is freed when the next one begins.
+final class Login: SessionStage {
+    private let session: ClientSession
+    private let worker: Worker
+    private var machine = StartupMachine()
+    private var input: [UInt8] = []
+    private var output = OutputQueue()
+    private var timer: ReactorTimer?
+    private var exchange: Exchange?
+    private var isOver = false
+
+    /// What is under way once the client has said who it wants to be.
+    private struct Exchange {
+        let startup: StartupMessage
+        let definition: RouteDefinition
+        var authenticator: any Authenticator
+    }
+
+    private static let timerToken = 1
+    /// The longest message of an authentication: PostgreSQL's limit for a password (PG_MAX_AUTH_TOKEN_LENGTH).
+    private static var longestAnswer: Int { 65_535 }
+    /// What is read at a time; a login is short.
+    private static var readSize: Int { 16_384 }
+
+    init(_ session: ClientSession) {
+        self.session = session
+        worker = session.worker
+        let timer = worker.reactor.makeTimer(
+            Waker(handler: self, token: Self.timerToken, on: session.worker.reactor))
+        self.timer = timer
+        worker.reactor.arm(timer, at: .now + session.listener.settings.clientLoginTimeout)
+    }
+
+    func handle(_ token: Int) {
+        if isOver { return }
+        do throws(SessionEnd) {
+            if token == Self.timerToken { throw .loginTimedOut }
+            if !output.isEmpty { try flush() }
+            repeat {
+                if try advance() { return }
+            } while try read()
+        } catch {
+            session.end(error)
+        }
+    }
+
+    /// Reads more. False: nothing is there now.
+    private func read() throws(SessionEnd) -> Bool {
+        let buffer = UnsafeMutableRawBufferPointer(rebasing: worker.buffer[..<Self.readSize])
+        do throws(SystemError) {
+            switch try session.transport.read(into: buffer) {
+            case .bytes(let count):
+                input.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                return true
+            case .wouldBlock: return false
+            case .end: break
+            }
+        } catch {
+            throw .clientLeft
+        }
+        throw .clientLeft
+    }
+
+    /// Deals with what has come. True: the login is over.
+    private func advance() throws(SessionEnd) -> Bool {
+        while !isOver {
+            let hasMoved = exchange == nil ? try readPacket() : try readAnswer()
+            if !hasMoved { return false }
+        }
+        return true
+    }
+
+    // MARK: Startup
+
+    private func readPacket() throws(SessionEnd) -> Bool {
+        var consumed = 0
+        let packet = input
+        let step = try machine.next(in: packet.span.bytes, consumed: &consumed)
+        input.removeFirst(consumed)
+        switch step {
+        case .needMore: return false
+        case .refuseEncryption: try send([UInt8(ascii: "N")])
+        case .cancel(let request):
+            leave()
+            worker.forwardCancel(request, from: session)
+        case .begin(let startup): try begin(startup)
+        }
+        return true
+    }
+
+    private func begin(_ startup: StartupMessage) throws(SessionEnd) {
+        session.identify(startup)
+        let definition = try session.findRoute(startup)
+        if let negotiation = startup.negotiation() {
+            var bytes: [UInt8] = []
+            negotiation.encode(into: &bytes)
+            try send(bytes)
+        }
+        let authenticator = try definition.authenticator(
+            for: startup, mockSecret: worker.snapshot.mockSecret, using: worker.cryptography)
+        guard var authenticator else { return try enter(definition, startup) }
+        try ask(authenticator.begin())
+        exchange = Exchange(startup: startup, definition: definition, authenticator: authenticator)
+    }
+
+    // MARK: Authentication
+
+    /// Judges the next message of the authentication, which must be of type `p`.
+    private func readAnswer() throws(SessionEnd) -> Bool {
+        guard let body = try takeAnswer() else { return false }
+        guard let step = try exchange?.authenticator.receive(body), let exchange else { return false }
+        switch step {
+        case .ask(let request): try ask(request)
+        case .accepted(let last):
+            if let last { try ask(last) }
+            try enter(exchange.definition, exchange.startup)
+        case .refused:
+            throw .fatal(
+                .invalidPassword, "password authentication failed for user \"\(exchange.startup.user)\"")
+        }
+        return true
+    }
+
+    private func takeAnswer() throws(SessionEnd) -> [UInt8]? {
+        switch Framing.next(in: input.span.bytes, limit: Self.longestAnswer) {
+        case .needMore: return nil
+        case .invalid(let error): throw .fatal(.protocolViolation, "\(error)")
+        case .frame(let header):
+            guard header.tag == FrontendTag.password.rawValue else {
+                if header.tag == FrontendTag.terminate.rawValue { throw .terminated }
+                throw .fatal(
+                    .protocolViolation,
+                    "expected a password message, got message type \(tagText(header.tag))")
+            }
+            guard input.count >= header.length else { return nil }
+            defer { input.removeFirst(header.length) }
+            return Array(input[Framing.headerSize..<header.length])
+        }
+    }
+
+    private func ask(_ request: AuthenticationRequest) throws(SessionEnd) {
+        var bytes: [UInt8] = []
+        request.encode(into: &bytes)
+        try send(bytes)
+    }
+
+    // MARK: The end
+
+    private func enter(_ definition: RouteDefinition, _ startup: StartupMessage) throws(SessionEnd) {
+        let destination = try session.enter(definition, startup)
+        // A greeting must not overtake what the client has not taken yet; a login's answers fit into any socket's buffer.
+        guard output.isEmpty else { throw .clientLeft }
+        leave()
+        try session.go(to: destination, startup, input: input)
+    }
+
+    private func send(_ bytes: [UInt8]) throws(SessionEnd) {
+        do throws(SystemError) {
+            try output.write(bytes, to: session.transport)
+        } catch {
+            throw .clientLeft
+        }
+    }
+
+    private func flush() throws(SessionEnd) {
+        do throws(SystemError) { try output.flush(to: session.transport) } catch { throw .clientLeft }
+    }
+
+    func leave() {
+        isOver = true
+        if let timer { worker.reactor.disarm(timer) }
+        timer = nil
+    }
+
+    func stop() { session.end(.shutdown) }
+    func abort() { session.end(.shutdown) }
+}

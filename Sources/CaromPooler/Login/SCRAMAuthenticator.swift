@@ -1,0 +1,43 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import CaromPostgresProtocol
+
+/// SCRAM-SHA-256 (RFC 7677).
+struct SCRAMAuthenticator: Authenticator {
+    private var server: SCRAMServer
+    private var hasChallenged = false
+    private let cryptography: OpenSSLCryptography
+
+    /// - Parameter verifier: what the proof is checked against. Without one the client goes through the same exchange, with a salt
+    ///   made from `mockSecret`, and is refused at its end.
+    init(verifier: SCRAMVerifier?, user: String, mockSecret: [UInt8], cryptography: OpenSSLCryptography) {
+        self.cryptography = cryptography
+        let nonce = SCRAM.nonce(using: cryptography)
+        if let verifier {
+            server = SCRAMServer(verifier: verifier, nonce: nonce)
+        } else {
+            server = SCRAMServer(mockUser: user, secret: mockSecret, nonce: nonce, using: cryptography)
+        }
+    }
+
+    func begin() -> AuthenticationRequest {
+        .sasl(mechanisms: SCRAMServer.mechanisms(hasChannelData: false))
+    }
+
+    mutating func receive(_ body: [UInt8]) throws(SessionEnd) -> AuthenticationStep {
+        do {
+            if hasChallenged {
+                return .accepted(.saslFinal(try server.verify(body, using: cryptography).message))
+            }
+            hasChallenged = true
+            return .ask(.saslContinue(try server.challenge(SASLInitialResponse(body: body.span.bytes))))
+        } catch let error as SCRAMError {
+            if case .wrongPassword = error { return .refused }
+            throw .fatal(error.sqlState, "SCRAM authentication failed: \(error)")
+        } catch {
+            throw .fatal(.protocolViolation, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,186 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+import CaromPostgres
+import CaromPostgresProtocol
+import CaromReactor
+import CaromTCP
+
+/// One thread's share of the pooler: its clients, and the buffer they all read into.
+final class Worker: Sendable {
+    let reactor: Reactor
+    let router: Router
+    let cancels: CancelRegistry
+    let log: PoolerLog
+    let admission: Admission
+    /// Where clients go whose route is the console.
+    let console: ConsoleContext
+    let presence: ClientPresence
+    let cryptography = OpenSSLCryptography()
+    private let local: UnsafeSingleOwner<Local>
+
+    /// What only the worker's thread touches.
+    private struct Local: ~Copyable {
+        let buffer: UnsafeMutableRawBufferPointer
+        var segments = Segments()
+        var random = BufferedRandom()
+        let waker = Waker()
+        var snapshot: Snapshot
+        var jobs: [@Sendable () async -> Void] = []
+        var sessions: [UInt64: ClientSession] = [:]
+        var nextOwner: UInt64
+        var isStopping = false
+
+        deinit { buffer.deallocate() }
+    }
+
+    /// A client that was accepted and is to be served here.
+    struct Arrival: Sendable {
+        let accepted: Listener.Accepted
+        let listener: ListenerDefinition
+    }
+
+    /// An owner's number says in its upper bits which worker it is on.
+    private static var ownerShift: UInt64 { 48 }
+
+    init(
+        reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission,
+        console: ConsoleContext, presence: ClientPresence, log: PoolerLog, snapshot: Snapshot
+    ) {
+        self.reactor = reactor
+        self.router = router
+        self.cancels = cancels
+        self.admission = admission
+        self.console = console
+        self.presence = presence
+        self.log = log
+        local = UnsafeSingleOwner(
+            Local(
+                buffer: .allocate(byteCount: snapshot.bufferSize, alignment: 64), snapshot: snapshot,
+                nextOwner: UInt64(reactor.index) << Self.ownerShift | 1))
+    }
+
+    // MARK: What the sessions share; on the worker's thread
+
+    /// What is configured now.
+    var snapshot: Snapshot { local.value.snapshot }
+
+    /// Uses another snapshot for clients to come, from any thread.
+    func use(_ snapshot: Snapshot) {
+        reactor.call { self.local.value.snapshot = snapshot }
+    }
+
+    /// Where every session of this worker reads to. Its content lasts until the next event.
+    var buffer: UnsafeMutableRawBufferPointer { local.value.buffer }
+
+    /// What is being put together for the next write to a server.
+    var segments: Segments {
+        _read { yield local.value.segments }
+        _modify { yield &local.value.segments }
+    }
+
+    /// Random numbers for ids and keys.
+    var random: BufferedRandom {
+        _read { yield local.value.random }
+        _modify { yield &local.value.random }
+    }
+
+    // MARK: Clients
+
+    /// Hands a client over, from any thread.
+    func deliver(_ arrival: Arrival) {
+        if reactor.isCurrent { serve(arrival) } else { reactor.call { self.serve(arrival) } }
+    }
+
+    private func serve(_ arrival: Arrival) {
+        let accepted = arrival.accepted
+        let transport: Transport
+        do throws(SystemError) {
+            transport = try Transport(adopting: accepted.descriptor, peer: accepted.peer, on: reactor)
+        } catch {
+            log.error("client from \(accepted.peer): \(error)")
+            return
+        }
+        if local.value.isStopping { return transport.close() }
+        transport.expectBytes()
+        let owner = local.value.nextOwner
+        local.value.nextOwner += 1
+        let session = ClientSession(
+            worker: self, transport: transport, owner: owner, listener: arrival.listener)
+        local.value.sessions[owner] = session
+        presence.enter()
+        session.begin()
+    }
+
+    /// The session is over.
+    func forget(_ session: ClientSession) {
+        guard local.value.sessions.removeValue(forKey: session.owner) != nil else { return }
+        presence.leave()
+        if local.value.isStopping, local.value.sessions.isEmpty { local.value.waker.wake() }
+    }
+
+    /// Clients that are being served; exact on the worker's own thread.
+    var clientCount: Int { presence.count }
+
+    // MARK: Life
+
+    /// Serves until ``stop()``, and then until the last client has gone. Runs on the worker's thread.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            while !local.value.isStopping || !local.value.sessions.isEmpty {
+                let jobs = local.value.jobs
+                local.value.jobs = []
+                for job in jobs { group.addTask(executorPreference: reactor) { await job() } }
+                if local.value.jobs.isEmpty { await local.value.waker.wait() }
+            }
+        }
+    }
+
+    /// Has work done that waits for something else than a client's bytes, as a child of ``run()``. On the worker's thread.
+    private func spawn(_ job: @escaping @Sendable () async -> Void) {
+        local.value.jobs.append(job)
+        local.value.waker.wake()
+    }
+
+    /// Takes no more clients, and ends each of those that are here when it holds no server. From any thread.
+    func stop() {
+        reactor.call {
+            self.local.value.isStopping = true
+            for session in Array(self.local.value.sessions.values) { session.stop() }
+            self.local.value.waker.wake()
+        }
+    }
+
+    /// Ends the clients that still hold a server, too.
+    func abort() {
+        reactor.call {
+            for session in Array(self.local.value.sessions.values) { session.abort() }
+        }
+    }
+
+    // MARK: Cancels
+
+    /// Passes a request on to the server that works for the client which it means, and ends the session that brought it when it has
+    /// arrived there. An unknown key does nothing, as with PostgreSQL.
+    func forwardCancel(_ request: CancelRequest, from session: ClientSession) {
+        let requester = session.owner
+        guard let target = cancels.target(of: request) else { return session.end(.terminated) }
+        spawn {
+            await target.worker.cancelQuery(of: target.owner, request)
+            self.local.value.sessions[requester]?.end(.terminated)
+        }
+    }
+
+    /// Cancels what a client of this worker has under way, and waits until the server knows.
+    private func cancelQuery(of owner: UInt64, _ request: CancelRequest) async {
+        await withTaskExecutorPreference(reactor) {
+            guard let relay = local.value.sessions[owner]?.relay(forCancel: request),
+                let server = relay.beginCancel()
+            else { return }
+            let didArrive = await relay.route.connector.cancelRunningQuery(
+                server, on: reactor, within: snapshot.settings.cancelTimeout)
+            relay.endCancel(server, didArrive: didArrive)
+        }
+    }
+}

@@ -1,0 +1,194 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import CaromPostgresProtocol
+
+@testable import CaromPooler
+
+/// The relay's shell without sockets: one client, one server, and what either of them was sent.
+struct RelayRig: ~Copyable {
+    var machine: RelayMachine
+    var server = ServerState()
+    private let rule: RelayMachine.CleaningRule
+    private let user: UInt64
+
+    private(set) var toServer: [UInt8] = []
+    private(set) var toClient: [UInt8] = []
+    /// What was sent to the server before the client's bytes, to prepare it.
+    private(set) var preludes: [[UInt8]] = []
+    private(set) var releases = 0
+    private(set) var attachments = 0
+    private(set) var probes = 0
+    private(set) var replacements = 0
+    private(set) var end: SessionEnd?
+    private(set) var loss: RelayMachine.Loss?
+    /// A sentence about the first rule that was broken.
+    private(set) var broken: String?
+
+    private var input: [UInt8] = []
+    private var isAttached = false
+    /// Bytes of answers that the relay gave without a server.
+    private var answeredHere = 0
+    private let clientLimits = FrameLimits.client()
+    private let serverLimits = FrameLimits.server()
+    private static let heldLimit = 65_536
+
+    init(
+        keepsServer: Bool = false, user: UInt64 = 7, parameters: SessionParameters? = nil,
+        rule: RelayMachine.CleaningRule = RelayMachine.CleaningRule()
+    ) {
+        self.rule = rule
+        self.user = user
+        machine = RelayMachine(
+            keepsServer: keepsServer, parameters: parameters ?? SessionParameters(.pooled))
+    }
+
+    // MARK: Events
+
+    mutating func clientSends(_ bytes: [UInt8]) {
+        input += bytes
+        work()
+    }
+
+    /// - Parameter isRecorded: the bytes are a recording's; replies to what the relay itself asks are not.
+    mutating func serverSends(_ bytes: [UInt8], isRecorded: Bool = true) {
+        guard end == nil else { return }
+        // What the relay has answered by itself no server answers, though the recording says so.
+        let skipped = isRecorded ? min(answeredHere, bytes.count) : 0
+        answeredHere -= skipped
+        if skipped == bytes.count { return }
+        if !isAttached { return breakRule("a server that was released speaks") }
+        var chunk = server.unread + bytes[skipped...]
+        server.unread = []
+        while true {
+            let wasPreparing = machine.phase == .preparing
+            let step = machine.serverSent(chunk.span.bytes, &server, limits: serverLimits)
+            if wasPreparing, !step.received.visible.isEmpty { breakRule("a suppressed reply was delivered") }
+            toClient += chunk[step.received.visible]
+            let (consumed, hasMore) = (step.received.consumed, step.received.hasMore)
+            follow(step.next)
+            chunk.removeFirst(consumed)
+            if !hasMore { break }
+        }
+        if isAttached, end == nil { server.unread = chunk }
+        work()
+    }
+
+    private mutating func follow(_ next: RelayMachine.Next) {
+        switch next {
+        case .proceed: break
+        case .probe:
+            // The answer is the recording's to give: there are replies to no such query in it.
+            var out = Segments()
+            machine.askWhetherFree(&server, &out)
+            probes += 1
+        case .release: release()
+        case .prepared(let messages): toClient += messages
+        case .finish: end = .terminated
+        case .refuse(let fields): end = .refused(fields)
+        case .replace:
+            isAttached = false
+            server = ServerState()
+            replacements += 1
+        case .lose: end = .cutOff("the server broke the protocol")
+        }
+    }
+
+    /// The server answers the empty query that it was asked.
+    mutating func answerProbe() {
+        guard machine.phase == .probing else { return }
+        var bytes: [UInt8] = []
+        bytes.appendEmptyMessage(BackendTag.emptyQueryResponse.rawValue)
+        ReadyForQuery(status: .idle).encode(into: &bytes)
+        serverSends(bytes, isRecorded: false)
+    }
+
+    mutating func loseServer() {
+        guard isAttached, end == nil else { return }
+        let loss = machine.serverLost("it went away", &server)
+        self.loss = loss
+        isAttached = false
+        switch loss {
+        case .unnoticed: break
+        case .answer(let fields, let count):
+            for _ in 0..<count {
+                fields.encode(into: &toClient)
+                ReadyForQuery(status: .idle).encode(into: &toClient)
+            }
+        case .end(let end):
+            self.end = end
+            if case .refused(let fields) = end { fields.encode(into: &toClient) }
+        }
+    }
+
+    // MARK: The shell
+
+    private mutating func work() {
+        while end == nil, !input.isEmpty, !machine.isEnding {
+            do throws(SessionEnd) {
+                guard try forward() else { return }
+            } catch {
+                end = error
+            }
+        }
+    }
+
+    /// True: something was done and more may be possible.
+    private mutating func forward() throws(SessionEnd) -> Bool {
+        let chunk = input
+        var position = 0
+        if !isAttached {
+            reach: while true {
+                switch try machine.clientSent(
+                    chunk.span.bytes, from: &position, limits: clientLimits, heldLimit: Self.heldLimit)
+                {
+                case .needServer: break reach
+                case .answerReady:
+                    let before = toClient.count
+                    ReadyForQuery(status: .idle).encode(into: &toClient)
+                    answeredHere += toClient.count - before
+                case .needMore:
+                    input.removeFirst(position)
+                    return false
+                }
+            }
+            attach()
+        }
+        if machine.phase != .serving {
+            input.removeFirst(position)
+            return false
+        }
+        var out = Segments()
+        let end = machine.clientSent(
+            chunk.span.bytes, from: &position, to: &server, limits: clientLimits, &out)
+        toServer += chunk.withUnsafeBytes { out.bytes(of: $0) }
+        input.removeFirst(position)
+        if let end { throw end }
+        return false
+    }
+
+    private mutating func attach() {
+        isAttached = true
+        attachments += 1
+        var out = Segments()
+        if !machine.attach(to: &server, as: user, rule: rule, &out) {
+            preludes.append(out.bytes(of: UnsafeRawBufferPointer(start: nil, count: 0)))
+        }
+    }
+
+    private mutating func release() {
+        if !server.flow.isFree { breakRule("a server was released while it was busy") }
+        if !server.unread.isEmpty || server.isInsideReply {
+            breakRule("a server was released inside a reply")
+        }
+        machine.detach()
+        isAttached = false
+        releases += 1
+    }
+
+    private mutating func breakRule(_ sentence: String) { broken = broken ?? sentence }
+
+    /// Kept bytes of the client's.
+    var waiting: Int { input.count }
+}
