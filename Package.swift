@@ -76,7 +76,8 @@ let package = Package(
 
         // First floor: connectors, statistics and the pooler, where everything meets.
         .target(
-            name: "CaromTCP", dependencies: ["Carom", "CaromReactor", "CCaromLinux"], swiftSettings: settings),
+            name: "CaromTCP", dependencies: ["Carom", "CaromReactor", "CaromTLS", "CCaromLinux"],
+            swiftSettings: settings),
         .target(
             name: "CaromStats",
             dependencies: [
@@ -174,7 +175,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CaromTCPTests",
-            dependencies: ["Carom", "CaromTCP", "CaromReactor", "CaromTestSupport", "CCaromLinux"],
+            dependencies: ["Carom", "CaromReactor", "CaromTCP", "CaromTestSupport", "CaromTLS", "CCaromLinux"],
             swiftSettings: settings),
         .testTarget(
             name: "CaromFileTests", dependencies: ["Carom", "CaromFile", "CaromTestSupport"],

@@ -3,6 +3,7 @@
 
 import CCaromLinux
 public import CaromReactor
+import CaromTLS
 import Glibc
 
 /// What came of reading without waiting.
@@ -30,6 +31,9 @@ public enum WriteOutcome: Equatable, Sendable {
 /// it was told ``ReadOutcome/wouldBlock``. A read that fills less than the buffer has emptied the socket, and is remembered
 /// as such: no second call is made to hear so.
 ///
+/// The layer is plain until `startTLS` puts TLS between the socket and its user; the calls stay the same. Over TLS, bytes that
+/// a write did not take must be offered again before any others, with more behind them or not, as a stream wants it anyway.
+///
 /// A transport is used on its reactor's thread. Its owner may take it to another reactor with ``move(to:handler:token:)``.
 public final class Transport: @unchecked Sendable {
     // Unchecked: one owner at a time; ownership passes through a hand-over that synchronizes (a pool's lock, a task's start).
@@ -39,6 +43,8 @@ public final class Transport: @unchecked Sendable {
     @exclusivity(unchecked) private var descriptor: Int32
     /// The reactor whose thread may use the transport.
     @exclusivity(unchecked) public private(set) var reactor: Reactor
+    /// TLS over the socket; nil while the layer is plain.
+    @exclusivity(unchecked) var tls: TLSLayer?
     /// Where the other end is.
     public let peer: SocketAddress
 
@@ -70,7 +76,11 @@ public final class Transport: @unchecked Sendable {
         self.peer = peer
     }
 
-    deinit { close() }
+    deinit {
+        // Without an owner there is no telling on which thread this is, so the peer is told nothing.
+        tls = nil
+        close()
+    }
 
     // MARK: Events
 
@@ -87,7 +97,11 @@ public final class Transport: @unchecked Sendable {
     public var hasHandler: Bool { registration.hasHandler }
 
     /// Whether a read is worth a try.
-    public var isReadable: Bool { registration.isReadable }
+    public var isReadable: Bool {
+        if registration.isReadable { return true }
+        guard let tls else { return false }
+        return tls.mayHoldBytes
+    }
 
     /// Whether a write is worth a try.
     public var isWritable: Bool { registration.isWritable }
@@ -108,6 +122,11 @@ public final class Transport: @unchecked Sendable {
     /// - Throws: `SystemError` when the connection failed, for example `ECONNRESET`.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> ReadOutcome {
         assert(reactor.isCurrent, "a transport belongs to its reactor's thread")
+        if let tls { return try tls.read(into: buffer) }
+        return try readSocket(into: buffer)
+    }
+
+    func readSocket(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> ReadOutcome {
         guard registration.isReadable else { return .wouldBlock }
         while true {
             let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
@@ -133,6 +152,11 @@ public final class Transport: @unchecked Sendable {
     /// - Throws: `SystemError` when the connection failed, for example `EPIPE`.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> WriteOutcome {
         assert(reactor.isCurrent, "a transport belongs to its reactor's thread")
+        if let tls { return try tls.write(bytes) }
+        return try writeSocket(bytes)
+    }
+
+    func writeSocket(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> WriteOutcome {
         while true {
             let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
             if count >= 0 {
@@ -157,6 +181,7 @@ public final class Transport: @unchecked Sendable {
         -> WriteOutcome
     {
         assert(reactor.isCurrent, "a transport belongs to its reactor's thread")
+        if let tls { return try tls.write(pieces) }
         var taken = 0
         var rest = pieces
         while !rest.isEmpty {
@@ -241,6 +266,7 @@ public final class Transport: @unchecked Sendable {
     ///
     /// For a connection that lay idle: neither an end of stream nor unexpected bytes may be waiting.
     public func isQuiet() -> Bool {
+        if let tls, tls.session.hasBuffered { return false }
         var byte: UInt8 = 0
         let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
         return count < 0 && errno == EAGAIN
@@ -269,7 +295,10 @@ public final class Transport: @unchecked Sendable {
     }
 
     /// Tells the peer that no more bytes will come; reading goes on.
-    public func shutdownWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+    public func shutdownWriting() {
+        tls?.sendClosingAlert()
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
 
     /// Closes the socket and lets go of the handler; a second call does nothing.
     ///
@@ -277,6 +306,11 @@ public final class Transport: @unchecked Sendable {
     ///   transport.
     public func close(notify: Bool = false) {
         guard descriptor >= 0 else { return }
+        if let tls {
+            // An orderly end, if the socket takes it.
+            tls.sendClosingAlert()
+            self.tls = nil
+        }
         if notify, let handler = registration.handler { reactor.again(handler, token: registration.token) }
         let registration = registration
         self.registration = .closed
@@ -290,6 +324,7 @@ public final class Transport: @unchecked Sendable {
     /// Closes the socket at once with a reset instead of an orderly end, dropping what was not yet sent.
     public func abort() {
         guard descriptor >= 0 else { return }
+        tls = nil
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
         close()

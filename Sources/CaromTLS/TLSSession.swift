@@ -30,7 +30,7 @@ package enum TLSProgress: Hashable, Sendable {
     case failed(TLSError)
 }
 
-/// TLS over one non-blocking socket, which it uses but does not own: close the socket after the session is gone.
+/// TLS over one carrier, normally a non-blocking socket, which it uses but does not own.
 ///
 /// Confinement: one thread at a time. A session may move to another thread between calls, as its socket does when a
 /// server connection is claimed by another worker. Debug builds trap when two threads are inside at once.
@@ -47,6 +47,8 @@ package final class TLSSession: @unchecked Sendable {
     package private(set) var isTruncated = false
 
     let pointer: OpaquePointer
+    /// Owns the session, so the session does not own it.
+    unowned let carrier: any TLSCarrier
     private let ticketName: String?
     /// How the session ended, if it has; every later call says the same.
     private var end: End?
@@ -66,11 +68,12 @@ package final class TLSSession: @unchecked Sendable {
     ///
     /// A client passes the host name or address it connected to: a name is sent as SNI, and `verify_full` compares it
     /// with the certificate. `resumptionKey` tells
-    /// servers apart that share a name, for example by port.
+    /// servers apart that share a name, for example by port. `carrier` must outlive the session.
     package init(
-        _ context: TLSContext, descriptor: Int32, host: String? = nil, resumptionKey: String? = nil
+        _ context: TLSContext, over carrier: any TLSCarrier, host: String? = nil, resumptionKey: String? = nil
     ) throws(TLSError) {
         self.context = context
+        self.carrier = carrier
         self.host = host
         // A resumed session skips the certificate checks, so a ticket never serves another host name.
         ticketName =
@@ -81,8 +84,8 @@ package final class TLSSession: @unchecked Sendable {
             throw .drained(.cryptography, "cannot make a TLS session")
         }
         self.pointer = pointer
-        guard let bio = SocketBIO.make(descriptor: descriptor) else {
-            throw .drained(.cryptography, "cannot attach a TLS session to its socket")
+        guard let bio = CarrierBIO.make(self) else {
+            throw .drained(.cryptography, "cannot attach a TLS session to its carrier")
         }
         SSL_set_bio(pointer, bio, bio)
         // Unretained: the callbacks that read it run only inside calls on this very session.
@@ -127,8 +130,8 @@ package final class TLSSession: @unchecked Sendable {
 
     /// Takes the handshake as far as the socket allows. Call again after the readiness it asks for.
     package func handshake() -> TLSProgress {
-        enter()
-        defer { leave() }
+        beginUse()
+        defer { endUse() }
         switch end {
         case .closed: return .failed(Self.endedEarly)
         case .failed(let error): return .failed(error)
@@ -153,8 +156,8 @@ package final class TLSSession: @unchecked Sendable {
 
     /// Reads decrypted bytes. An empty buffer reads nothing.
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSOutcome {
-        enter()
-        defer { leave() }
+        beginUse()
+        defer { endUse() }
         if let ended { return ended }
         guard buffer.count > 0 else { return .bytes(0) }
         var count = 0
@@ -166,8 +169,8 @@ package final class TLSSession: @unchecked Sendable {
     /// Encrypts and sends. May take fewer bytes than given (about one record, 16 kB, at a time). After `.wantWrite` or
     /// `.wantRead` the same bytes must be offered again, from wherever they are by then, before any other.
     package func write(_ buffer: UnsafeRawBufferPointer) -> TLSOutcome {
-        enter()
-        defer { leave() }
+        beginUse()
+        defer { endUse() }
         if let ended { return ended }
         guard buffer.count > 0 else { return .bytes(0) }
         var count = 0
@@ -184,8 +187,8 @@ package final class TLSSession: @unchecked Sendable {
 
     /// Sends the closing alert once, without waiting for the peer's. A dead or unfinished session sends nothing.
     package func shutdown() -> TLSProgress {
-        enter()
-        defer { leave() }
+        beginUse()
+        defer { endUse() }
         guard ended == nil, isEstablished else { return .done }
         ERR_clear_error()
         let result = SSL_shutdown(pointer)
@@ -210,7 +213,7 @@ package final class TLSSession: @unchecked Sendable {
         case SSL_ERROR_WANT_READ: return .wantRead
         case SSL_ERROR_WANT_WRITE: return .wantWrite
         case SSL_ERROR_ZERO_RETURN:
-            isTruncated = SocketBIO.isAtEnd(SSL_get_rbio(pointer))
+            isTruncated = CarrierBIO.isAtEnd(SSL_get_rbio(pointer))
             return .closed
         case SSL_ERROR_SYSCALL:
             let stack = drainErrors()
@@ -221,7 +224,7 @@ package final class TLSSession: @unchecked Sendable {
                 isTruncated = true
                 return .closed
             }
-            if stack.isEmpty, SocketBIO.isAtEnd(SSL_get_rbio(pointer)) { return .closed }
+            if stack.isEmpty, CarrierBIO.isAtEnd(SSL_get_rbio(pointer)) { return .closed }
             let text = String(cString: strerror(systemError))
             return .failed(die(TLSError(.system, "the TLS connection failed: \(text)", stack: stack)))
         default:
@@ -260,7 +263,7 @@ package final class TLSSession: @unchecked Sendable {
     private static let endedEarly = TLSError(
         .handshake, "the peer closed the connection during the TLS handshake")
 
-    private func enter() {
+    private func beginUse() {
         #if DEBUG
             precondition(
                 !isInside.exchange(true, ordering: .acquiring), "a TLSSession belongs to one thread at a time"
@@ -268,7 +271,7 @@ package final class TLSSession: @unchecked Sendable {
         #endif
     }
 
-    private func leave() {
+    private func endUse() {
         #if DEBUG
             isInside.store(false, ordering: .releasing)
         #endif

@@ -78,7 +78,8 @@ import Testing
 
     @Test func verifyFullWithoutANameIsAnError() throws {
         let context = try client(.verifyFull)
-        #expect(throws: TLSError.self) { try TLSSession(context, descriptor: 0, host: nil) }
+        let carrier = SocketCarrier(descriptor: 0)
+        #expect(throws: TLSError.self) { try TLSSession(context, over: carrier, host: nil) }
     }
 
     @Test func aServerSeesTheCommonNameOfAClientItVerified() throws {

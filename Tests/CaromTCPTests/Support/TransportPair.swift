@@ -40,11 +40,11 @@ extension Transport {
         #expect(outcome == .bytes(text.utf8.count))
     }
 
-    func receive(_ count: Int) async throws -> String {
+    func receive(_ count: Int, by size: Int = 64) async throws -> String {
         let waker = Waker()
         setHandler(waker)
         var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64)
+        var buffer = [UInt8](repeating: 0, count: size)
         while bytes.count < count {
             switch try buffer.withUnsafeMutableBytes({ try read(into: $0) }) {
             case .bytes(let count): bytes += buffer[..<count]

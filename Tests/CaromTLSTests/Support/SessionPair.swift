@@ -12,13 +12,15 @@ final class SessionPair {
     let clientSocket: Int32
     let serverSocket: Int32
     private var open: Set<Int32>
+    private let carriers: (SocketCarrier, SocketCarrier)
 
     init(_ clientContext: TLSContext, _ serverContext: TLSContext, host: String? = "db.example.com") throws {
         let pair = socketPair()
         (clientSocket, serverSocket) = pair
         open = [pair.0, pair.1]
-        client = try TLSSession(clientContext, descriptor: pair.0, host: host)
-        server = try TLSSession(serverContext, descriptor: pair.1)
+        carriers = (SocketCarrier(descriptor: pair.0), SocketCarrier(descriptor: pair.1))
+        client = try TLSSession(clientContext, over: carriers.0, host: host)
+        server = try TLSSession(serverContext, over: carriers.1)
     }
 
     deinit {
@@ -39,6 +41,26 @@ final class SessionPair {
             if client.isFinal && server.isFinal { break }
         }
         return (client, server)
+    }
+}
+
+/// A socket as a carrier, without any memory of its readiness.
+final class SocketCarrier: TLSCarrier {
+    private let descriptor: Int32
+
+    init(descriptor: Int32) { self.descriptor = descriptor }
+
+    func receive(into buffer: UnsafeMutableRawBufferPointer) -> TLSTransfer {
+        let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+        if count > 0 { return .bytes(count) }
+        if count == 0 { return .end }
+        return errno == EAGAIN ? .wouldBlock : .failed(errno)
+    }
+
+    func send(_ bytes: UnsafeRawBufferPointer) -> TLSTransfer {
+        let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+        if count >= 0 { return .bytes(count) }
+        return errno == EAGAIN ? .wouldBlock : .failed(errno)
     }
 }
 

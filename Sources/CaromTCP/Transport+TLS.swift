@@ -1,0 +1,209 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromReactor
+package import CaromTLS
+import Glibc
+
+/// How far a handshake has come.
+package enum TLSHandshake: Hashable, Sendable {
+    /// Encrypted bytes can be read and written.
+    case done
+    /// Go on when the handler is called.
+    case wantsMore
+}
+
+extension Transport {
+    /// Puts TLS between the socket and its user, who continues with ``handshake()``. The context says for which side.
+    ///
+    /// Nothing is sent yet. Before that both sides must have agreed to it in their protocol.
+    ///
+    /// - Parameters:
+    ///   - context: certificates, versions and the rest.
+    ///   - host: for a client, the name it dialled: sent as SNI and compared with the certificate by `verify_full`.
+    ///   - resumptionKey: for a client, what tells servers apart that share a name.
+    ///   - unread: bytes that were read off the socket behind the agreement and not used. They came unencrypted, so whoever
+    ///     put them there need not be the peer (CVE-2021-23214): any are an error.
+    /// - Throws: `TLSError`; the transport is of no further use then.
+    /// - Precondition: the layer is plain.
+    package func startTLS(
+        _ context: TLSContext, host: String? = nil, resumptionKey: String? = nil, unread: Int = 0
+    ) throws(TLSError) {
+        precondition(tls == nil, "TLS over TLS")
+        guard unread == 0 else {
+            throw TLSError(
+                .handshake,
+                "\(unread) bytes came unencrypted behind the agreement to encrypt; they are refused")
+        }
+        tls = try TLSLayer(self, context, host: host, resumptionKey: resumptionKey)
+    }
+
+    /// Takes the handshake as far as it goes without waiting; call it first after ``startTLS(_:host:resumptionKey:unread:)``, and
+    /// again whenever the handler is called.
+    ///
+    /// - Throws: `TLSError`: a certificate was refused, the peer speaks no TLS or left. Close the transport.
+    /// - Precondition: TLS was started.
+    package func handshake() throws(TLSError) -> TLSHandshake {
+        guard let tls else { preconditionFailure("a handshake without TLS") }
+        return try tls.handshake()
+    }
+
+    /// The session, for what it knows of the peer; nil while the layer is plain.
+    package var session: TLSSession? { tls?.session }
+}
+
+/// TLS between a transport and its socket.
+///
+/// Records go through the transport's own reads and writes, which keep track of the socket's readiness: so no call is made to
+/// hear that there is nothing, and epoll watches for room exactly while a record waits for it.
+final class TLSLayer {
+    let session: TLSSession
+    private let carrier: SocketCarrier
+    private let peer: SocketAddress
+
+    /// Decrypted or read-ahead bytes may be waiting that no event will tell of.
+    private(set) var mayHoldBytes = false
+
+    /// The most that goes into one record.
+    private static let recordSize = 16_384
+
+    init(_ transport: Transport, _ context: TLSContext, host: String?, resumptionKey: String?)
+        throws(TLSError)
+    {
+        carrier = SocketCarrier(transport)
+        session = try TLSSession(context, over: carrier, host: host, resumptionKey: resumptionKey)
+        peer = transport.peer
+    }
+
+    func handshake() throws(TLSError) -> TLSHandshake {
+        switch session.handshake() {
+        case .done:
+            // The peer's first bytes may have come along with the end of its handshake.
+            mayHoldBytes = true
+            return .done
+        case .wantRead, .wantWrite: return .wantsMore
+        case .failed(let error): throw error
+        }
+    }
+
+    /// Sends the closing alert, as far as that goes without waiting.
+    func sendClosingAlert() { _ = session.shutdown() }
+
+    // MARK: Plain text
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> ReadOutcome {
+        var count = 0
+        // A record at a time, until there are no more or no room.
+        while count < buffer.count {
+            switch session.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...])) {
+            case .bytes(let more): count += more
+            case .wantRead, .wantWrite:
+                mayHoldBytes = false
+                return count > 0 ? .bytes(count) : .wouldBlock
+            case .closed where count == 0: return .end
+            case .failed(let error) where count == 0: throw failure("read from", error)
+            case .closed, .failed:
+                // Said again by the next read.
+                mayHoldBytes = true
+                return .bytes(count)
+            }
+        }
+        mayHoldBytes = true
+        return .bytes(count)
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> WriteOutcome {
+        var taken = 0
+        while taken < bytes.count {
+            guard case .bytes(let count) = try writeRecord(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+            else { return taken > 0 ? .bytes(taken) : .wouldBlock }
+            taken += count
+        }
+        return .bytes(taken)
+    }
+
+    /// Small pieces are put together, because each record has its own header, checksum and system call.
+    func write(_ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(SystemError) -> WriteOutcome {
+        try withUnsafeTemporaryAllocation(byteCount: Self.recordSize, alignment: 16) {
+            (record) throws(SystemError) in
+            var taken = 0
+            var (piece, offset) = (0, 0)
+            while true {
+                let filled = Self.fill(record, from: pieces, &piece, &offset)
+                if filled == 0 { return .bytes(taken) }
+                var sent = 0
+                while sent < filled {
+                    let rest = UnsafeRawBufferPointer(rebasing: record[sent..<filled])
+                    guard case .bytes(let count) = try writeRecord(rest) else {
+                        return taken > 0 ? .bytes(taken) : .wouldBlock
+                    }
+                    sent += count
+                    taken += count
+                }
+            }
+        }
+    }
+
+    /// Copies from the pieces, beginning at `offset` of `piece`, until the record is full or they are used up.
+    private static func fill(
+        _ record: UnsafeMutableRawBufferPointer, from pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>,
+        _ piece: inout Int, _ offset: inout Int
+    ) -> Int {
+        var filled = 0
+        while piece < pieces.count, filled < record.count {
+            let count = min(pieces[piece].count - offset, record.count - filled)
+            let source = UnsafeRawBufferPointer(rebasing: pieces[piece][offset..<(offset + count)])
+            UnsafeMutableRawBufferPointer(rebasing: record[filled...]).copyMemory(from: source)
+            filled += count
+            offset += count
+            if offset == pieces[piece].count { (piece, offset) = (piece + 1, 0) }
+        }
+        return filled
+    }
+
+    private func writeRecord(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> WriteOutcome {
+        switch session.write(bytes) {
+        case .bytes(let count): return .bytes(count)
+        case .wantRead, .wantWrite: return .wouldBlock
+        case .closed:
+            throw SystemError(code: EPIPE, operation: "write to \(peer)")
+        case .failed(let error): throw failure("write to", error)
+        }
+    }
+
+    private func failure(_ verb: String, _ error: TLSError) -> SystemError {
+        SystemError(code: EPROTO, operation: "\(verb) \(peer): \(error)")
+    }
+}
+
+/// A transport's socket, for records. The transport owns its layer and with it this.
+private final class SocketCarrier: TLSCarrier {
+    private unowned let transport: Transport
+
+    init(_ transport: Transport) { self.transport = transport }
+
+    func receive(into buffer: UnsafeMutableRawBufferPointer) -> TLSTransfer {
+        do throws(SystemError) {
+            switch try transport.readSocket(into: buffer) {
+            case .bytes(let count): return .bytes(count)
+            case .wouldBlock: return .wouldBlock
+            case .end: return .end
+            }
+        } catch {
+            return .failed(error.code)
+        }
+    }
+
+    func send(_ bytes: UnsafeRawBufferPointer) -> TLSTransfer {
+        // A socket that was full is not tried again before epoll has said so.
+        guard transport.isWritable else { return .wouldBlock }
+        do throws(SystemError) {
+            switch try transport.writeSocket(bytes) {
+            case .bytes(let count): return .bytes(count)
+            case .wouldBlock: return .wouldBlock
+            }
+        } catch {
+            return .failed(error.code)
+        }
+    }
+}
