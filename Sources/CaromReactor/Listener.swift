@@ -20,12 +20,13 @@ public final class Listener: @unchecked Sendable {
         public let peer: SocketAddress
     }
 
-    private var descriptor: Int32
+    // Used on one thread, and changed by no call within another: no access can overlap another.
+    @exclusivity(unchecked) private var descriptor: Int32
     private let registration: Registration
     private let reactor: Reactor
     private let waker = Waker()
     private let restTimer: ReactorTimer
-    private var acceptedInARow = 0
+    @exclusivity(unchecked) private var acceptedInARow = 0
     private let unlinkPath: String?
     /// Where it listens; with the port that the kernel chose when 0 was asked for.
     public let address: SocketAddress
