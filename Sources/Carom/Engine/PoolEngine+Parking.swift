@@ -44,19 +44,26 @@ extension EngineState {
             core.needsRecall = false
             recallDue(now)
         }
-        if core.mayPark { return parking.open() }
-        parking.close()
-        takeAllParked(now)
+        if core.mayPark {
+            parking.open()
+            isNothingParked = false
+        } else {
+            parking.close()
+            takeAllParked(now)
+        }
     }
 
     /// Before a claim waits or fails: takes in the parked connection that suits it best, if none is idle that does.
     mutating func takeParked(for request: ClaimRequest, _ now: Int64) {
+        if isNothingParked { return }
         parking.close()
-        guard parking.isInUse.load(ordering: .sequentiallyConsistent), core.mode == .running else { return }
+        guard core.mode == .running, parking.isInUse.load(ordering: .sequentiallyConsistent) else { return }
         while core.choose(request, now: now) < 0 {
             var best: AnyPooledConnection?
-            for box in lent where box.isParked {
-                guard core.meets(box.slot, request.requirement) else { continue }
+            for index in boxes.indices {
+                guard let box = lent(index), box.isParked, core.meets(box.slot, request.requirement) else {
+                    continue
+                }
                 if let other = best, !core.prefers(box.slot, to: other.slot, request, now: now) { continue }
                 best = box
             }
@@ -65,20 +72,29 @@ extension EngineState {
         }
     }
 
+    /// Takes in whatever is parked. While holders may not park it stays at that, and nobody needs to look again.
     mutating func takeAllParked(_ now: Int64) {
-        guard parking.isInUse.load(ordering: .sequentiallyConsistent) else { return }
-        for box in lent { take(box, now) }
+        if isNothingParked { return }
+        if parking.isInUse.load(ordering: .sequentiallyConsistent) {
+            for index in boxes.indices {
+                if let box = lent(index) { take(box, now) }
+            }
+        }
         core.parked = 0
+        isNothingParked = !parking.isOpen.load(ordering: .relaxed)
     }
 
     /// Has those connections returned of which the core would close some if they came back.
     mutating func recallDue(_ now: Int64) {
-        for box in lent where core.shouldReturn(box.slot, now: now) { recall(box, now) }
+        for index in boxes.indices {
+            if let box = lent(index), core.shouldReturn(box.slot, now: now) { recall(box, now) }
+        }
     }
 
     mutating func sweep(_ now: Int64) {
         var parked = 0
-        for box in lent {
+        for index in boxes.indices {
+            guard let box = lent(index) else { continue }
             countClaims(box)
             if core.shouldReturn(box.slot, now: now) {
                 recall(box, now)
@@ -106,7 +122,8 @@ extension EngineState {
     /// How many are parked of each backend; the core hears of the reclaims.
     mutating func parkedByBackend() -> [Int: Int] {
         var parked: [Int: Int] = [:]
-        for box in lent {
+        for index in boxes.indices {
+            guard let box = lent(index) else { continue }
             countClaims(box)
             if box.isParked { parked[core.backendIndex(of: box.slot), default: 0] += 1 }
         }
@@ -114,7 +131,7 @@ extension EngineState {
     }
 
     func countParked() -> Int {
-        lent.count { $0.isParked }
+        boxes.indices.count { lent($0)?.isParked == true }
     }
 
     /// Tells the core of the reclaims it has not heard of.
@@ -132,13 +149,10 @@ extension EngineState {
         box.countedClaims = lent.claims
     }
 
-    /// The connections that are lent, parked ones among them. Empty while nothing is parked.
-    private var lent: [AnyPooledConnection] {
-        guard parking.isInUse.load(ordering: .sequentiallyConsistent) else { return [] }
-        return boxes.compactMap { box in
-            guard let box, core.isClaimed(box.slot) else { return nil }
-            return box
-        }
+    /// The connection of this slot if it is lent: in use or parked.
+    private func lent(_ index: Int) -> AnyPooledConnection? {
+        guard let box = boxes[index], core.isClaimed(box.slot) else { return nil }
+        return box
     }
 
     /// Takes the connection in if it is parked.

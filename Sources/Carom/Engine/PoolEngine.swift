@@ -77,6 +77,8 @@ struct EngineState: ~Copyable, Sendable {
     let name: String
     var core: PoolCore
     let parking: Parking
+    /// Parking is closed and whatever was parked has been taken in.
+    var isNothingParked = false
     /// When parked connections were last looked at.
     var lastSweep: Int64 = 0
     /// Open connections by slot.
