@@ -39,6 +39,8 @@ extension PoolCore {
         }
         if slot < 0, queue.count >= policy.source.maxWaiters { return refuse(.queueFull) }
         let waiter = queue.make(request, now: now, deadline: now.after(limit))
+        // Whatever follows may fail the claim before it is told that it waits; then its record is another's.
+        let id = queue.id(waiter)
         if slot >= 0 {
             takeIdle(slot)
             beginAcquire(slot, waiter: waiter, now: now)
@@ -46,11 +48,11 @@ extension PoolCore {
             queue.enqueue(waiter)
             if queue.records[waiter].requirementQueue > 0 { needsPlan = true }
             mostWaiting = max(mostWaiting, queue.count)
-            if observesClaims { emit(.claimQueued(queue.id(waiter), waiting: queue.count)) }
+            if observesClaims { emit(.claimQueued(id, waiting: queue.count)) }
         }
         growIfNeeded(now)
         settle(now)
-        return .wait(queue.id(waiter))
+        return .wait(id)
     }
 
     /// Takes a waiter out of the queue, at once and without a trace. False: it was no longer waiting.

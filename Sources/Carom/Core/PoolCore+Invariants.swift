@@ -30,6 +30,7 @@ extension PoolCore {
         for backend in backends.indices where backends[backend].counts != perBackend[backend] {
             return "slots of backend \(backend) are \(perBackend[backend])"
         }
+        if needsPlan, !known.isEmpty, !isStopping { return "a new plan is due and was not made" }
         if order.contains(where: { !backends[$0].present }) { return "an absent backend is preferred" }
         return nil
     }
@@ -94,6 +95,7 @@ extension PoolCore {
     /// Nobody waits beside an idle connection that would do, nor without a connect under way or reason.
     private func brokenPromise(now: Int64) -> String? {
         guard mode == .running, queue.count > 0 else { return nil }
+        if parked > 0 { return "\(parked) count as parked although claims wait" }
         for requirementQueue in queue.requirements where requirementQueue.count > 0 {
             for slot in slots where slot.state == .idle {
                 if attributes.matches(slot.attributes, requirementQueue.requirement) {

@@ -23,15 +23,15 @@ extension PoolCore {
 
     /// A sweep has found so many parked. With none it was the last.
     mutating func swept(parked: Int, now: Int64) {
-        self.parked = parked
         isParkingUsed = parked > 0
         sweepAt = parked > 0 ? now.after(policy.sweepInterval) : .never
-        settle(now)
+        counted(parked: parked, now: now)
     }
 
-    /// So many are parked: now it is known whether demand has risen.
+    /// So many are parked: now it is known whether demand has risen. While holders may not park, a connection that is
+    /// found parked is about to come back, and counts as lent.
     mutating func counted(parked: Int, now: Int64) {
-        self.parked = parked
+        self.parked = mayPark ? parked : 0
         needsParkedCount = false
         grow(now)
         settle(now)

@@ -138,9 +138,12 @@ struct PoolCore: ~Copyable, Sendable {
     /// Follows up on an event: plans, trims, connects as far as the event made it necessary.
     mutating func settle(_ now: Int64) {
         if isStopping { return finishStopping() }
-        if needsPlan { plan(now) }
-        if needsTrim { trim(now) }
-        if needsConnects { startConnects(now) }
+        repeat {
+            if needsPlan { plan(now) }
+            if needsTrim { trim(now) }
+            if needsConnects { startConnects(now) }
+            // A backend whose last connection made room for others may be dead now: that changes the plan.
+        } while needsPlan
         watchDemand(now)
     }
 

@@ -36,20 +36,20 @@ extension EngineState {
         }
     }
 
-    /// Counts and recalls for the core, and lets holders park or stops them; what is parked when they are stopped is
-    /// taken in.
+    /// Lets holders park or stops them, and counts and recalls for the core. What is parked when they are stopped is taken
+    /// in, and before anything is counted: the core shall not take it for lent.
     mutating func attendToParking(_ now: Int64) {
-        if core.needsParkedCount { core.counted(parked: countParked(), now: now) }
-        if core.needsRecall {
-            core.needsRecall = false
-            recallDue(now)
-        }
         if core.mayPark {
             parking.open()
             isNothingParked = false
         } else {
             parking.close()
             takeAllParked(now)
+        }
+        if core.needsParkedCount { core.counted(parked: countParked(), now: now) }
+        if core.needsRecall {
+            core.needsRecall = false
+            recallDue(now)
         }
     }
 
@@ -79,8 +79,8 @@ extension EngineState {
             for index in boxes.indices {
                 if let box = lent(index) { take(box, now) }
             }
+            core.counted(parked: 0, now: now)
         }
-        core.parked = 0
         isNothingParked = !parking.isOpen.load(ordering: .relaxed)
     }
 

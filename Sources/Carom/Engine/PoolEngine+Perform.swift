@@ -134,7 +134,7 @@ extension PoolEngine {
             guard state.timer === task else { return }
             state.timer = nil
             state.armed = .never
-            if state.core.isParkingUsed { state.core.parked = state.countParked() }
+            if state.core.isParkingUsed { state.core.counted(parked: state.countParked(), now: now) }
             state.core.tick(now)
             if now >= state.core.sweepAt { state.sweep(now) }
         }

@@ -50,6 +50,31 @@ struct FailureTests {
         #expect(rig.broken == nil)
     }
 
+    @Test func aClaimFailsAtOnceWhenTheLastConnectionMadeRoom() {
+        var policy = Policy()
+        policy.maxSlots = 3
+        policy.spares = 2
+        let rig = CoreRig(policy)
+        var (opened, probes) = (0, CoreRig.Outcome.fail())
+        rig.connect = { backend in
+            if backend.name == "b02" { return probes }
+            opened += 1
+            return opened == 1 ? .succeed() : .fail()
+        }
+        rig.resolve(CoreRig.backends(2))
+        rig.run(15)
+        probes = .hang
+        while rig.core.counts.connecting == 0 { rig.run(0.1) }
+        #expect(rig.stats("b01").state == .suspect && rig.stats("b02").state == .dead)
+        // The only connection that works goes, for a probe holds the only slot left.
+        policy.maxSlots = 1
+        rig.core.update(policy, now: rig.now)
+        rig.follow()
+        #expect(rig.stats.state == .failed)
+        #expect(rig.claims[rig.claim()] == .failed(.failed, at: rig.now))
+        #expect(rig.broken == nil)
+    }
+
     @Test func aBackendThatRefusesTheLoginIsDeadAtOnceAndItsProbesGoOn() {
         let rig = CoreRig(Policy.with { $0.spares = 1 })
         var known = false

@@ -119,6 +119,60 @@ import Testing
         taken.recycle()
     }
 
+    @Test func aParkedConnectionThatDoesNotSuitAWaiterIsNotCountedAgainstItsConnect() throws {
+        var script = FakeConnector.Script()
+        script.attributes = { ["role": $0.name == "a" ? "primary" : "standby"] }
+        let backends = ["a", "b"].map { Backend(name: $0, address: .unix(path: "/" + $0)) }
+        let rig = try rig(backends, script: script) { $0.maxSlots = 2 }
+        var (primary, standby) = (ClaimRequest.any, ClaimRequest.any)
+        primary.requirement = ["role": "primary"]
+        standby.requirement = ["role": "standby"]
+        open(rig, 1, primary)
+        open(rig, 1, standby)
+        let lent = try need(rig.claimIdle(primary))
+        let parked = try need(try need(rig.claimIdle(standby)).park())
+        // The first sweep counts the parked connection: demand falls, the plan stays at two.
+        rig.clock.advance(by: .milliseconds(1100))
+        lent.discard(blame: false)
+        let waiter = rig.hold(primary)
+        rig.clock.advance(by: .milliseconds(1))
+        #expect(waiter.state == .holding(3))
+        let wasTaken = isTaken(parked)
+        #expect(wasTaken)
+    }
+
+    @Test func aConnectionReclaimedSinceItWasCountedCountsAsLentWhenAClaimWaits() throws {
+        let rig = try rig { $0.maxSlots = 2 }
+        open(rig, 2)
+        let lent = try need(rig.claimIdle())
+        let parked = try need(try need(rig.claimIdle()).park())
+        rig.clock.advance(by: .milliseconds(1100))
+        let reclaimed = try need(parked.reclaim())
+        lent.discard(blame: false)
+        let waiter = rig.hold()
+        rig.clock.advance(by: .milliseconds(1))
+        #expect(waiter.state == .holding(3))
+        reclaimed.recycle()
+    }
+
+    @Test func aSweepThatFindsConnectionsReclaimedOpensTheSparesTheyNeed() throws {
+        let rig = try rig {
+            $0.maxSlots = 2
+            $0.spares = 1
+        }
+        open(rig)
+        let lent = try need(rig.claimIdle())
+        let parked = try need(try need(rig.claimIdle()).park())
+        rig.clock.advance(by: .milliseconds(1100))
+        lent.discard(blame: false)
+        rig.clock.advance(by: .milliseconds(1))
+        #expect(rig.connector.open == 1)
+        let reclaimed = try need(parked.reclaim())
+        rig.clock.advance(by: .seconds(1))
+        #expect(rig.connector.open == 2 && rig.pool.stats.idle == 1)
+        reclaimed.recycle()
+    }
+
     @Test func aParkedConnectionIsClosedAtOnceWhenItsBackendDrains() throws {
         let rig = try rig()
         open(rig)

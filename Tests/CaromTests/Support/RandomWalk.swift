@@ -16,6 +16,8 @@ final class RandomWalk {
     private var claimed: [SlotID] = []
     /// Of the lent ones, those at rest with their holders.
     private var parked: Set<SlotID> = []
+    /// Holders may not park, and what was parked has been taken in.
+    private var isNothingParked = false
     private var waiting: [WaiterID] = []
     private var open = 0
     private var limit = 16
@@ -102,6 +104,7 @@ final class RandomWalk {
 
     private func giveBack() {
         guard let slot = pick(&claimed) else { return }
+        parked.remove(slot)
         let kinds: [ReturnKind] = [
             .clean, .clean, .recycle, .untouched, .discard(.discarded, blame: true, suspect: false),
             .discard(.discarded, blame: false, suspect: true),
@@ -154,6 +157,7 @@ final class RandomWalk {
             }
         }
         parked = []
+        if core.isParkingUsed { core.counted(parked: 0, now: now) }
     }
 
     private func cancel() {
@@ -200,6 +204,8 @@ final class RandomWalk {
         var turns = 0
         while core.nextDeadline <= end {
             now = max(now, core.nextDeadline)
+            parked.formIntersection(claimed)
+            if core.isParkingUsed { core.counted(parked: parked.count, now: now) }
             core.tick(now)
             if now >= core.sweepAt {
                 parked.formIntersection(claimed)
@@ -266,11 +272,16 @@ final class RandomWalk {
             follow(effect)
             note(effect)
         }
-        // As the shell does it: counted when asked, and taken in when holders may park no more.
+        // As the shell does it: taken in once when holders may park no more, and counted when asked.
+        if core.mayPark {
+            isNothingParked = false
+        } else if !isNothingParked {
+            isNothingParked = true
+            takeParked()
+        }
         parked.formIntersection(claimed)
         if core.needsParkedCount { core.counted(parked: parked.count, now: now) }
         core.needsRecall = false
-        if !core.mayPark, !parked.isEmpty { takeParked() }
         guard core.effects.isEmpty else { return follow() }
         let sockets = core.counts.all
         if sockets > max(limit, excess) { complaint = "\(sockets) sockets, \(limit) allowed" }
