@@ -175,7 +175,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CaromTCPTests",
-            dependencies: ["Carom", "CaromReactor", "CaromTCP", "CaromTestSupport", "CaromTLS", "CCaromLinux"],
+            dependencies: [
+                "Carom", "CaromReactor", "CaromTCP", "CaromTestSupport", "CaromTLS", "CCaromLinux",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "CaromFileTests", dependencies: ["Carom", "CaromFile", "CaromTestSupport"],

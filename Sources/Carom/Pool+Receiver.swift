@@ -23,6 +23,20 @@ extension Pool {
         }
     }
 
+    /// Lends a connection if one is idle, without waiting and without a receiver; otherwise nil, which counts as no failure.
+    ///
+    /// - Parameters:
+    ///   - request: what the connection must and should be like.
+    ///   - file: where it is claimed, for the report of a leak; leave it to the compiler.
+    ///   - line: likewise.
+    @inlinable
+    public func claimIdle(_ request: ClaimRequest, file: StaticString = #fileID, line: UInt = #line)
+        -> Claim<C.Connection>?
+    {
+        guard let box = engine.lendIdle(request, file: file, line: line) else { return nil }
+        return Claim(box)
+    }
+
     /// Leaves the queue. True: it was still waiting and its receiver will never be called. O(1).
     public func cancel(_ waiter: WaiterID) -> Bool {
         engine.cancel(waiter)

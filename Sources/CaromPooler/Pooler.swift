@@ -139,6 +139,10 @@ package final class Pooler: Sendable {
         let definition: ListenerDefinition
     }
 
+    /// The kernel may keep a caller for so long until it sends its startup packet: then one event brings both. Longer would
+    /// keep a silent caller out of `client_login_timeout`.
+    private static var acceptDeferral: Duration { .seconds(1) }
+
     /// Opens every listener of the snapshot; all or none.
     private func listen(_ snapshot: Snapshot, on reactor: Reactor) throws(SystemError) -> [OpenListener] {
         var opened: [OpenListener] = []
@@ -148,7 +152,7 @@ package final class Pooler: Sendable {
                     do throws(SystemError) {
                         let socket = try Listener(
                             on: address, backlog: Int32(clamping: definition.settings.backlog), mode: mode,
-                            tcp: snapshot.tcp, reactor: reactor)
+                            tcp: snapshot.tcp, deferAccept: Self.acceptDeferral, reactor: reactor)
                         opened.append(OpenListener(socket: socket, definition: definition))
                     } catch  where error.code == EAFNOSUPPORT && definition.isOptional(address) {
                         log.info("\(error); this machine has no IPv6")

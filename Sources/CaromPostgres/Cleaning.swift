@@ -19,8 +19,10 @@ extension PostgresConnector {
             // The beginning of something the server says by itself: a notice, a parameter, a notification.
             try await conversation.drain(connection)
         }
-        // The answer to an empty query shows whether a ReadyForQuery is still to come.
-        if connection.state.flow.needsProbe { try await conversation.execute("", in: connection) }
+        // The answer to an empty query shows whether a ReadyForQuery is still to come, and comes behind all that the server has said.
+        if connection.state.flow.needsProbe || connection.transport.isReadable {
+            try await conversation.execute("", in: connection)
+        }
         if connection.state.flow.transactionStatus != .idle {
             guard recycling.rollsBack else {
                 throw PostgresError(.connection, "the client left in a transaction, and pool_rollback is no")

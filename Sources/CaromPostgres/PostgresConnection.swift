@@ -16,17 +16,25 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     package let id: ConnectionID
     package let transport: Transport
     let session: ServerSession
+    private let roleChanged: @Sendable () -> Void
     /// What a CancelRequest must carry.
     package let key: BackendKeyData
     init(
         id: ConnectionID, backend: Backend, transport: Transport,
-        session: ServerSession, key: BackendKeyData
+        session: ServerSession, key: BackendKeyData,
+        roleChanged: @escaping @Sendable () -> Void
     ) {
         self.id = id
         self.backend = backend
         self.transport = transport
         self.session = session
         self.key = key
+        self.roleChanged = roleChanged
+    }
+
+    /// The server has reported a parameter while the connection is lent: if it tells of another role, the pool hears of it at once.
+    package func parameterChanged(since version: Int) {
+        if state.roleVersion != version { roleChanged() }
     }
 
     /// What is known about the session; for the holder of the connection.

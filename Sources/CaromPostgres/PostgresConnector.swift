@@ -47,7 +47,7 @@ public final class PostgresConnector: Connector {
         let deadline = Deadline.now + context.timeout
         do throws(PostgresError) {
             let connection = try await withTaskExecutorPreference(reactor) { () async throws(PostgresError) in
-                try await self.open(backend, on: reactor, deadline: deadline)
+                try await self.open(backend, on: reactor, deadline: deadline, context.attributesChanged)
             }
             observer?.opened(connection)
             return connection
@@ -57,9 +57,10 @@ public final class PostgresConnector: Connector {
         }
     }
 
-    private func open(_ backend: Backend, on reactor: Reactor, deadline: Deadline)
-        async throws(PostgresError) -> PostgresConnection
-    {
+    private func open(
+        _ backend: Backend, on reactor: Reactor, deadline: Deadline,
+        _ roleChanged: @escaping @Sendable () -> Void
+    ) async throws(PostgresError) -> PostgresConnection {
         let transport: Transport
         do throws(SystemError) {
             transport = try await Transport.connect(
@@ -74,7 +75,7 @@ public final class PostgresConnector: Connector {
             let key = try await Login(configuration, conversation, session).run()
             return PostgresConnection(
                 id: ConnectionID(.server), backend: backend, transport: transport, session: session,
-                key: key)
+                key: key, roleChanged: roleChanged)
         } catch {
             transport.close()
             throw error
@@ -112,7 +113,9 @@ public final class PostgresConnector: Connector {
         if !connection.output.isEmpty {
             return .discard(reason: "the client left in the middle of a message")
         }
-        let isClean = connection.state.readiness == .idle && !configuration.recycling.discards
+        // What the server says by itself, such as that it was promoted, is to be heard before anybody else has the connection.
+        let isClean =
+            connection.state.readiness == .idle && !configuration.recycling.discards && connection.isQuiet
         return isClean ? .clean : .recycle
     }
 
@@ -135,6 +138,9 @@ public final class PostgresConnector: Connector {
     public func attributes(of connection: PostgresConnection) -> [String: String] {
         connection.role.map { ["role": $0.rawValue] } ?? [:]
     }
+
+    /// Changes when the server reports that its role changed.
+    public func attributesVersion(of connection: PostgresConnection) -> Int { connection.state.roleVersion }
 
     /// The index of the reactor it lives on.
     public func affinity(of connection: PostgresConnection) -> Int? { connection.transport.reactor.index }

@@ -36,9 +36,11 @@ package struct ServerState: ~Copyable, Sendable {
     /// What the server still owes, and whether it is in a transaction.
     package private(set) var flow = QueryFlow()
     /// The session's settings, as the server has them now.
-    package private(set) var parameters = SessionParameters(.pooled)
+    package private(set) var parameters = SessionParameters.unknown
     /// The settings right after the login: what `DISCARD ALL` goes back to.
-    package private(set) var initialParameters = SessionParameters(.pooled)
+    package private(set) var initialParameters = SessionParameters.unknown
+    /// Changes when the server reports a setting from which its role is known.
+    package private(set) var roleVersion = 0
     /// Bytes that were read and not yet understood: an incomplete message. Empty while the session is idle.
     package var unread: [UInt8] = []
     /// Where the stream from the server stands.
@@ -170,7 +172,13 @@ package struct ServerState: ~Copyable, Sendable {
     }
 
     /// A parameter as the server reports it.
-    package mutating func report(_ status: ParameterStatus) { parameters.set(status.name, to: status.value) }
+    package mutating func report(_ status: ParameterStatus) {
+        if status.name == Self.roleParameter, parameters[status.name] != status.value { roleVersion += 1 }
+        parameters.set(status.name, to: status.value)
+    }
+
+    /// `on` at a standby, `off` at a primary; reported from PostgreSQL 14 on.
+    package static let roleParameter = "in_hot_standby"
 }
 
 // MARK: From the server

@@ -18,3 +18,8 @@ extension TrackedParameters {
         "transaction_timeout", "work_mem", "xmloption",
     ])
 }
+
+extension SessionParameters {
+    /// Of nothing it is known what it is: one table for all that begin so.
+    package static let unknown = SessionParameters(.pooled)
+}

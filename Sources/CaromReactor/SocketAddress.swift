@@ -14,11 +14,39 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         case unix(path: String)
     }
 
+    /// As it was made. What the kernel filled in becomes text only when somebody reads it, which for most clients is never.
+    private enum Form: Sendable {
+        case said(Kind)
+        case ipv4(UInt32, port: UInt16)
+        case ipv6(UInt64, UInt64, port: UInt16)
+    }
+
+    private let form: Form
+
     /// What the address says.
-    public let kind: Kind
+    public var kind: Kind {
+        switch form {
+        case .said(let kind): kind
+        case .ipv4(var address, let port): .ip(Self.text(AF_INET, &address), port: port)
+        case .ipv6(let high, let low, let port):
+            withUnsafeBytes(of: (high, low)) { .ip(Self.text(AF_INET6, $0.baseAddress!), port: port) }
+        }
+    }
 
     /// Wraps a literal address; whether it is valid shows when it is used.
-    public init(_ kind: Kind) { self.kind = kind }
+    public init(_ kind: Kind) { form = .said(kind) }
+
+    /// Addresses are equal when they say the same.
+    public static func == (left: SocketAddress, right: SocketAddress) -> Bool { left.kind == right.kind }
+
+    /// Hashes what the address says.
+    public func hash(into hasher: inout Hasher) { hasher.combine(kind) }
+
+    /// A path in the file system.
+    package var isUnix: Bool {
+        if case .said(.unix) = form { return true }
+        return false
+    }
 
     /// `127.0.0.1:5432`, `[::1]:5432` or `/run/postgresql/.s.PGSQL.5432`.
     public var description: String {
@@ -101,18 +129,20 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads what the kernel filled in.
     package init(_ storage: sockaddr_storage) {
-        kind = withUnsafeBytes(of: storage) { raw in
+        form = withUnsafeBytes(of: storage) { raw in
             switch Int32(storage.ss_family) {
             case AF_INET:
-                var address = raw.loadUnaligned(as: sockaddr_in.self)
-                return .ip(Self.text(AF_INET, &address.sin_addr), port: UInt16(bigEndian: address.sin_port))
+                let address = raw.loadUnaligned(as: sockaddr_in.self)
+                return .ipv4(address.sin_addr.s_addr, port: UInt16(bigEndian: address.sin_port))
             case AF_INET6:
-                var address = raw.loadUnaligned(as: sockaddr_in6.self)
-                return .ip(
-                    Self.text(AF_INET6, &address.sin6_addr), port: UInt16(bigEndian: address.sin6_port))
+                let address = raw.loadUnaligned(as: sockaddr_in6.self)
+                let halves = withUnsafeBytes(of: address.sin6_addr) { bytes in
+                    bytes.loadUnaligned(as: (UInt64, UInt64).self)
+                }
+                return .ipv6(halves.0, halves.1, port: UInt16(bigEndian: address.sin6_port))
             default:
                 let path = raw.dropFirst(MemoryLayout<sa_family_t>.size).prefix { $0 != 0 }
-                return .unix(path: String(decoding: path, as: UTF8.self))
+                return .said(.unix(path: String(decoding: path, as: UTF8.self)))
             }
         }
     }

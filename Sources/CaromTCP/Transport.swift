@@ -76,6 +76,24 @@ public final class Transport: @unchecked Sendable {
         self.peer = peer
     }
 
+    /// Connects without blocking the thread.
+    ///
+    /// Call it on the reactor's thread. Cancelling the task ends the attempt with `ECANCELED`.
+    ///
+    /// - Parameters:
+    ///   - address: where to.
+    ///   - reactor: where the transport will live.
+    ///   - deadline: when to give up; then the error is `ETIMEDOUT`.
+    ///   - options: of the socket.
+    /// - Returns: a transport without a handler.
+    /// - Throws: `SystemError` as the kernel reports it, for example `ECONNREFUSED`.
+    public static func connect(
+        to address: SocketAddress, on reactor: Reactor, deadline: Deadline = .never,
+        options: TCPOptions = TCPOptions()
+    ) async throws(SystemError) -> Transport {
+        try await ConnectAttempt(address, on: reactor).run(until: deadline, options)
+    }
+
     deinit {
         // Without an owner there is no telling on which thread this is, so the peer is told nothing.
         tls = nil
@@ -252,7 +270,7 @@ public final class Transport: @unchecked Sendable {
     private func stopWatchingWrites() {
         // A TCP socket tells of room only after it has run out of it, so watching on costs nothing and saves two calls the
         // next time. A Unix socket tells of it each time its peer reads.
-        guard case .unix = peer.kind else { return }
+        guard peer.isUnix else { return }
         reactor.watchWrites(false, of: descriptor, registration)
     }
 
@@ -332,7 +350,7 @@ public final class Transport: @unchecked Sendable {
 
     /// Sets what the kernel should do with a TCP connection; does nothing on a Unix socket.
     public func apply(_ options: TCPOptions) {
-        if case .unix = peer.kind { return }
+        if peer.isUnix { return }
         options.apply(to: descriptor)
     }
 

@@ -13,23 +13,25 @@ final class ClientSession {
     let id: ConnectionID
     /// The number by which server connections remember their last user.
     let owner: UInt64
-    unowned let worker: Worker
+    // Unowned: the worker holds its sessions.
+    unowned(unsafe) let worker: Worker
     let transport: Transport
     let listener: ListenerDefinition
     /// In ``Deadline`` nanoseconds; for the time that the client was here.
     private let startedAt = Deadline.now
-    private var stage: (any SessionStage)?
+    @exclusivity(unchecked) private var stage: (any SessionStage)?
 
     /// As the client gave them; empty until it has.
-    private(set) var user = ""
-    private(set) var database = ""
+    @exclusivity(unchecked) private(set) var user = ""
+    @exclusivity(unchecked) private(set) var database = ""
     /// Errors of our own carry the client's id (`client_show_id`).
-    private var showsID = true
-    private var cancelKey: CancelKey?
+    @exclusivity(unchecked) private var showsID = true
+    @exclusivity(unchecked) private var cancelKey: CancelKey?
+    @exclusivity(unchecked) private var isEnding = false
     /// Places under limits, which are given back at the end.
-    private var isAdmitted = false
-    private var enteredRoute: Route?
-    private var enteredConsole: Admission?
+    @exclusivity(unchecked) private var isAdmitted = false
+    @exclusivity(unchecked) private var enteredRoute: Route?
+    @exclusivity(unchecked) private var enteredConsole: Admission?
 
     init(worker: Worker, transport: Transport, owner: UInt64, listener: ListenerDefinition) {
         id = ConnectionID(.client, using: &worker.random)
@@ -50,23 +52,25 @@ final class ClientSession {
     }
 
     /// The login is over, and the client goes where its route leads. `input` is what it sent behind its last message.
-    func go(to destination: Destination, _ startup: StartupMessage, input: [UInt8]) throws(SessionEnd) {
+    func go(to destination: Destination, _ arrival: Opening, input: [UInt8]) throws(SessionEnd) {
         switch destination {
         case .relay(let route):
-            let relay = Relay(self, route: route, startup: startup, input: input)
+            let relay = Relay(self, route: route, opening: arrival, input: input)
             enter(relay)
             try relay.begin()
-            relay.handle(Relay.Token.client)
+            relay.handle(ClientLeg.Token.client)
         case .console(let context):
             let console = ConsoleStage(self, context)
             enter(console)
-            try console.begin(startup, input: input)
+            try console.begin(arrival.startup, input: input)
             console.handle(0)
         }
     }
 
     /// Ends the session: what it holds goes back, the client is told what is to be told, the socket is closed.
     func end(_ end: SessionEnd) {
+        if isEnding { return }
+        isEnding = true
         stage?.leave()
         if let cancelKey { worker.cancels.remove(cancelKey) }
         cancelKey = nil
@@ -83,8 +87,8 @@ final class ClientSession {
         let microseconds = startedAt.duration(to: .now).nanoseconds / 1_000
         worker.log.session(
             "client disconnected (working time: \(microseconds) microseconds)", in: context(.main))
-        worker.forget(self)
         stage = nil
+        worker.forget(self)
     }
 
     private func enter(_ stage: any SessionStage) {
@@ -121,7 +125,11 @@ final class ClientSession {
     }
 
     /// Lets the client in if there is room, and finds the definition of its route.
-    func findRoute(_ startup: StartupMessage) throws(SessionEnd) -> RouteDefinition {
+    ///
+    /// - Parameter remembered: what the startup packet is known to mean.
+    func findRoute(_ startup: StartupMessage, _ remembered: LoginMemory.Entry?) throws(SessionEnd)
+        -> RouteDefinition
+    {
         let limit = worker.snapshot.settings.clientMax
         guard worker.admission.enter(limit: limit) else {
             throw .fatal(.tooManyConnections, "too many clients: client_max is \(limit ?? 0)")
@@ -130,7 +138,9 @@ final class ClientSession {
         if startup.replication != .none {
             throw .fatal(.featureNotSupported, "replication connections are not supported")
         }
-        guard let definition = worker.snapshot.route(database: startup.database, user: startup.user) else {
+        let found =
+            remembered?.definition ?? worker.snapshot.route(database: startup.database, user: startup.user)
+        guard let definition = found else {
             throw .fatal(
                 .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
                 hint: "add a database and user block to the configuration, or a default one")
@@ -140,15 +150,22 @@ final class ClientSession {
     }
 
     /// Gives the authenticated client its place where its route leads.
-    func enter(_ definition: RouteDefinition, _ startup: StartupMessage) throws(SessionEnd) -> Destination {
-        let limit = definition.settings.clientMax
+    func enter(
+        _ definition: RouteDefinition, _ startup: StartupMessage, _ remembered: LoginMemory.Entry?
+    ) throws(SessionEnd) -> Destination {
+        let limit = definition.clientMax
         if let console = definition.console {
             guard console.enter(limit: limit) else { throw Self.noRoom("the console", limit) }
             enteredConsole = console
             return .console(worker.console)
         }
-        let (route, hasRoom) = worker.router.enter(
-            definition, database: startup.database, user: startup.user)
+        let (route, hasRoom): (Route, Bool)
+        if let remembered, let known = worker.router.enter(remembered.route) {
+            (route, hasRoom) = (remembered.route, known)
+        } else {
+            (route, hasRoom) = worker.router.enter(
+                definition, database: startup.database, user: startup.user)
+        }
         guard hasRoom else { throw Self.noRoom("route \(route.name)", limit) }
         enteredRoute = route
         return .relay(route)
@@ -199,6 +216,19 @@ final class ClientSession {
     /// The client is greeted.
     func logGreeting(_ route: Route) {
         worker.log.session("route '\(database).\(user)' to \(route.name)", in: context(.setup))
+    }
+
+    /// `count` answers that are this error each.
+    func answers(_ fields: ErrorFields, count: Int) -> [UInt8] {
+        var answer: [UInt8] = []
+        describe(fields).encode(into: &answer)
+        answer.append(contentsOf: ReadyForQuery.idleMessage)
+        return Array(repeatElement(answer, count: count).joined())
+    }
+
+    /// Writes a line for each query (`log_query`). Values of parameters are never logged.
+    func log(_ queries: [String], _ server: PostgresConnection) {
+        for query in queries { worker.log.query(query, in: context(.main, server: server), ofRoute: true) }
     }
 
     /// Puts the client's id into an error of our own.

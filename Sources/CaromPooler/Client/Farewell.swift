@@ -12,9 +12,9 @@ import CaromTCP
 final class Farewell: SessionStage {
     private let session: ClientSession
     private let fields: ErrorFields?
-    private var output = OutputQueue()
-    private var timer: ReactorTimer?
-    private var isOver = false
+    @exclusivity(unchecked) private var output = OutputQueue()
+    @exclusivity(unchecked) private var timer: ReactorTimer?
+    @exclusivity(unchecked) private var isOver = false
 
     /// How long a client has to take what it is told and to hang up.
     private static let patience = Duration.seconds(1)

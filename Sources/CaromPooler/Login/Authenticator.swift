@@ -34,7 +34,7 @@ extension RouteDefinition {
     func authenticator(
         for startup: StartupMessage, mockSecret: [UInt8], using cryptography: OpenSSLCryptography
     ) throws(SessionEnd) -> (any Authenticator)? {
-        switch settings.authentication {
+        switch authentication {
         case .none: return nil
         case .block:
             throw .fatal(.invalidAuthorization, "user blocked: \(startup.database) \(startup.user)")

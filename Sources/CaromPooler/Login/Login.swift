@@ -8,18 +8,21 @@ import CaromTCP
 
 /// The first stage of a session: startup packets, admission, authentication. It is freed when the next one begins.
 final class Login: SessionStage {
+    // Unchecked: a login runs on one thread, and no method is called while another is inside a property.
+
     private let session: ClientSession
     private let worker: Worker
-    private var machine = StartupMachine()
-    private var input: [UInt8] = []
-    private var output = OutputQueue()
-    private var timer: ReactorTimer?
-    private var exchange: Exchange?
-    private var isOver = false
+    @exclusivity(unchecked) private var machine = StartupMachine()
+    @exclusivity(unchecked) private var input: [UInt8] = []
+    @exclusivity(unchecked) private var output = OutputQueue()
+    @exclusivity(unchecked) private var timer: ReactorTimer?
+    @exclusivity(unchecked) private var exchange: Exchange?
+    @exclusivity(unchecked) private var known: LoginMemory.Entry?
+    @exclusivity(unchecked) private var isOver = false
 
     /// What is under way once the client has said who it wants to be.
     private struct Exchange {
-        let startup: StartupMessage
+        let opening: Opening
         let definition: RouteDefinition
         var authenticator: any Authenticator
     }
@@ -81,6 +84,11 @@ final class Login: SessionStage {
     // MARK: Startup
 
     private func readPacket() throws(SessionEnd) -> Bool {
+        if let known = worker.logins.recall(input, in: worker.snapshot) {
+            input.removeFirst(known.packetLength)
+            try begin(known.startup, packet: [], known)
+            return true
+        }
         var consumed = 0
         let packet = input
         let step = try machine.next(in: packet.span.bytes, consumed: &consumed)
@@ -91,14 +99,17 @@ final class Login: SessionStage {
         case .cancel(let request):
             leave()
             worker.forwardCancel(request, from: session)
-        case .begin(let startup): try begin(startup)
+        case .begin(let startup): try begin(startup, packet: Array(packet[..<consumed]), nil)
         }
         return true
     }
 
-    private func begin(_ startup: StartupMessage) throws(SessionEnd) {
+    private func begin(_ startup: StartupMessage, packet: [UInt8], _ known: LoginMemory.Entry?)
+        throws(SessionEnd)
+    {
         session.identify(startup)
-        let definition = try session.findRoute(startup)
+        let definition = try session.findRoute(startup, known)
+        let opening = Opening(startup, packet: packet, remembered: known, worker.snapshot)
         if let negotiation = startup.negotiation() {
             var bytes: [UInt8] = []
             negotiation.encode(into: &bytes)
@@ -106,9 +117,10 @@ final class Login: SessionStage {
         }
         let authenticator = try definition.authenticator(
             for: startup, mockSecret: worker.snapshot.mockSecret, using: worker.cryptography)
-        guard var authenticator else { return try enter(definition, startup) }
+        guard var authenticator else { return try enter(definition, opening, known) }
         try ask(authenticator.begin())
-        exchange = Exchange(startup: startup, definition: definition, authenticator: authenticator)
+        self.known = known
+        exchange = Exchange(opening: opening, definition: definition, authenticator: authenticator)
     }
 
     // MARK: Authentication
@@ -121,10 +133,10 @@ final class Login: SessionStage {
         case .ask(let request): try ask(request)
         case .accepted(let last):
             if let last { try ask(last) }
-            try enter(exchange.definition, exchange.startup)
+            try enter(exchange.definition, exchange.opening, known)
         case .refused:
             throw .fatal(
-                .invalidPassword, "password authentication failed for user \"\(exchange.startup.user)\"")
+                .invalidPassword, "password authentication failed for user \"\(session.user)\"")
         }
         return true
     }
@@ -154,12 +166,14 @@ final class Login: SessionStage {
 
     // MARK: The end
 
-    private func enter(_ definition: RouteDefinition, _ startup: StartupMessage) throws(SessionEnd) {
-        let destination = try session.enter(definition, startup)
+    private func enter(_ definition: RouteDefinition, _ opening: Opening, _ known: LoginMemory.Entry?)
+        throws(SessionEnd)
+    {
+        let destination = try session.enter(definition, opening.startup, known)
         // A greeting must not overtake what the client has not taken yet; a login's answers fit into any socket's buffer.
         guard output.isEmpty else { throw .clientLeft }
         leave()
-        try session.go(to: destination, startup, input: input)
+        try session.go(to: destination, opening, input: input)
     }
 
     private func send(_ bytes: [UInt8]) throws(SessionEnd) {

@@ -21,14 +21,69 @@ final class Opening {
         case greet(AcceptedParameters.Entry)
     }
 
-    private let startup: StartupMessage
+    let startup: StartupMessage
+    /// The startup packet as it came.
+    private let packet: [UInt8]
+    private let remembered: LoginMemory.Entry?
+    private let snapshot: Snapshot
     /// What a server is asked for.
-    private(set) var asked = SessionParameters(.pooled)
+    private var asked = SessionParameters.unknown
+    /// Of what was accepted, when the opening began.
+    private var generation = 0
 
-    init(_ startup: StartupMessage) { self.startup = startup }
+    /// - Parameter remembered: what the packet is known to mean.
+    init(
+        _ startup: StartupMessage, packet: [UInt8], remembered: LoginMemory.Entry?, _ snapshot: Snapshot
+    ) {
+        self.startup = startup
+        self.packet = packet
+        self.remembered = remembered
+        self.snapshot = snapshot
+    }
 
-    /// The protocol version of the client, for its cancel key.
-    var version: ProtocolVersion { startup.version }
+    // MARK: With the relay
+
+    /// Goes on as far as that is possible now; called again when the relay has got a server.
+    func advance(_ relay: Relay) throws(SessionEnd) {
+        let accepted = relay.route.accepted
+        if let remembered, remembered.route === relay.route, let entry = remembered.settings {
+            return try relay.greet(entry, isConfirmed: true, startup.version)
+        }
+        while true {
+            generation = accepted.generation
+            switch try next(accepted, options: relay.route.settings.options) {
+            case .learn:
+                guard let server = try relay.serverForOpening(mayWait: true) else { return }
+                accepted.learn(server.state.initialParameters)
+            case .greet(let entry):
+                return try relay.greet(entry, isConfirmed: true, startup.version)
+            case .ask(let wanted):
+                // Without a server at hand the client is greeted all the same: a login never waits for one.
+                guard let server = try relay.serverForOpening(mayWait: false) else {
+                    return try relay.greet(
+                        accepted.unconfirmed(wanted), isConfirmed: false, startup.version)
+                }
+                if relay.ask(server, for: wanted) { return }
+                return try confirmed(wanted, relay)
+            }
+        }
+    }
+
+    /// The server has accepted the settings, and made this of them.
+    func confirmed(_ parameters: SessionParameters, _ relay: Relay) throws(SessionEnd) {
+        let entry = relay.route.accepted.record(asked, became: parameters)
+        try relay.greet(entry, isConfirmed: true, startup.version)
+    }
+
+    /// The next client with the same packet is greeted at once.
+    func remember(_ route: Route, _ entry: AcceptedParameters.Entry, in worker: Worker) {
+        if remembered != nil, remembered?.settings != nil { return }
+        worker.logins.remember(
+            LoginMemory.Entry(
+                packet: packet, startup, route, snapshot, accepted: entry, generation: generation))
+    }
+
+    // MARK: Decisions
 
     /// The next step, by what is known of the route's servers.
     ///

@@ -177,7 +177,9 @@ extension RelayMachine {
         guard !keepsServer, phase == .serving, walker.isAtBorder else { return false }
         switch server.readiness {
         case .idle, .dirty: return true
-        case .indeterminate, .busy, .unusable: return false
+        case .indeterminate, .busy: return false
+        // A server that cannot be used again is closed when its client's transaction is over.
+        case .unusable: return server.flow.isFree
         }
     }
 
@@ -391,35 +393,8 @@ extension RelayMachine {
 // MARK: For the log
 
 extension RelayMachine {
-    /// Calls `body` with the text of each Query and Parse of a chunk, as far as it has come, without changing anything.
-    func forEachQuery(
-        in chunk: RawSpan, from start: Int, limits: borrowing FrameLimits, _ body: (String) -> Void
-    ) {
-        var walker = walker
-        var position = start
-        while true {
-            switch walker.next(in: chunk, at: &position, limits: limits) {
-            case .message(let tag, let range), .beginning(let tag, let range, _), .run(let tag, let range, _):
-                if let text = Self.query(tag, chunk.extracting(range)) { body(text) }
-            case .continuation: break
-            case .incomplete, .end, .invalid: return
-            }
-        }
-    }
-
-    private static func query(_ tag: UInt8, _ message: RawSpan) -> String? {
-        guard tag == FrontendTag.query.rawValue || tag == FrontendTag.parse.rawValue,
-            message.byteCount > Framing.headerSize
-        else { return nil }
-        return message.extracting(droppingFirst: Framing.headerSize).withUnsafeBytes { body in
-            var text = body[...]
-            if tag == FrontendTag.parse.rawValue {
-                // The statement's name stands before its text.
-                guard let end = text.firstIndex(of: 0) else { return nil }
-                text = text[(end + 1)...]
-            }
-            text = text[..<(text.firstIndex(of: 0) ?? text.endIndex)].prefix(LogLine.longestMessage)
-            return String(decoding: text, as: UTF8.self)
-        }
+    /// The text of each Query and Parse of a chunk, as far as it has come.
+    func queries(in chunk: RawSpan, from start: Int, limits: borrowing FrameLimits) -> [String] {
+        QueryTexts.collect(chunk, from: start, walker, limits: limits)
     }
 }

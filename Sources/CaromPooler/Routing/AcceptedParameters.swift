@@ -14,7 +14,7 @@ final class AcceptedParameters: Sendable {
     final class Entry: Sendable {
         let parameters: SessionParameters
         /// AuthenticationOk and a ParameterStatus for each setting that is known.
-        let greeting: [UInt8]
+        private let beginning: [UInt8]
 
         init(_ parameters: SessionParameters) {
             self.parameters = parameters
@@ -23,7 +23,15 @@ final class AcceptedParameters: Sendable {
             for parameter in parameters.known {
                 ParameterStatus(name: parameter.name, value: parameter.value).encode(into: &bytes)
             }
-            greeting = bytes
+            beginning = bytes
+        }
+
+        /// The whole greeting, with the client's own key.
+        func greeting(_ key: BackendKeyData) -> [UInt8] {
+            var bytes = beginning
+            key.encode(into: &bytes)
+            bytes.append(contentsOf: ReadyForQuery.idleMessage)
+            return bytes
         }
     }
 
@@ -35,6 +43,10 @@ final class AcceptedParameters: Sendable {
     }
 
     private let known = Mutex(Known())
+    private let changes = Atomic<Int>(0)
+
+    /// Changes with the defaults: what was accepted before must be asked again.
+    var generation: Int { changes.load(ordering: .acquiring) }
 
     /// Sets that are kept. Clients can invent as many as they like; those that matter are few.
     private static let limit = 256
@@ -51,6 +63,7 @@ final class AcceptedParameters: Sendable {
             if known.defaults == defaults { return }
             known = Known()
             known.defaults = defaults
+            changes.wrappingAdd(1, ordering: .releasing)
         }
     }
 

@@ -33,6 +33,8 @@ final class Route: Sendable {
     let counters: [Counters]
     /// Which session settings servers of this route have accepted.
     let accepted = AcceptedParameters()
+    /// The router has given the route up. Set under the router's lock.
+    private let isAbandoned = Atomic<Bool>(false)
     /// When the last client left, in nanoseconds of `Deadline`.
     private let leftAt = Atomic<UInt64>(.max)
 
@@ -60,8 +62,14 @@ final class Route: Sendable {
         return context
     }
 
+    /// Nobody comes in any more. For the router, under its lock.
+    func abandon() { isAbandoned.store(true, ordering: .relaxed) }
+
+    /// Whether clients may still come. For the router, under its lock.
+    var isOpen: Bool { !isAbandoned.load(ordering: .relaxed) }
+
     /// Admits one more client, unless `client_max` of the route is reached.
-    func enter() -> Bool { admission.enter(limit: settings.clientMax) }
+    func enter() -> Bool { admission.enter(limit: definition.clientMax) }
 
     /// A client that was admitted has gone.
     func leave(at now: Deadline) {
@@ -73,16 +81,6 @@ final class Route: Sendable {
     func isUnused(since then: Deadline) -> Bool {
         admission.count == 0 && leftAt.load(ordering: .relaxed) <= then.nanoseconds
     }
-
-    /// When a server is reset before another client of the route uses it.
-    var cleaningRule: RelayMachine.CleaningRule {
-        RelayMachine.CleaningRule(
-            onEveryChange: settings.pool == .transaction && settings.poolDiscard == true,
-            ifTainted: settings.poolDiscard != false)
-    }
-
-    /// A server is reset when its client leaves.
-    var resetsOnLeave: Bool { settings.pool == .session && settings.poolDiscard != false }
 
     /// What to tell a client that gets no server.
     func refusal(_ error: PoolError) -> SessionEnd {

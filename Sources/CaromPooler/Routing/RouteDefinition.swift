@@ -20,6 +20,16 @@ final class RouteDefinition: Sendable {
     }
 
     let settings: RouteSettings
+    // Asked for at each connection or transaction; taken out of the settings, which are large, once.
+    /// A client keeps its server between transactions (session pooling).
+    let keepsServer: Bool
+    /// When a server is reset before another client of the route uses it.
+    let cleaningRule: RelayMachine.CleaningRule
+    /// A server is reset when its client leaves.
+    let resetsOnLeave: Bool
+    let clientMax: Int?
+    let logsQueries: Bool
+    let authentication: AuthenticationMethod
     /// How the pools of the route behave.
     let policy: Policy
     let target: Target
@@ -41,6 +51,14 @@ final class RouteDefinition: Sendable {
         previous: RouteDefinition?, cryptography: some ProtocolCryptography
     ) {
         self.settings = settings
+        keepsServer = settings.pool == .session
+        cleaningRule = RelayMachine.CleaningRule(
+            onEveryChange: settings.pool == .transaction && settings.poolDiscard == true,
+            ifTainted: settings.poolDiscard != false)
+        resetsOnLeave = settings.pool == .session && settings.poolDiscard != false
+        clientMax = settings.clientMax
+        logsQueries = settings.logQuery
+        authentication = settings.authentication
         self.policy = policy
         self.target = target
         self.tcp = tcp

@@ -5,6 +5,7 @@ import Carom
 import CaromConfiguration
 import CaromPostgres
 import CaromReactor
+import CaromTCP
 import Synchronization
 
 /// Finds the live pool for a client that has proved who it is.
@@ -55,6 +56,15 @@ final class Router: Sendable {
         return (route, hasRoom)
     }
 
+    /// Gives an authenticated client its place in a route that is known to be its own.
+    ///
+    /// - Returns: whether it had room; nil when the route was given up meanwhile.
+    func enter(_ route: Route) -> Bool? {
+        let hasRoom = routes.withLock { _ in route.isOpen ? route.enter() : nil }
+        if hasRoom != nil { logClient("client came", of: route) }
+        return hasRoom
+    }
+
     /// The client has gone.
     func leave(_ route: Route) {
         route.leave(at: .now)
@@ -76,6 +86,7 @@ final class Router: Sendable {
                 // Clients come in under this lock, so none is on the way.
                 guard route.admission.count == 0, routes[route.key] === route else { return false }
                 routes[route.key] = nil
+                route.abandon()
                 return true
             }
             if isGone { events.yield(.abandoned(route)) }
@@ -103,7 +114,9 @@ final class Router: Sendable {
         do throws(PolicyError) {
             let pool = try Pool(
                 name: name, resolver: resolver, connector: connector, policy: definition.policy,
-                logger: log.libraryLogger(label: "pool \(name)", isDebugging: isDebugging))
+                logger: log.libraryLogger(label: "pool \(name)", isDebugging: isDebugging),
+                // Timers and background work on a worker's thread: nothing here makes the default executor open files.
+                clock: ReactorPoolClock(reactors[0]), executor: reactors[0])
             return Route(
                 key: key, definition: definition, connector: connector, pool: pool, workers: reactors.count)
         } catch {

@@ -25,6 +25,7 @@ final class Worker: Sendable {
         let buffer: UnsafeMutableRawBufferPointer
         var segments = Segments()
         var random = BufferedRandom()
+        var logins = LoginMemory()
         let waker = Waker()
         var snapshot: Snapshot
         var jobs: [@Sendable () async -> Void] = []
@@ -84,6 +85,12 @@ final class Worker: Sendable {
     var random: BufferedRandom {
         _read { yield local.value.random }
         _modify { yield &local.value.random }
+    }
+
+    /// Startup packets that came lately.
+    var logins: LoginMemory {
+        _read { yield local.value.logins }
+        _modify { yield &local.value.logins }
     }
 
     // MARK: Clients

@@ -14,9 +14,9 @@ public enum PostgresRole: String, Hashable, Sendable {
 }
 
 extension PostgresConnection {
-    /// The server's role when the session began; nil if it does not say (PostgreSQL before 14).
+    /// The server's role as it reported it last; nil if it does not say (PostgreSQL before 14).
     public var role: PostgresRole? {
-        switch state.parameters["in_hot_standby"] {
+        switch state.parameters[ServerState.roleParameter] {
         case "on": .standby
         case "off": .primary
         default: nil

@@ -15,6 +15,13 @@ package struct ReadyForQuery: Equatable, Sendable {
         try reader.finish()
     }
 
+    /// The whole message outside a transaction block.
+    package static let idleMessage: [UInt8] = {
+        var bytes: [UInt8] = []
+        ReadyForQuery(status: .idle).encode(into: &bytes)
+        return bytes
+    }()
+
     package func encode(into bytes: inout [UInt8]) {
         bytes.append(BackendTag.readyForQuery.rawValue)
         bytes.append32(5)

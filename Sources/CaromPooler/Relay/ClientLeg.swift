@@ -1,0 +1,193 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import CaromReactor
+import CaromTCP
+
+/// The client's end of a relay: its socket, what it has sent and waits, and what it has not taken yet.
+struct ClientLeg: ~Copyable {
+    /// What the loop says when it calls the relay.
+    enum Token {
+        /// The client's socket.
+        static let client = 0
+        /// A client that has closed its side has had time to take something.
+        static let patience = 3
+        /// A transfer goes on after the other clients had their turn.
+        static let more = 4
+    }
+
+    let transport: Transport
+    /// The same, for looks that cost no retain; the session holds it.
+    private let held: Unmanaged<Transport>
+    /// Bytes from the client that wait for more bytes, or for a server.
+    private var input: [UInt8]
+    /// The kept bytes can be worked on, though the socket has brought nothing new.
+    private var inputIsReady = false
+    /// The socket has brought something while nothing could be read.
+    private var isPostponed = false
+    /// Bytes that the client has not taken yet.
+    private var output = OutputQueue()
+    /// The client has closed its side, and was written to since, which shows whether it is still there.
+    private var wasProbed = false
+    /// Set while the client has closed its side inside a message.
+    private var patience: Patience?
+
+    /// Whether bytes go to a client that may be gone.
+    private struct Patience {
+        let timer: ReactorTimer
+        var isProgressing = false
+    }
+
+    /// How long nothing may go to a client that has closed its side inside a message, until it counts as gone.
+    private static let longestPause = Duration.seconds(1)
+
+    init(_ transport: Transport, input: [UInt8]) {
+        self.transport = transport
+        held = .passUnretained(transport)
+        self.input = input
+    }
+
+    // MARK: From the client
+
+    /// A look at what has come is worth it.
+    @inline(__always)
+    var hasWork: Bool { inputIsReady || held._withUnsafeGuaranteedRef { $0.isReadable } }
+
+    /// What was kept can be worked on.
+    var hasKeptWork: Bool { inputIsReady || isPostponed }
+
+    /// Puts what was kept, and what the socket has, at the beginning of `buffer`.
+    ///
+    /// - Parameter isClosed: set when the client has closed its side behind these bytes.
+    /// - Returns: how much there is.
+    /// - Throws: `clientLeft` when the connection failed.
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer, isClosed: inout Bool)
+        throws(SessionEnd) -> Int
+    {
+        inputIsReady = false
+        isPostponed = false
+        let kept = input.isEmpty ? 0 : takeKept(into: buffer)
+        guard transport.isReadable, kept < buffer.count else { return kept }
+        let outcome: ReadOutcome
+        do throws(SystemError) {
+            outcome = try transport.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[kept...]))
+        } catch {
+            throw .clientLeft
+        }
+        switch outcome {
+        case .bytes(let count): return kept + count
+        case .wouldBlock: return kept
+        case .end:
+            isClosed = true
+            return kept
+        }
+    }
+
+    private mutating func takeKept(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let count = input.count
+        precondition(count <= buffer.count, "kept bytes fit into the buffer that they came from")
+        input.withUnsafeBytes { buffer.copyMemory(from: $0) }
+        input = []
+        return count
+    }
+
+    /// Keeps what could not be worked on.
+    @inline(__always)
+    mutating func keep(_ chunk: UnsafeRawBufferPointer, from position: Int) {
+        if position < chunk.count { input = Array(chunk[position...]) }
+    }
+
+    /// Bytes are kept.
+    var keepsInput: Bool { !input.isEmpty }
+
+    /// The client's socket has something that cannot be read now.
+    ///
+    /// - Returns: false, for the caller.
+    mutating func postpone() -> Bool {
+        isPostponed = true
+        return false
+    }
+
+    /// What is kept can be worked on now.
+    @inline(__always)
+    mutating func retry() { inputIsReady = !input.isEmpty }
+
+    // MARK: To the client
+
+    /// The client has taken everything.
+    @inline(__always)
+    var keepsUp: Bool { output.isEmpty }
+
+    /// Sends bytes behind what waits; what the client does not take now waits too.
+    @inline(__always)
+    mutating func send(_ bytes: UnsafeRawBufferPointer) throws(SessionEnd) {
+        if patience != nil { patience?.isProgressing = true }
+        do throws(SystemError) { try output.write(bytes, to: transport) } catch { throw .clientLeft }
+    }
+
+    /// Sends bytes behind what waits.
+    mutating func send(_ bytes: [UInt8]) throws(SessionEnd) {
+        do throws(SystemError) { try output.write(bytes, to: transport) } catch { throw .clientLeft }
+    }
+
+    /// Writes what waits, as far as the client takes it. True: all of it.
+    mutating func flush() throws(SessionEnd) -> Bool {
+        guard transport.isWritable else { return false }
+        do throws(SystemError) { try output.flush(to: transport) } catch { throw .clientLeft }
+        return output.isEmpty
+    }
+
+    // MARK: Is it there?
+
+    /// The client has sent its last byte. It may still read what it is owed.
+    @inline(never)
+    mutating func noticeEnd(
+        _ server: PostgresConnection?, _ machine: inout RelayMachine, handler: any EventHandler
+    ) throws(SessionEnd) {
+        guard let server, machine.phase == .serving, !keepsInput else { throw .clientLeft }
+        if let end = machine.clientClosed(&server.state) { throw end }
+        try probe(server, machine, handler: handler)
+    }
+
+    /// Finds out whether a client that has closed its side is still there. Closing one side and closing both look the same; but
+    /// a client that is gone resets the connection when it is written to.
+    ///
+    /// Inside a message nothing of ours can be sent: then it shows, in a while, whether that goes on, and `handler` is called.
+    ///
+    /// - Throws: `clientLeft` once that is known.
+    @inline(never)
+    mutating func probe(
+        _ server: PostgresConnection?, _ machine: borrowing RelayMachine, handler: any EventHandler
+    ) throws(SessionEnd) {
+        if server?.state.isInsideReply == true { return waitForProgress(handler) }
+        if !wasProbed {
+            wasProbed = true
+            try send(machine.probe())
+        }
+        if transport.takeError("answer \(transport.peer)") != nil { throw .clientLeft }
+    }
+
+    private mutating func waitForProgress(_ handler: any EventHandler) {
+        if patience != nil { return }
+        let timer = transport.reactor.makeTimer(handler, token: Token.patience)
+        transport.reactor.arm(timer, at: .now + Self.longestPause)
+        patience = Patience(timer: timer)
+    }
+
+    /// The time is over.
+    ///
+    /// - Throws: `clientLeft` if nothing has gone to the client meanwhile.
+    mutating func expectProgress() throws(SessionEnd) {
+        guard let waited = patience else { return }
+        patience = nil
+        transport.reactor.disarm(waited.timer)
+        if !waited.isProgressing { throw .clientLeft }
+    }
+
+    /// Lets go of what waits for the client.
+    mutating func leave() {
+        if let patience { transport.reactor.disarm(patience.timer) }
+        patience = nil
+    }
+}
