@@ -9,7 +9,7 @@ import Testing
 
 @testable import CaromPooler
 
-private let conversations = (capturedFlows + capturedRandomFlows).map { RelayConversation($0) }
+private let conversations = (capturedFlows + capturedRandomFlows + caseFlows).map { RelayConversation($0) }
 
 /// Seeded cuts over all conversations together; a hundred thousand, as the conversations are some two hundred.
 private let cutsPerConversation = 100_000 / conversations.count + 1

@@ -7,7 +7,7 @@ import CaromTestSupport
 import Testing
 
 @Suite struct CapturedFlowTests {
-    @Test(arguments: capturedFlows + capturedRandomFlows)
+    @Test(arguments: capturedFlows + capturedRandomFlows + caseFlows)
     func aRecordedConversationEndsSynchronised(_ script: FlowScript) throws {
         var flow = QueryFlow()
         for step in script.steps { try flow.play(step) }
@@ -18,7 +18,7 @@ import Testing
     /// The server answers the same stream the same way however late we read it. So with answers delayed at
     /// random, no message may look like a violation, and the server may never look free while an answer is on
     /// its way.
-    @Test(arguments: capturedFlows + capturedRandomFlows)
+    @Test(arguments: capturedFlows + capturedRandomFlows + caseFlows)
     func lateAnswersNeverMakeABusyServerLookFree(_ script: FlowScript) throws {
         var sends: [FlowScript.Step] = []
         var answers: [(step: FlowScript.Step, after: Int)] = []

@@ -1,0 +1,367 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromConfiguration
+import CaromPostgres
+import CaromPostgresProtocol
+import CaromReactor
+import Testing
+
+@testable import CaromPooler
+
+private let cryptography = OpenSSLCryptography()
+private let user = "bob"
+private let password = "s3cret é".bytes
+private let mockSecret = Array(repeating: UInt8(7), count: 32)
+
+/// What a route may know about the password, in every form, and nothing.
+private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
+    case plain, md5, scram, nothing
+
+    var testDescription: String { rawValue }
+
+    /// As a configuration has it.
+    var secret: Secret? {
+        switch self {
+        case .plain: Secret(text(password))
+        case .md5:
+            MD5Password.hash(user: user, password: password, using: cryptography).map { Secret(text($0)) }
+        case .scram: Secret(text(Self.verifier.encoded))
+        case .nothing: nil
+        }
+    }
+
+    var stored: StoredSecret? { (secret?.reveal()).map { StoredSecret($0) } }
+
+    static let verifier = SCRAMVerifier(password: password, salt: [9, 8, 7, 6], using: cryptography)
+}
+
+@Suite struct PasswordAuthenticatorTests {
+    // MARK: Clear text
+
+    @Test(arguments: Knowledge.allCases, [password, "wrong".bytes, password + [32], []])
+    private func onlyThePasswordItselfLetsAClientIn(_ knowledge: Knowledge, _ typed: [UInt8]) throws {
+        let authenticator = ClearTextAuthenticator(
+            secret: knowledge.stored, user: user, cryptography: cryptography)
+        #expect(authenticator.begin() == .cleartextPassword)
+        let isRight = typed == password && knowledge != .nothing
+        #expect(try authenticator.receive(typed + [0]) == (isRight ? .accepted(nil) : .refused))
+    }
+
+    private static let malformed: [[UInt8]] = [[], password, password + [0, 0], [0] + password + [0]]
+
+    @Test(arguments: malformed)
+    func anAnswerThatIsNoTextBreaksTheProtocol(_ body: [UInt8]) throws {
+        var clear: any Authenticator = ClearTextAuthenticator(
+            secret: Knowledge.plain.stored, user: user, cryptography: cryptography)
+        #expect(refusal(of: body, by: &clear)?.code == .protocolViolation)
+        var hashed: any Authenticator = MD5Authenticator(
+            secret: Knowledge.plain.stored, user: user, cryptography: cryptography)
+        #expect(refusal(of: body, by: &hashed)?.code == .protocolViolation)
+    }
+
+    // MARK: MD5
+
+    private static func response(_ password: [UInt8], user: String, salt: [UInt8]) throws -> [UInt8] {
+        let hash = try #require(MD5Password.hash(user: user, password: password, using: cryptography))
+        return try #require(MD5Password.response(hash: hash, salt: salt, using: cryptography))
+    }
+
+    private static func salt(of authenticator: MD5Authenticator) throws -> [UInt8] {
+        guard case .md5Password(let salt) = authenticator.begin() else {
+            Issue.record("it asks for something else")
+            return []
+        }
+        return salt
+    }
+
+    @Test(arguments: Knowledge.allCases)
+    private func onlyTheResponseToItsOwnSaltLetsAClientIn(_ knowledge: Knowledge) throws {
+        let authenticator = MD5Authenticator(
+            secret: knowledge.stored, user: user, cryptography: cryptography)
+        let salt = try Self.salt(of: authenticator)
+        #expect(salt.count == 4)
+        let right = try Self.response(password, user: user, salt: salt)
+        let canTell = knowledge == .plain || knowledge == .md5
+        #expect(try authenticator.receive(right + [0]) == (canTell ? .accepted(nil) : .refused))
+        let wrong = [
+            try Self.response("wrong".bytes, user: user, salt: salt),
+            try Self.response(password, user: "eve", salt: salt),
+            try Self.response(password, user: user, salt: salt.map { ~$0 }),
+            password, [], Array(right.dropLast()), text(right).uppercased().bytes,
+        ]
+        for answer in wrong { #expect(try authenticator.receive(answer + [0]) == .refused) }
+    }
+
+    @Test func everyClientGetsAnotherSalt() throws {
+        let salts = try (0..<8).map { _ in
+            try Self.salt(of: MD5Authenticator(secret: nil, user: user, cryptography: cryptography))
+        }
+        #expect(Set(salts).count > 1)
+    }
+}
+
+@Suite struct SCRAMAuthenticatorTests {
+    private static func authenticator(verifier: SCRAMVerifier?, user: String = user) -> SCRAMAuthenticator {
+        SCRAMAuthenticator(
+            verifier: verifier, user: user, mockSecret: mockSecret, cryptography: cryptography)
+    }
+
+    private static func initial(_ data: [UInt8]?, mechanism: String = "SCRAM-SHA-256") -> [UInt8] {
+        var message: [UInt8] = []
+        SASLInitialResponse(mechanism: mechanism, data: data).encode(into: &message)
+        return Array(message[Framing.headerSize...])
+    }
+
+    /// What the server says to the client's first message.
+    private static func challenge(
+        _ authenticator: inout SCRAMAuthenticator, _ client: SCRAMClient
+    ) throws -> [UInt8] {
+        let step = try authenticator.receive(initial(client.first))
+        guard case .ask(.saslContinue(let challenge)) = step else {
+            Issue.record("no challenge but \(step)")
+            return []
+        }
+        return challenge
+    }
+
+    private static func client(_ password: [UInt8], binding: SCRAMClient.Binding = .unsupported)
+        -> SCRAMClient
+    {
+        SCRAMClient(
+            credential: .password(password), binding: binding, nonce: SCRAM.nonce(using: cryptography))
+    }
+
+    /// `s=` and `i=` of a challenge.
+    private static func saltAndRounds(_ challenge: [UInt8]) -> [Substring] {
+        Array(text(challenge).split(separator: ",").dropFirst())
+    }
+
+    @Test(arguments: [SCRAMClient.Binding.unsupported, .notOffered])
+    func aClientWithTheRightPasswordAndItsServerProveThemselves(_ binding: SCRAMClient.Binding) throws {
+        var authenticator = Self.authenticator(verifier: Knowledge.verifier)
+        #expect(authenticator.begin() == .sasl(mechanisms: ["SCRAM-SHA-256"]))
+        var client = Self.client(password, binding: binding)
+        let challenge = try Self.challenge(&authenticator, client)
+        let proof = try client.respond(to: challenge, using: cryptography)
+        let step = try authenticator.receive(proof)
+        guard case .accepted(.saslFinal(let last)?) = step else {
+            Issue.record("the client is not let in but \(step)")
+            return
+        }
+        try client.finish(last, using: cryptography)
+        #expect(client.isDone)
+    }
+
+    @Test(arguments: ["wrong".bytes, password + [32], []])
+    func aClientWithAnotherPasswordIsRefused(_ typed: [UInt8]) throws {
+        var authenticator = Self.authenticator(verifier: Knowledge.verifier)
+        var client = Self.client(typed)
+        let challenge = try Self.challenge(&authenticator, client)
+        let proof = try client.respond(to: challenge, using: cryptography)
+        #expect(try authenticator.receive(proof) == .refused)
+    }
+
+    /// Neither the messages nor their order tell the client that there is nothing to check it against.
+    @Test func aClientOfARouteWithoutAVerifierGoesThroughTheSameExchange() throws {
+        var known = Self.authenticator(verifier: Knowledge.verifier)
+        var unknown = Self.authenticator(verifier: nil)
+        #expect(unknown.begin() == known.begin())
+        var client = Self.client(password)
+        let challenge = try Self.challenge(&unknown, client)
+        let real = try Self.challenge(&known, client)
+        #expect(Self.saltAndRounds(challenge).last == Self.saltAndRounds(real).last)
+        let proof = try client.respond(to: challenge, using: cryptography)
+        #expect(try unknown.receive(proof) == .refused)
+    }
+
+    @Test func theMadeUpSaltIsAlwaysTheSameForAUser() throws {
+        var salts: [String: Set<Substring>] = [:]
+        for user in ["bob", "eve", "bob", "eve"] {
+            var authenticator = Self.authenticator(verifier: nil, user: user)
+            let challenge = try Self.challenge(&authenticator, Self.client(password))
+            salts[user, default: []].insert(try #require(Self.saltAndRounds(challenge).first))
+        }
+        #expect(salts["bob"]?.count == 1 && salts["eve"]?.count == 1 && salts["bob"] != salts["eve"])
+    }
+
+    @Test func everyClientGetsAnotherChallenge() throws {
+        let client = Self.client(password)
+        let challenges = try (0..<2).map { _ in
+            var authenticator = Self.authenticator(verifier: Knowledge.verifier)
+            return try Self.challenge(&authenticator, client)
+        }
+        #expect(challenges[0] != challenges[1])
+    }
+
+    @Test func aThirdMessageIsOneTooMany() throws {
+        var authenticator = Self.authenticator(verifier: Knowledge.verifier)
+        var client = Self.client(password)
+        let challenge = try Self.challenge(&authenticator, client)
+        let proof = try client.respond(to: challenge, using: cryptography)
+        _ = try authenticator.receive(proof)
+        var erased: any Authenticator = authenticator
+        #expect(refusal(of: proof, by: &erased)?.code == .protocolViolation)
+    }
+
+    private static let badBeginnings: [(String, [UInt8], SQLState)] = [
+        ("nothing", [], .protocolViolation),
+        ("a password", password + [0], .protocolViolation),
+        ("another mechanism", initial("n,,n=,r=abc".bytes, mechanism: "SCRAM-SHA-1"), .featureNotSupported),
+        (
+            "channel binding without TLS",
+            initial("p=tls-server-end-point,,n=,r=abc".bytes, mechanism: "SCRAM-SHA-256-PLUS"),
+            .featureNotSupported
+        ),
+        ("channel binding under the wrong name", initial("p=tls-unique,,n=,r=abc".bytes), .protocolViolation),
+        ("no first message", initial(nil), .protocolViolation),
+        ("an empty first message", initial([]), .protocolViolation),
+        ("bytes behind the message", initial("n,,n=,r=abc".bytes) + [0], .protocolViolation),
+        ("a message cut off", Array(initial("n,,n=,r=abc".bytes).dropLast()), .protocolViolation),
+        ("no header", initial("n=,r=abc".bytes), .protocolViolation),
+        ("no nonce", initial("n,,n=".bytes), .protocolViolation),
+        ("an empty nonce", initial("n,,n=,r=".bytes), .protocolViolation),
+        ("a nonce that does not print", initial("n,,n=,r=a\u{1}".bytes), .protocolViolation),
+        ("another's identity", initial("n,a=eve,n=,r=abc".bytes), .featureNotSupported),
+        ("an extension that must be known", initial("n,,m=x,n=,r=abc".bytes), .featureNotSupported),
+        (
+            "a nonce of 5,000 bytes", initial("n,,n=,r=".bytes + Array(repeating: 0x61, count: 5_000)),
+            .protocolViolation
+        ),
+    ]
+
+    @Test(arguments: badBeginnings.indices, [Knowledge.verifier, nil])
+    func aFirstMessageThatIsNoneIsRefusedWithACode(_ number: Int, _ verifier: SCRAMVerifier?) {
+        let (name, body, code) = Self.badBeginnings[number]
+        var authenticator: any Authenticator = Self.authenticator(verifier: verifier)
+        #expect(refusal(of: body, by: &authenticator)?.code == code, "\(name)")
+    }
+
+    private static let badProofs: [(String, @Sendable (String) -> String, SQLState)] = [
+        ("nothing", { _ in "" }, .protocolViolation),
+        ("no proof", { String($0.prefix { $0 != "p" }.dropLast()) }, .protocolViolation),
+        ("a proof cut off", { String($0.dropLast(4)) }, .protocolViolation),
+        ("a proof that is not the last", { $0 + ",x=1" }, .protocolViolation),
+        ("another nonce", { $0.replacing(",r=", with: ",r=x") }, .protocolViolation),
+        ("another channel", { $0.replacing("c=biws", with: "c=eSws") }, .invalidAuthorization),
+        ("an extension that must be known", { $0.replacing(",p=", with: ",m=x,p=") }, .featureNotSupported),
+        (
+            "5,000 bytes", { $0.replacing(",p=", with: ",x=\(String(repeating: "a", count: 5_000)),p=") },
+            .protocolViolation
+        ),
+    ]
+
+    @Test(arguments: badProofs.indices, [Knowledge.verifier, nil])
+    func aProofThatIsNoneIsRefusedWithACode(_ number: Int, _ verifier: SCRAMVerifier?) throws {
+        let (name, spoil, code) = Self.badProofs[number]
+        var authenticator = Self.authenticator(verifier: verifier)
+        var client = Self.client(password)
+        let challenge = try Self.challenge(&authenticator, client)
+        let proof = text(try client.respond(to: challenge, using: cryptography))
+        let spoilt = spoil(proof)
+        #expect(spoilt != proof, "\(name)")
+        var erased: any Authenticator = authenticator
+        #expect(refusal(of: spoilt.bytes, by: &erased)?.code == code, "\(name)")
+    }
+}
+
+/// Which authenticator a route has.
+@Suite struct RouteAuthenticationTests {
+    private static let startup = StartupMessage(user: user, database: "shop")
+
+    private static func definition(
+        _ method: AuthenticationMethod, _ secret: Secret?
+    ) -> RouteDefinition {
+        var settings = RouteSettings(pattern: RoutePattern(database: .anything, user: .anything))
+        settings.authentication = method
+        settings.password = secret
+        return RouteDefinition(
+            settings, policy: Policy(), target: .console(Admission()), tcp: TCPOptions(), previous: nil,
+            cryptography: cryptography)
+    }
+
+    private static func authenticator(
+        _ method: AuthenticationMethod, _ knowledge: Knowledge
+    ) throws -> (any Authenticator)? {
+        try definition(method, knowledge.secret).authenticator(
+            for: startup, mockSecret: mockSecret, using: cryptography)
+    }
+
+    @Test func whereAnyoneMayComeNothingIsAsked() throws {
+        let authenticator = try Self.authenticator(.none, .nothing)
+        #expect(authenticator == nil)
+    }
+
+    @Test func whereNoOneMayComeTheClientIsToldSo() {
+        do {
+            _ = try Self.authenticator(.block, .plain)
+            Issue.record("the client may come")
+        } catch let error as SessionEnd {
+            #expect(error == .fatal(.invalidAuthorization, "user blocked: shop bob"))
+        } catch {
+            Issue.record(error)
+        }
+    }
+
+    @Test(arguments: Knowledge.allCases)
+    private func aClearTextRouteChecksThePassword(_ knowledge: Knowledge) throws {
+        var authenticator = try #require(try Self.authenticator(.clearText, knowledge))
+        #expect(authenticator.begin() == .cleartextPassword)
+        let step = try authenticator.receive(password + [0])
+        #expect(step == (knowledge == .nothing ? .refused : .accepted(nil)))
+    }
+
+    @Test(arguments: Knowledge.allCases)
+    private func anMD5RouteChecksTheResponse(_ knowledge: Knowledge) throws {
+        var authenticator = try #require(try Self.authenticator(.md5, knowledge))
+        guard case .md5Password(let salt) = authenticator.begin() else {
+            Issue.record("it asks for something else")
+            return
+        }
+        let hash = try #require(MD5Password.hash(user: user, password: password, using: cryptography))
+        let response = try #require(MD5Password.response(hash: hash, salt: salt, using: cryptography))
+        let canTell = knowledge == .plain || knowledge == .md5
+        #expect(try authenticator.receive(response + [0]) == (canTell ? .accepted(nil) : .refused))
+    }
+
+    /// Of an MD5 hash no verifier can be made.
+    @Test(arguments: Knowledge.allCases)
+    private func aSCRAMRouteChecksTheProof(_ knowledge: Knowledge) throws {
+        var authenticator = try #require(try Self.authenticator(.scramSHA256, knowledge))
+        #expect(authenticator.begin() == .sasl(mechanisms: ["SCRAM-SHA-256"]))
+        var client = SCRAMClient(credential: .password(password), nonce: SCRAM.nonce(using: cryptography))
+        var message: [UInt8] = []
+        SASLInitialResponse(mechanism: "SCRAM-SHA-256", data: client.first).encode(into: &message)
+        let first = try authenticator.receive(Array(message[Framing.headerSize...]))
+        guard case .ask(.saslContinue(let challenge)) = first else {
+            Issue.record("no challenge but \(first)")
+            return
+        }
+        let last = try authenticator.receive(try client.respond(to: challenge, using: cryptography))
+        switch last {
+        case .accepted(.saslFinal(let signature)?):
+            #expect(knowledge == .plain || knowledge == .scram)
+            try client.finish(signature, using: cryptography)
+        case .refused: #expect(knowledge == .md5 || knowledge == .nothing)
+        default: Issue.record("it ends with \(last)")
+        }
+    }
+}
+
+/// What the client is told; nil if its answer can be judged, or the session ends in another way.
+private func refusal(of body: [UInt8], by authenticator: inout any Authenticator) -> ErrorFields? {
+    do throws(SessionEnd) {
+        _ = try authenticator.receive(body)
+    } catch {
+        guard case .refused(let fields) = error, fields.severity == .fatal else { return nil }
+        return fields
+    }
+    return nil
+}
+
+private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+extension String {
+    fileprivate var bytes: [UInt8] { Array(utf8) }
+}
