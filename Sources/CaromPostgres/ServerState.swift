@@ -145,7 +145,9 @@ package struct ServerState: ~Copyable, Sendable {
     package mutating func adopt(by user: UInt64) { lastUser = user }
 
     /// A statement that brings these settings to the server is on its way.
-    package mutating func expect(_ wanted: SessionParameters) { parameters = wanted.deployed(on: parameters) }
+    package mutating func expect(_ wanted: SessionParameters) {
+        parameters = wanted.synchronized(with: parameters)
+    }
 
     /// `DISCARD ALL` is on its way or has been answered: settings are what they were after the login, and nothing of any
     /// user is left.

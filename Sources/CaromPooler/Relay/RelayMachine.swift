@@ -147,7 +147,7 @@ extension RelayMachine {
             server.didReset()
         }
         var count = 0
-        out.append { count = parameters.appendQuery(toDeployOn: server.parameters, into: &$0) }
+        out.append { count = parameters.appendQuery(synchronizing: server.parameters, into: &$0) }
         preludeHasSettings = count > 0
         if count > 0 {
             Self.expectReply(&server)

@@ -50,7 +50,7 @@ package struct SessionParameters: Sendable {
     ///
     /// A setting the client has no wish for, but somebody set, goes back to the server's default. All is one
     /// implicit transaction: if the server refuses one value, none is set.
-    package func appendQuery(toDeployOn server: SessionParameters, into bytes: inout [UInt8]) -> Int {
+    package func appendQuery(synchronizing server: SessionParameters, into bytes: inout [UInt8]) -> Int {
         guard var slot = firstDifference(from: server, startingAt: 0) else { return 0 }
         var count = 0
         bytes.appendMessage(FrontendTag.query.rawValue) { bytes in
@@ -68,7 +68,7 @@ package struct SessionParameters: Sendable {
 
     /// What the server has after the query of `appendQuery` succeeded. Settings that went back to their
     /// default are unknown until the server reports them.
-    package func deployed(on server: SessionParameters) -> SessionParameters {
+    package func synchronized(with server: SessionParameters) -> SessionParameters {
         var result = server
         var start = 0
         while let slot = firstDifference(from: server, startingAt: start) {
@@ -79,9 +79,9 @@ package struct SessionParameters: Sendable {
     }
 
     /// The same as text, for logs and tests.
-    package func statements(toDeployOn server: SessionParameters) -> String {
+    package func statements(synchronizing server: SessionParameters) -> String {
         var bytes: [UInt8] = []
-        guard appendQuery(toDeployOn: server, into: &bytes) > 0 else { return "" }
+        guard appendQuery(synchronizing: server, into: &bytes) > 0 else { return "" }
         return String(decoding: bytes[Framing.headerSize..<(bytes.count - 1)], as: UTF8.self)
     }
 
@@ -90,7 +90,7 @@ package struct SessionParameters: Sendable {
         if start == 0, values == server.values { return nil }
         var slot = start
         while slot < values.count {
-            if values[slot] != server.values[slot], tracked.entries[slot].deployment != .never {
+            if values[slot] != server.values[slot], tracked.entries[slot].form != .never {
                 return slot
             }
             slot += 1

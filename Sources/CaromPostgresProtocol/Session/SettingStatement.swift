@@ -12,7 +12,7 @@ package enum SettingStatement {
         appendName(entry.name, into: &bytes)
         bytes.append(UInt8(ascii: "="))
         guard let value else { return bytes.append(contentsOf: "DEFAULT".utf8) }
-        switch entry.deployment {
+        switch entry.form {
         case .literal, .never:
             appendLiteral(value, into: &bytes)
         case .identifierList:

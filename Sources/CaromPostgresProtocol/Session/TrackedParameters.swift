@@ -6,7 +6,7 @@
 /// One immutable list serves all sessions of a route, which is what makes their tables cheap to compare.
 package final class TrackedParameters: Sendable {
     /// How a setting is brought to another server.
-    package enum Deployment: Equatable, Sendable {
+    package enum Form: Equatable, Sendable {
         /// `SET name = 'value'`.
         case literal
         /// `SET name = 'first', 'second'`: a list of identifiers, each of which is quoted by itself
@@ -20,7 +20,7 @@ package final class TrackedParameters: Sendable {
     package struct Entry: Equatable, Sendable {
         /// As PostgreSQL spells it.
         package let name: String
-        package let deployment: Deployment
+        package let form: Form
     }
 
     package let entries: [Entry]
@@ -35,7 +35,7 @@ package final class TrackedParameters: Sendable {
         for (slot, entry) in entries.enumerated() { slots[Self.key(entry.name)] = slot }
         for name in extra where Self.isName(name) && slots[Self.key(name)] == nil {
             slots[Self.key(name)] = entries.count
-            entries.append(Entry(name: name, deployment: .literal))
+            entries.append(Entry(name: name, form: .literal))
         }
         self.entries = entries
         self.slots = slots
@@ -44,21 +44,21 @@ package final class TrackedParameters: Sendable {
     /// What PostgreSQL 18 reports (`GUC_REPORT`). The session's user comes first, because setting it undoes
     /// others.
     private static let reported: [Entry] = [
-        Entry(name: "session_authorization", deployment: .literal),
-        Entry(name: "client_encoding", deployment: .literal),
-        Entry(name: "application_name", deployment: .literal),
-        Entry(name: "DateStyle", deployment: .literal),
-        Entry(name: "default_transaction_read_only", deployment: .literal),
-        Entry(name: "IntervalStyle", deployment: .literal),
-        Entry(name: "scram_iterations", deployment: .literal),
-        Entry(name: "search_path", deployment: .identifierList),
-        Entry(name: "standard_conforming_strings", deployment: .literal),
-        Entry(name: "TimeZone", deployment: .literal),
-        Entry(name: "in_hot_standby", deployment: .never),
-        Entry(name: "integer_datetimes", deployment: .never),
-        Entry(name: "is_superuser", deployment: .never),
-        Entry(name: "server_encoding", deployment: .never),
-        Entry(name: "server_version", deployment: .never),
+        Entry(name: "session_authorization", form: .literal),
+        Entry(name: "client_encoding", form: .literal),
+        Entry(name: "application_name", form: .literal),
+        Entry(name: "DateStyle", form: .literal),
+        Entry(name: "default_transaction_read_only", form: .literal),
+        Entry(name: "IntervalStyle", form: .literal),
+        Entry(name: "scram_iterations", form: .literal),
+        Entry(name: "search_path", form: .identifierList),
+        Entry(name: "standard_conforming_strings", form: .literal),
+        Entry(name: "TimeZone", form: .literal),
+        Entry(name: "in_hot_standby", form: .never),
+        Entry(name: "integer_datetimes", form: .never),
+        Entry(name: "is_superuser", form: .never),
+        Entry(name: "server_encoding", form: .never),
+        Entry(name: "server_version", form: .never),
     ]
 
     /// The settings PostgreSQL reports by itself.

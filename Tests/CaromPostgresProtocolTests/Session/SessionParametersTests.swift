@@ -34,9 +34,9 @@ private func table(
     @Test func equalTablesNeedNoStatement() {
         let server = table(["TimeZone": "UTC", "server_version": "15.1"])
         let client = table(["TimeZone": "UTC", "server_version": "16.2"])
-        #expect(client.isSatisfied(by: server) && client.statements(toDeployOn: server) == "")
+        #expect(client.isSatisfied(by: server) && client.statements(synchronizing: server) == "")
         var bytes: [UInt8] = []
-        #expect(client.appendQuery(toDeployOn: server, into: &bytes) == 0 && bytes.isEmpty)
+        #expect(client.appendQuery(synchronizing: server, into: &bytes) == 0 && bytes.isEmpty)
     }
 
     @Test func differencesBecomeOneQuery() throws {
@@ -44,28 +44,28 @@ private func table(
         let client = table(["TimeZone": "Europe/Paris", "application_name": "b", "DateStyle": "ISO, MDY"])
         #expect(!client.isSatisfied(by: server))
         var bytes: [UInt8] = [1, 2, 3]
-        #expect(client.appendQuery(toDeployOn: server, into: &bytes) == 2)
+        #expect(client.appendQuery(synchronizing: server, into: &bytes) == 2)
         let sent = Array(bytes.dropFirst(3))
         #expect(sent[0] == FrontendTag.query.rawValue)
         #expect(
             text(try Query(body: body(sent).span.bytes).text)
                 == "SET application_name='b';SET TimeZone='Europe/Paris'")
-        #expect(client.deployed(on: server) == client)
+        #expect(client.synchronized(with: server) == client)
     }
 
     @Test func aWishNobodyHasGoesBackToTheDefault() {
         let tracked = TrackedParameters(extra: ["statement_timeout"])
         let server = table(["statement_timeout": "5s"], tracked)
         let client = table([:], tracked)
-        #expect(client.statements(toDeployOn: server) == "SET statement_timeout=DEFAULT")
-        #expect(client.deployed(on: server)["statement_timeout"] == nil)
+        #expect(client.statements(synchronizing: server) == "SET statement_timeout=DEFAULT")
+        #expect(client.synchronized(with: server)["statement_timeout"] == nil)
     }
 
     @Test func theSessionUserIsSetFirst() {
         let server = table(["session_authorization": "other", "application_name": "x"])
         let client = table(["session_authorization": "ada", "application_name": "y"])
         #expect(
-            client.statements(toDeployOn: server)
+            client.statements(synchronizing: server)
                 == "SET session_authorization='ada';SET application_name='y'")
     }
 
@@ -77,7 +77,7 @@ private func table(
     ])
     func aValueIsAlwaysOneLiteralOfASCII(_ value: String, _ literal: String) {
         let client = table(["application_name": value])
-        let statement = client.statements(toDeployOn: SessionParameters())
+        let statement = client.statements(synchronizing: SessionParameters())
         #expect(statement == "SET application_name=\(literal)")
         #expect(statement.utf8.allSatisfy { $0 < 0x80 })
     }
@@ -91,7 +91,7 @@ private func table(
     ])
     func aSearchPathIsQuotedMemberByMember(_ path: String, _ list: String) {
         #expect(
-            table(["search_path": path]).statements(toDeployOn: SessionParameters())
+            table(["search_path": path]).statements(synchronizing: SessionParameters())
                 == "SET search_path=\(list)")
     }
 
@@ -110,7 +110,7 @@ private func table(
         let tracked = TrackedParameters(extra: ["my.user", "TIMEZONE"])
         #expect(tracked.entries.count == TrackedParameters.standard.entries.count + 1)
         #expect(
-            table(["my.user": "x"], tracked).statements(toDeployOn: SessionParameters(tracked))
+            table(["my.user": "x"], tracked).statements(synchronizing: SessionParameters(tracked))
                 == "SET \"my\".\"user\"='x'")
     }
 }
