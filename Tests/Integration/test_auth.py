@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from lib import proc
 from lib.config import Route
 from lib.postgres import PASSWORDS
 from lib.waiting import wait_until
@@ -195,3 +196,16 @@ def test_nothing_before_the_password_is_served(start):
     assert wire.receive()[0] == b"R"
     wire.send(query("select 'let me in'"))
     assert all(kind in (b"E", b"N") for kind, _ in wire.last_words())
+
+
+@pytest.mark.own
+def test_refused_logins_leave_nothing_behind(start):
+    pooler = start(Route(authentication="block"))
+
+    def refuse(count):
+        for _ in range(count):
+            refusal(pooler)
+        return proc.resident_bytes(pooler.pid)
+    before = refuse(500)
+    # What stays of one would be a kilobyte or more.
+    assert refuse(2000) - before < 500_000

@@ -67,6 +67,8 @@ final class Farewell: SessionStage {
         if isOver { return }
         isOver = true
         if let timer { session.worker.reactor.disarm(timer) }
+        // It holds on to this stage.
+        timer = nil
         session.finish()
     }
 
