@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import CCaromLinux
-import Glibc
+package import Glibc
 
 /// An address a socket can connect to or listen on: IPv4, IPv6 or a path in the file system.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
