@@ -10,8 +10,9 @@ import time
 import pytest
 
 from lib.config import Route
+from lib.fakeserver import READY, FakeServer, answer
 from lib.waiting import wait_until
-from lib.wire import ConnectionLost, ServerError, dial, message, query, send_cancel
+from lib.wire import ConnectionLost, ServerError, cstring, dial, message, query, send_cancel
 
 SECONDS = float(os.environ.get("CAROM_CANCEL_SECONDS", "8"))
 
@@ -55,6 +56,33 @@ def test_a_waiting_clients_cancel_harms_nobody(postgres, start):
         pass
     holder.close()
     waiter.close()
+
+
+@pytest.mark.own
+def test_a_cancel_does_not_hit_what_the_pooler_asks_itself(start):
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def reply(sql):
+        if "two" not in sql:
+            return answer(b"fine")
+        asked.set()
+        goes_on.wait(10)
+        name = message(b"S", cstring("application_name") + cstring("two"))
+        return message(b"C", cstring("SET")) + name + READY
+
+    with FakeServer(reply) as server:
+        pooler = start(Route(pool_size=1), storage=server.address)
+        first, second = (pooler.connect(application_name=name) for name in ["one", "two"])
+        assert first.value("select 1") == "fine"
+        second.send(query("select 2"))
+        assert asked.wait(10)
+        assert send_cancel(pooler.address, second.key) == b""
+        # A cancel of a query that runs does get through: the server would have seen this one.
+        assert server.cancels == 0
+        goes_on.set()
+        assert second.result() == [["fine"]]
+        first.close()
+        second.close()
 
 
 def test_stale_and_invented_keys_do_nothing(postgres, start):

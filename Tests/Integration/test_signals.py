@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -13,7 +14,7 @@ from lib.config import Config, Route
 from lib.places import free_address
 from lib.pooler import Pooler, carom_binary
 from lib.waiting import wait_until
-from lib.wire import Wire, query
+from lib.wire import ConnectionLost, Wire, error_fields, query
 
 pytestmark = pytest.mark.own
 
@@ -64,6 +65,52 @@ def test_a_stop_during_a_query_leaves_no_query_behind(place, postgres):
     wire.abort()
     pooler.child.kill()
     wait_until(lambda: running() == "0", "the query is ended")
+
+
+@pytest.mark.parametrize("pool", ["transaction", "session"])
+def test_a_stop_waits_for_a_transaction_and_for_nothing_else(place, postgres, pool):
+    pooler = Pooler(place, Config(postgres.address, routes=[Route(pool=pool)]))
+    wire = pooler.connect()
+    wire.rows("begin")
+    pooler.child.signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        pooler.child.process.wait(1)
+    assert wire.value("select 1") == "1"
+    wire.rows("commit")
+    if pool == "session":
+        # The server is the client's until it leaves.
+        assert wire.value("select 2") == "2"
+        wire.close()
+    else:
+        assert [error_fields(body)["C"] for _, body in wire.last_words()] == ["57P01"]
+    assert pooler.child.process.wait(10) == 0
+    pooler.stop()
+
+
+def test_what_a_client_hears_at_a_stop_is_never_inside_a_message(place, postgres):
+    row = b"r" * 1000
+    for number in [signal.SIGQUIT, signal.SIGTERM]:
+        pooler = Pooler(place, Config(postgres.address))
+        wire = pooler.connect()
+        # It takes nothing until the pooler is going down.
+        wire.send(query("select repeat('r', 1000) from generate_series(1, 200000)"))
+        time.sleep(0.5)
+        pooler.child.signal(number)
+        time.sleep(0.3)
+        if number == signal.SIGTERM:
+            pooler.child.signal(number)
+        kinds = []
+        with pytest.raises((ConnectionLost, OSError)):
+            while True:
+                kind, body = wire.receive()
+                assert kind != b"D" or body[6:] == row
+                assert kind in b"TDE"
+                assert kind != b"E" or error_fields(body)["C"] == "57P01"
+                kinds.append(kind)
+        assert kinds.count(b"D") > 10 and b"E" not in kinds[:-1]
+        assert b"57P01" not in wire.buffer, "inside a message that was cut off"
+        pooler.child.process.wait(10)
+        pooler.stop()
 
 
 def test_a_taken_port_is_an_error_that_names_it(place, postgres, tmp_path):

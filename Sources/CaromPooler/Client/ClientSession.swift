@@ -17,7 +17,7 @@ final class ClientSession {
     unowned(unsafe) let worker: Worker
     let transport: Transport
     let listener: ListenerDefinition
-    /// In ``Deadline`` nanoseconds; for the time that the client was here.
+    /// For the time that the client was here.
     private let startedAt = Deadline.now
     @exclusivity(unchecked) private var stage: (any SessionStage)?
 
@@ -71,11 +71,11 @@ final class ClientSession {
     func end(_ end: SessionEnd) {
         if isEnding { return }
         isEnding = true
-        stage?.leave()
+        let waiting = stage?.leave() ?? OutputQueue()
         if let cancelKey { worker.cancels.remove(cancelKey) }
         cancelKey = nil
         if case .cutOff(let reason) = end { worker.log.error(reason, in: context(.cleanup)) }
-        let farewell = Farewell(self, fields: farewell(end))
+        let farewell = Farewell(self, fields: farewell(end), behind: waiting)
         enter(farewell)
         leaveLimits()
         farewell.begin()

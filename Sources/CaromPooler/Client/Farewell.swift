@@ -12,7 +12,7 @@ import CaromTCP
 final class Farewell: SessionStage {
     private let session: ClientSession
     private let fields: ErrorFields?
-    @exclusivity(unchecked) private var output = OutputQueue()
+    @exclusivity(unchecked) private var output: OutputQueue
     @exclusivity(unchecked) private var timer: ReactorTimer?
     @exclusivity(unchecked) private var isOver = false
 
@@ -22,10 +22,13 @@ final class Farewell: SessionStage {
     /// Buffers that are read in a row from a client that never stops sending.
     private static var roundsInARow: Int { 4 }
 
-    /// - Parameter fields: what the client is told; nil if nobody is there to be told.
-    init(_ session: ClientSession, fields: ErrorFields?) {
+    /// - Parameters:
+    ///   - fields: what the client is told; nil if nobody is there to be told.
+    ///   - waiting: what the client has not taken yet. The beginning of a message may have gone, so all of it comes first.
+    init(_ session: ClientSession, fields: ErrorFields?, behind waiting: OutputQueue) {
         self.session = session
         self.fields = fields
+        output = waiting
     }
 
     func begin() {
@@ -36,8 +39,7 @@ final class Farewell: SessionStage {
         var bytes: [UInt8] = []
         session.describe(fields).encode(into: &bytes)
         guard (try? output.write(bytes, to: session.transport)) != nil else { return finish() }
-        let timer = worker.reactor.makeTimer(
-            Waker(handler: self, token: Self.timerToken, on: session.worker.reactor))
+        let timer = worker.reactor.makeTimer(self, token: Self.timerToken)
         self.timer = timer
         worker.reactor.arm(timer, at: .now + Self.patience)
         if output.isEmpty { session.transport.shutdownWriting() }
@@ -72,7 +74,7 @@ final class Farewell: SessionStage {
         session.finish()
     }
 
-    func leave() {}
+    func leave() -> OutputQueue { OutputQueue() }
     func stop() {}
     func abort() { finish() }
 }

@@ -20,9 +20,16 @@ enum SessionEnd: Error, Equatable {
     case shutdown
 
     /// A refusal with our own words.
-    static func fatal(_ code: SQLState, _ message: String, detail: String? = nil, hint: String? = nil)
-        -> SessionEnd
-    {
-        .refused(ErrorFields(severity: .fatal, code: code, message: message, detail: detail, hint: hint))
+    static func fatal(_ code: SQLState, _ message: String, hint: String? = nil) -> SessionEnd {
+        .refused(ErrorFields(severity: .fatal, code: code, message: message, hint: hint))
+    }
+
+    /// The same, without a word of ours.
+    var silent: SessionEnd {
+        switch self {
+        case .refused(let fields): .cutOff(fields.message ?? "the client was refused")
+        case .shutdown: .cutOff("the pooler is shutting down")
+        default: self
+        }
     }
 }

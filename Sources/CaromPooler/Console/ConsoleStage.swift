@@ -94,7 +94,11 @@ final class ConsoleStage: SessionStage {
         do throws(SystemError) { try output.write(bytes, to: session.transport) } catch { throw .clientLeft }
     }
 
-    func leave() { isOver = true }
+    func leave() -> OutputQueue {
+        isOver = true
+        return output
+    }
+
     func stop() { session.end(.shutdown) }
     func abort() { session.end(.shutdown) }
 }

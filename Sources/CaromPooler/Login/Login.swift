@@ -36,8 +36,7 @@ final class Login: SessionStage {
     init(_ session: ClientSession) {
         self.session = session
         worker = session.worker
-        let timer = worker.reactor.makeTimer(
-            Waker(handler: self, token: Self.timerToken, on: session.worker.reactor))
+        let timer = worker.reactor.makeTimer(self, token: Self.timerToken)
         self.timer = timer
         worker.reactor.arm(timer, at: .now + session.listener.settings.clientLoginTimeout)
     }
@@ -85,8 +84,8 @@ final class Login: SessionStage {
 
     private func readPacket() throws(SessionEnd) -> Bool {
         if let known = worker.logins.recall(input, in: worker.snapshot) {
-            input.removeFirst(known.packetLength)
-            try begin(known.startup, packet: [], known)
+            input.removeFirst(known.packet.count)
+            try begin(known.startup, packet: known.packet, known)
             return true
         }
         var consumed = 0
@@ -188,10 +187,12 @@ final class Login: SessionStage {
         do throws(SystemError) { try output.flush(to: session.transport) } catch { throw .clientLeft }
     }
 
-    func leave() {
+    @discardableResult func leave() -> OutputQueue {
         isOver = true
         if let timer { worker.reactor.disarm(timer) }
+        // It holds on to this stage.
         timer = nil
+        return output
     }
 
     func stop() { session.end(.shutdown) }

@@ -12,7 +12,8 @@ import Glibc
 struct LoginMemory {
     /// What a startup packet means, as long as the snapshot, the route and its servers' defaults stay what they are.
     final class Entry {
-        fileprivate let packet: [UInt8]
+        /// As it came.
+        let packet: [UInt8]
         let startup: StartupMessage
         let definition: RouteDefinition
         let route: Route
@@ -58,6 +59,7 @@ struct LoginMemory {
 
     /// Remembers a packet in the place of the oldest one.
     mutating func remember(_ entry: Entry) {
+        precondition(!entry.packet.isEmpty, "nothing begins with no packet, and everything with an empty one")
         if entry.packet.count > Self.longestPacket { return }
         if let known = entries.firstIndex(where: { $0.packet == entry.packet }) {
             entries[known] = entry
@@ -68,11 +70,6 @@ struct LoginMemory {
             oldest = (oldest + 1) % Self.limit
         }
     }
-}
-
-extension LoginMemory.Entry {
-    /// The length of the packet.
-    var packetLength: Int { packet.count }
 }
 
 extension [UInt8] {

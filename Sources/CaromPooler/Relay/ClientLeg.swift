@@ -186,8 +186,9 @@ struct ClientLeg: ~Copyable {
     }
 
     /// Lets go of what waits for the client.
-    mutating func leave() {
+    mutating func leave() -> OutputQueue {
         if let patience { transport.reactor.disarm(patience.timer) }
         patience = nil
+        return output
     }
 }

@@ -76,9 +76,10 @@ final class Opening {
     }
 
     /// The next client with the same packet is greeted at once.
-    func remember(_ route: Route, _ entry: AcceptedParameters.Entry, in worker: Worker) {
-        if remembered != nil, remembered?.settings != nil { return }
-        worker.logins.remember(
+    func remember(_ route: Route, _ entry: AcceptedParameters.Entry, in logins: inout LoginMemory) {
+        // An entry of a route that was collected since is replaced, so that it is not kept alive.
+        if let remembered, remembered.route === route, remembered.settings != nil { return }
+        logins.remember(
             LoginMemory.Entry(
                 packet: packet, startup, route, snapshot, accepted: entry, generation: generation))
     }

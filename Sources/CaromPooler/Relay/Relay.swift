@@ -11,8 +11,8 @@ import CaromTCP
 /// The stage of a session in which its client's queries run: the shell around `RelayMachine`.
 ///
 /// The loop calls it when either socket has something; no task is suspended while a client thinks. A query's way, top to bottom:
-/// ``handle(_:)`` → ``pump()`` → ``receiveFromClient()`` → ``forward(_:)`` → ``sendToServer(_:of:)``, and back:
-/// ``handle(_:)`` → ``pump()`` → ``receiveFromServer(_:)`` → ``release()``.
+/// ``handle(_:)`` → ``takeOneStep(_:)`` → ``receiveFromClient()`` → ``forward(_:)`` → ``ServerLeg/send(_:of:to:)``, and back:
+/// ``handle(_:)`` → ``takeOneStep(_:)`` → ``receiveFromServer()`` → ``deliver(_:_:)`` → ``release()``.
 final class Relay: SessionStage {
     // Unowned: the session holds its stage. Unchecked: a session runs on one thread, and no method is called while another
     // is inside a property; the run-time check would be on the path of every message.
@@ -42,8 +42,7 @@ final class Relay: SessionStage {
         snapshot = session.worker.snapshot
         self.route = route
         counters = route.counters[session.worker.reactor.index]
-        machine = RelayMachine(
-            keepsServer: route.definition.keepsServer, parameters: .unknown)
+        machine = RelayMachine(keepsServer: route.definition.keepsServer, parameters: .unknown)
         leg = ServerLeg(route)
         self.opening = opening
     }
@@ -57,10 +56,9 @@ final class Relay: SessionStage {
         if hasLeft { return }
         do throws(SessionEnd) {
             if try !takeOneStep(token) { try pump() }
+            if isStopping, !leg.isAttached, !leg.isWaiting, client.keepsUp { throw .shutdown }
         } catch {
-            // Held, because its end lets go of it.
-            let session = session
-            session.end(error)
+            end(error)
         }
     }
 
@@ -109,9 +107,7 @@ final class Relay: SessionStage {
             guard leg.reclaim(), let server = leg.server else { return }
             if server.isQuiet { leg.park() } else { leg.release() }
         case ClientLeg.Token.patience: try client.expectProgress()
-        default:
-            try receiveDelivered()
-            if isStopping, leg.server == nil, !leg.isWaiting { throw .shutdown }
+        default: try receiveDelivered()
         }
     }
 
@@ -184,7 +180,7 @@ final class Relay: SessionStage {
     private func attach() throws(SessionEnd) -> Bool {
         guard try leg.acquire(on: worker.reactor, mayWait: true, handler: self), let server = leg.server
         else { return false }
-        prepare(server)
+        leg.prepare(server, &machine, as: session.owner, &worker.segments)
         return true
     }
 
@@ -192,12 +188,8 @@ final class Relay: SessionStage {
     private func receiveDelivered() throws(SessionEnd) {
         guard try leg.receive(on: worker.reactor, handler: self), let server = leg.server else { return }
         if let opening { return try opening.advance(self) }
-        prepare(server)
-        client.retry()
-    }
-
-    private func prepare(_ server: PostgresConnection) {
         leg.prepare(server, &machine, as: session.owner, &worker.segments)
+        client.retry()
     }
 
     // MARK: From the server to the client
@@ -339,7 +331,7 @@ final class Relay: SessionStage {
     /// Asks the server whether it accepts the settings. False: it has them already.
     func ask(_ server: PostgresConnection, for wanted: SessionParameters) -> Bool {
         machine.parameters = wanted
-        prepare(server)
+        leg.prepare(server, &machine, as: session.owner, &worker.segments)
         return machine.phase == .preparing
     }
 
@@ -347,7 +339,7 @@ final class Relay: SessionStage {
     func greet(_ entry: AcceptedParameters.Entry, isConfirmed: Bool, _ version: ProtocolVersion)
         throws(SessionEnd)
     {
-        if isConfirmed, let opening { opening.remember(route, entry, in: worker) }
+        if isConfirmed, let opening { opening.remember(route, entry, in: &worker.logins) }
         opening = nil
         if isConfirmed { machine.confirm(entry.parameters) } else { machine.parameters = entry.parameters }
         if leg.server != nil { release() }
@@ -359,8 +351,10 @@ final class Relay: SessionStage {
 
     // MARK: Cancels
 
-    /// The server that a cancel for this client is meant for; nil when it has nothing under way.
-    func beginCancel() -> PostgresConnection? { hasLeft ? nil : leg.beginCancel() }
+    /// The server that a cancel for this client is meant for; nil when nothing of the client's own is under way.
+    func beginCancel() -> PostgresConnection? {
+        hasLeft || machine.phase == .preparing ? nil : leg.beginCancel()
+    }
 
     /// The request has arrived at the server, or could not be sent.
     ///
@@ -381,19 +375,26 @@ final class Relay: SessionStage {
         isFinishing = true
     }
 
-    /// The session is over, or goes over to another stage: everything that is held goes back.
-    func leave() {
+    private func end(_ end: SessionEnd) {
+        // Held, because its end lets go of it.
+        let session = session
+        let isMute = leg.server.map { machine.isMute($0.state) } ?? false
+        session.end(isMute ? end.silent : end)
+    }
+
+    /// Everything that is held goes back.
+    func leave() -> OutputQueue {
         hasLeft = true
         opening = nil
-        client.leave()
         leg.leaveQueue()
         if !leg.isBeingCancelled { leg.giveUp() }
+        return client.leave()
     }
 
     func stop() {
         isStopping = true
-        if leg.server == nil, !leg.isWaiting { session.end(.shutdown) }
+        handle(ServerLeg.Token.signal)
     }
 
-    func abort() { session.end(.shutdown) }
+    func abort() { end(.shutdown) }
 }

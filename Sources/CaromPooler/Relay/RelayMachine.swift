@@ -46,9 +46,6 @@ struct RelayMachine: ~Copyable {
         self.parameters = parameters
         isConfirmed = true
     }
-
-    /// Nothing of the client's is half read.
-    var isAtBorder: Bool { walker.isAtBorder }
 }
 
 // MARK: From the client, without a server
@@ -362,6 +359,11 @@ extension RelayMachine {
         case end(SessionEnd)
     }
 
+    /// Bytes of ours inside a message would be taken for its own, and behind FATAL no answer is expected.
+    func isMute(_ server: borrowing ServerState) -> Bool {
+        phase != .preparing && (server.isInsideReply || server.hasSaidGoodbye)
+    }
+
     /// The server's connection is gone.
     ///
     /// The client gets whole messages only, and one answer for each unit it waits for. Where it has been sent a part of a message, or
@@ -370,12 +372,8 @@ extension RelayMachine {
         let before = phase
         phase = .detached
         if before == .preparing { return .unnoticed }
-        // Bytes of ours inside a message would be taken for its own, and behind FATAL no answer is expected.
-        if server.isInsideReply || server.hasSaidGoodbye {
-            return .end(.cutOff("server connection lost: \(reason)"))
-        }
-        let isIdle =
-            (server.flow.isSynchronized || before == .probing) && server.flow.transactionStatus == .idle
+        if isMute(server) { return .end(.cutOff("server connection lost: \(reason)")) }
+        let isIdle = server.flow.isSynchronized && server.flow.transactionStatus == .idle
         if !keepsServer, walker.isAtBorder, isIdle { return .unnoticed }
         let count = server.owedReplies
         let isOpenBatch = server.flow.hasUnsyncedMessages || server.flow.isSkippingToSync

@@ -41,7 +41,7 @@ class FakeServer:
         self.reply = reply or (lambda sql: answer(b"fine"))
         self.greeting, self.login = greeting, login
         self.address = free_address()
-        self.connections = 0
+        self.connections = self.cancels = 0
         self.listener = socket.create_server(self.address, backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -63,6 +63,7 @@ class FakeServer:
                 if code == 196608:
                     break
                 if code == 80877102:
+                    self.cancels += 1
                     return
                 stream.sendall(b"N")
             if self.login:
