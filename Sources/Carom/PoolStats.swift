@@ -55,7 +55,7 @@ public struct PoolStats: Sendable {
         public var closing: Int
         /// Claims served since it is known.
         public var totalClaims: UInt64
-        /// Connects begun, and of those failed, and of those for authentication.
+        /// Connects begun.
         public var totalConnects: UInt64
         /// Failed connects.
         public var failedConnects: UInt64

@@ -103,9 +103,9 @@ enum BackendFile {
         var attributes: [String: String]?
 
         func backend(defaultPort: UInt16?) throws -> Backend {
-            for (key, value) in [("weight", weight), ("priority", priority)] {
-                guard (0...65535).contains(value ?? 0) else {
-                    throw FileResolverError(line: nil, text: "\(key) must be 0 to 65535")
+            for (key, value) in [("weight", weight ?? 0), ("priority", priority ?? 0)] {
+                guard (0...65535).contains(value) else {
+                    throw FileResolverError(line: nil, text: "\(key) is \(value), allowed is 0 to 65535")
                 }
             }
             return Backend(

@@ -28,16 +28,12 @@ package final class Conversation {
     private let session: ServerSession
 
     /// The longest message that is taken in whole: nothing that a login or a check brings comes near.
-    private let largest: Int
+    private static let largest = 1 << 20
 
-    package init(
-        _ transport: Transport, _ session: ServerSession, deadline: Deadline,
-        largest: Int = 1 << 20
-    ) {
+    package init(_ transport: Transport, _ session: ServerSession, deadline: Deadline) {
         self.transport = transport
         self.session = session
         self.deadline = deadline
-        self.largest = largest
         limit = deadline
         transport.setHandler(waker)
     }
@@ -89,7 +85,7 @@ package final class Conversation {
 
     private func takeMessage() throws(PostgresError) -> ServerMessage? {
         let input = session.state.unread
-        switch Framing.next(in: input.span.bytes, limit: largest) {
+        switch Framing.next(in: input.span.bytes, limit: Self.largest) {
         case .needMore: return nil
         case .invalid(let error):
             throw PostgresError(.protocolViolation, "server \(transport.peer): \(error)")

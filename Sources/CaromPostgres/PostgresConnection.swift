@@ -49,12 +49,8 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
         unsafeMutableAddress { UnsafeMutablePointer(mutating: session.outputAddress) }
     }
 
-    /// Looks, without a system call, whether the server neither hung up nor spoke while nobody used the connection.
-    package var isQuiet: Bool {
-        if transport.isClosed || transport.isHungUp { return false }
-        // Readable may be left over from a read that just filled its buffer: only then it takes a peek to know.
-        return !transport.isReadable || transport.isQuiet()
-    }
+    /// Whether the server neither hung up nor spoke while nobody used the connection.
+    package var isQuiet: Bool { transport.isUndisturbed }
 
     /// The server's process number, as in `pg_stat_activity.pid`.
     public var processID: UInt32 { key.processID }

@@ -65,10 +65,7 @@ public final class TCPConnector: Connector {
 
     /// Whether the peer has neither hung up nor spoken while the connection lay idle.
     public func isUsable(_ connection: TCPConnection, idleFor: Duration) -> Bool {
-        let transport = connection.transport
-        if transport.isClosed || transport.isHungUp { return false }
-        // Readable may be left over from a read that just filled its room: only then it takes a peek to know.
-        return !transport.isReadable || transport.isQuiet()
+        connection.transport.isUndisturbed
     }
 
     /// The index of the reactor it lives on.

@@ -290,6 +290,10 @@ public final class Transport: @unchecked Sendable {
         return count < 0 && errno == EAGAIN
     }
 
+    /// Neither an end of stream nor bytes have come while nobody used the connection. What epoll said tells most of the time; a
+    /// peek is needed only where a read that just filled its room has left the mark of more.
+    public var isUndisturbed: Bool { !isClosed && !isHungUp && (!isReadable || isQuiet()) }
+
     // MARK: Life
 
     /// Takes the transport to another reactor, with a new handler; call it on the new reactor's thread.

@@ -26,14 +26,6 @@ package enum TLSMode: String, CaseIterable, Hashable, Sendable {
         self = mode
     }
 
-    /// Whether a connection without TLS must be refused.
-    package var requiresTLS: Bool {
-        switch self {
-        case .disable, .allow, .prefer: false
-        case .require, .verifyCA, .verifyFull: true
-        }
-    }
-
     /// Whether a peer without a valid certificate must be refused.
     package var verifiesPeer: Bool {
         switch self {

@@ -40,7 +40,12 @@ package struct TLSVersions: OptionSet, Hashable, Sendable {
                 )
             }
         }
-        guard !versions.isEmpty else { throw TLSError(.configuration, "the list of TLS protocols is empty") }
+        guard !versions.isEmpty else {
+            throw TLSError(
+                .configuration,
+                "the list of TLS protocols is empty; allowed are tlsv1.0, tlsv1.1, tlsv1.2, tlsv1.3, secure, all"
+            )
+        }
         self = versions
     }
 

@@ -41,6 +41,7 @@ class AnyPooledConnection: @unchecked Sendable {
 /// One open connection.
 @usableFromInline
 final class PooledConnection<Connection: Sendable>: AnyPooledConnection, @unchecked Sendable {
+    // Unchecked like its superclass, which says why; what is added is immutable.
     @usableFromInline let connection: Connection
 
     @usableFromInline

@@ -19,12 +19,8 @@ package enum LogLevel: String, CaseIterable, Hashable, Sendable {
 package enum LogPhase: String, CaseIterable, Hashable, Sendable {
     case config
     case system
-    case listener
     case startup
-    case tls
-    case cancel
     case route
-    case auth
     case setup
     case main
     case reset
@@ -34,10 +30,9 @@ package enum LogPhase: String, CaseIterable, Hashable, Sendable {
     case resolver
     case console
     case stats
-    case shutdown
 }
 
-/// What a log line is about. A session keeps one, fills it in as it learns more, and hands it to each line.
+/// What a log line is about. It is made for the line.
 package struct LogContext: Hashable, Sendable {
     package var phase: LogPhase
     package var clientID: ConnectionID?
@@ -58,11 +53,4 @@ package struct LogContext: Hashable, Sendable {
 
     /// About the pooler as a whole.
     package static let system = LogContext(.system)
-
-    /// The same about another phase.
-    package func during(_ phase: LogPhase) -> LogContext {
-        var context = self
-        context.phase = phase
-        return context
-    }
 }

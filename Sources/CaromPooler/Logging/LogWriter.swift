@@ -3,6 +3,7 @@
 
 import CCaromLinux
 package import CaromConfiguration
+import CaromReactor
 import Glibc
 import Synchronization
 
@@ -67,8 +68,7 @@ package final class LogWriter: Sendable {
         defer { close(new) }
         while carom_replace_descriptor(new, file.descriptor) < 0 {
             guard errno == EINTR || errno == EBUSY else {
-                throw Failure(
-                    description: "log_file \(quoted(file.path)): \(String(cString: strerror(errno)))")
+                throw Failure(description: SystemError.last("log_file \(quoted(file.path))").description)
             }
         }
     }
@@ -107,7 +107,7 @@ package final class LogWriter: Sendable {
     private static func open(_ path: String) throws(Failure) -> Int32 {
         let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else {
-            throw Failure(description: "log_file \(quoted(path)): \(String(cString: strerror(errno)))")
+            throw Failure(description: SystemError.last("log_file \(quoted(path))").description)
         }
         return descriptor
     }

@@ -91,7 +91,7 @@ struct Segments: ~Copyable {
 }
 
 extension Segments {
-    /// All bytes in a row, with the chunk's taken from `chunk`; for tests and for queues.
+    /// All bytes in a row, with the chunk's taken from `chunk`; for tests.
     func bytes(of chunk: UnsafeRawBufferPointer) -> [UInt8] {
         var bytes = Array(chunk[first])
         for piece in rest {

@@ -9,7 +9,7 @@ import CaromReactor
 /// What the configuration says about the clients of one route, and what follows from it.
 ///
 /// A reference, because its settings are many: a session that handed them from step to step would carry copies of them all
-/// its life, in the memory of its task.
+/// its life.
 final class RouteDefinition: Sendable {
     /// Where its clients go after their login.
     enum Target: Sendable {

@@ -13,11 +13,6 @@ extension Array where Element == UInt8 {
         append16(UInt16(truncatingIfNeeded: value))
     }
 
-    package mutating func append64(_ value: UInt64) {
-        append32(UInt32(truncatingIfNeeded: value &>> 32))
-        append32(UInt32(truncatingIfNeeded: value))
-    }
-
     /// A text and its terminator. A zero byte inside would end it early, so it and what follows is left out.
     package mutating func appendText(_ text: some Sequence<UInt8>) {
         for byte in text {

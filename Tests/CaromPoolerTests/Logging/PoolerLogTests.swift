@@ -41,7 +41,7 @@ import Testing
     @Test func switchesDecideWhatIsWritten() throws {
         defer { removeDirectory() }
         let log = try makeLog("log_session no log_stats yes")
-        var context = LogContext(.auth)
+        var context = LogContext(.setup)
         context.user = "u"
         log.fatal("1")
         log.error("2", in: context)
@@ -54,7 +54,7 @@ import Testing
         log.stats("9")
         #expect(
             try contents(of: path) == [
-                "fatal system 1", "error auth 2", "info system 3", "debug auth 5", "info system 8",
+                "fatal system 1", "error setup 2", "info system 3", "debug auth 5", "info system 8",
                 "info stats 9",
             ])
         var settings = Settings()
