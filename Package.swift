@@ -102,7 +102,7 @@ let package = Package(
                 "CaromPostgresProtocol",
                 "CaromReactor", "CaromStats", "CaromTCP", "CCaromLinux", logging,
             ],
-            swiftSettings: settings),
+            swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
 
         // The command, and the terminal that `carom top` draws on.
         .target(

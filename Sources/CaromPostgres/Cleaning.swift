@@ -29,9 +29,13 @@ extension PostgresConnector {
             }
             try await conversation.execute("ROLLBACK", in: connection)
         }
-        if connection.state.needsReset || recycling.discards {
+        if connection.state.neededReset == .everything || recycling.discards {
             try await conversation.execute("DISCARD ALL", in: connection)
             connection.state.didReset()
+        } else if connection.state.neededReset == .state {
+            try await conversation.execute(
+                SessionReset.statements(connection.state.reported), in: connection)
+            connection.state.didResetState()
         }
         guard connection.state.readiness == .idle, connection.output.isEmpty else {
             throw PostgresError(.connection, "the session could not be made clean")

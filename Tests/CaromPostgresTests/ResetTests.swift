@@ -22,7 +22,7 @@ extension ServerTests {
                 try await connector.onRecycle(connection)
                 let isClean = (connection.state.readiness == .idle && connection.output.isEmpty)
                 #expect(isClean, sourceLocation: sourceLocation)
-                let holds = !connection.state.needsReset
+                let holds = connection.state.neededReset == .none
                 #expect(holds, sourceLocation: sourceLocation)
                 let row = try await connection.query(
                     """
@@ -40,7 +40,7 @@ extension ServerTests {
                 #expect(row[3].isNull, sourceLocation: sourceLocation)
                 #expect(row[4...6].map(\.int) == [0, 0, 0], sourceLocation: sourceLocation)
                 #expect(row[7].int == Int(connection.processID), sourceLocation: sourceLocation)
-                let isReset = connection.state.parameters == connection.state.initialParameters
+                let isReset = connection.state.reported == connection.state.initial
                 #expect(isReset, sourceLocation: sourceLocation)
             }
         }

@@ -88,8 +88,8 @@ import Testing
             var state = ServerState()
             try state.send(.query)
             _ = state.receive((Self.complete(tag) + Self.ready(.idle)).span.bytes, limits: .server())
-            let isTainted = state.isTainted
-            #expect(isTainted == isLasting, "\(tag)")
+            let isNoticed = state.hasLastingEffect
+            #expect(isNoticed == isLasting, "\(tag)")
         }
     }
 

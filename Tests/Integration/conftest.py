@@ -9,6 +9,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+pytest.register_assert_rewrite("lib.differential")
 
 from lib.config import Route  # noqa: E402
 from lib.places import Workplace  # noqa: E402

@@ -25,6 +25,8 @@ extension RouteSettings: ConfigurationScope {
             .flag("pool_cancel", \.poolCancel),
             .flag("pool_rollback", \.poolRollback),
             .flag("pool_discard", optional: \.poolDiscard),
+            .flag("pool_pin", \.poolPin),
+            .number("max_prepared_statements", \.maxPreparedStatements, in: 1...1_000_000),
             .time("pool_reset_timeout_ms", in: .milliseconds, orNever: \.poolResetTimeout),
             .time("server_lifetime", in: .seconds, orNever: \.serverLifetime),
         ])

@@ -41,6 +41,7 @@ extension Settings: ConfigurationScope {
 
     private static let limits: [Directive<Settings>] = [
         .limit("client_max", \.clientMax),
+        ignoredParameters,
         .time("server_login_retry", in: .milliseconds, \.serverLoginRetry),
         .time("backend_connect_timeout_ms", in: .milliseconds, \.backendConnectTimeout),
         .time("cancel_timeout_ms", in: .milliseconds, orNever: \.cancelTimeout),
@@ -78,6 +79,19 @@ extension Settings: ConfigurationScope {
             case .count(let count): "\(count)"
             case .automatic: "\"auto\""
             }
+        })
+
+    private static let ignoredParameters = Directive<Settings>(
+        name: "ignore_startup_parameters", expects: "names with commas between them",
+        read: { value, settings throws(ValueError) in
+            let names = try value.text("names of settings in double quotes, with commas between them")
+            settings.ignoreStartupParameters = names.split(separator: ",").flatMap {
+                $0.lowercased().split(separator: " ").map(String.init)
+            }
+        },
+        write: {
+            $0.ignoreStartupParameters.isEmpty
+                ? nil : "\"\($0.ignoreStartupParameters.joined(separator: ","))\""
         })
 
     private static let daemonize = Directive<Settings>(

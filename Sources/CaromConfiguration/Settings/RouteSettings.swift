@@ -54,6 +54,10 @@ package struct RouteSettings: Equatable, Sendable {
     /// `pool_discard`: `DISCARD ALL` when a server changes hands between sessions. `nil`: in session pooling always, in
     /// transaction pooling only after a client has left something in the session.
     package var poolDiscard: Bool?
+    /// `pool_pin`: in transaction pooling a client keeps its server as long as something of its own only lives there.
+    package var poolPin = true
+    /// `max_prepared_statements`: in transaction pooling, how many of its clients' statements a server holds at a time.
+    package var maxPreparedStatements = 200
     /// `pool_reset_timeout_ms`: for cancel, rollback and discard together; `nil` for no limit.
     package var poolResetTimeout: Duration? = .seconds(1)
     /// `server_lifetime`, from seconds: a server older than this is closed when idle; `nil` keeps it.

@@ -54,6 +54,10 @@ package struct Settings: Equatable, Sendable {
     /// `keepalive_probes`: unanswered probes until the peer is dead.
     package var keepaliveProbes = 3
 
+    // Clients
+    /// `ignore_startup_parameters`: names, in lower case, of startup parameters that are dropped.
+    package var ignoreStartupParameters: [String] = []
+
     // Limits and timeouts
     /// `client_max`: clients of all routes together; `nil` for no limit.
     package var clientMax: Int?

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromPostgresProtocol
+import CaromReactor
 import Glibc
 
 /// The last few startup packets that came to a worker, with what they turned out to mean.
@@ -37,9 +38,12 @@ struct LoginMemory {
         /// The definition is still that of the snapshot of now.
         func isTrue(of snapshot: Snapshot) -> Bool { snapshot === self.snapshot }
 
-        /// The settings that a server has accepted; nil when the servers' defaults have changed since.
-        var settings: AcceptedParameters.Entry? {
-            route.accepted.generation == generation ? accepted : nil
+        /// The servers' defaults have not changed since.
+        var isCurrent: Bool { route.accepted.generation == generation }
+
+        /// The settings that a server has accepted; nil when a server must be asked again.
+        func settings(at now: Deadline) -> AcceptedParameters.Entry? {
+            isCurrent && route.accepted.isFresh(at: now) ? accepted : nil
         }
     }
 

@@ -4,19 +4,18 @@
 import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
+import CaromReactor
 
 /// What is to be done between a client's authentication and its greeting, decided without a socket or a pool.
 ///
 /// The client is told what a server would tell it: parameters, cancel key, ready. The parameters are those of a server of its
 /// route. The first client of a route waits for one to be connected, and the first with other settings has one try them, as
 /// PostgreSQL does when a session begins; later ones do not touch a server. If none is at hand the client is greeted
-/// without, and its first server is asked before a query runs (``RelayMachine/attach(to:as:rule:_:)``).
+/// without, and its first server is asked before a query runs (``RelayMachine/attach(to:as:rule:isAsking:_:)``).
 final class Opening {
     enum Step {
-        /// A server's parameters must be known; waits for a server, if there is none.
-        case learn
-        /// A server that is at hand is asked whether it accepts the settings.
-        case ask(SessionParameters)
+        /// A server is asked whether it accepts the settings. Without `mayWait` only one that is at hand.
+        case ask(SettingValues, mayWait: Bool)
         /// These settings were accepted before: the client is greeted.
         case greet(AcceptedParameters.Entry)
     }
@@ -27,7 +26,7 @@ final class Opening {
     private let remembered: LoginMemory.Entry?
     private let snapshot: Snapshot
     /// What a server is asked for.
-    private var asked = SessionParameters.unknown
+    private var asked = SettingValues()
     /// Of what was accepted, when the opening began.
     private var generation = 0
 
@@ -46,39 +45,34 @@ final class Opening {
     /// Goes on as far as that is possible now; called again when the relay has got a server.
     func advance(_ relay: Relay) throws(SessionEnd) {
         let accepted = relay.route.accepted
-        if let remembered, remembered.route === relay.route, let entry = remembered.settings {
+        let now = Deadline.now
+        if let remembered, remembered.route === relay.route, let entry = remembered.settings(at: now) {
             return try relay.greet(entry, isConfirmed: true, startup.version)
         }
-        while true {
-            generation = accepted.generation
-            switch try next(accepted, options: relay.route.settings.options) {
-            case .learn:
-                guard let server = try relay.serverForOpening(mayWait: true) else { return }
-                accepted.learn(server.state.initialParameters)
-            case .greet(let entry):
-                return try relay.greet(entry, isConfirmed: true, startup.version)
-            case .ask(let wanted):
+        generation = accepted.generation
+        switch try next(accepted, options: relay.route.settings.options, at: now) {
+        case .greet(let entry): try relay.greet(entry, isConfirmed: true, startup.version)
+        case .ask(let wanted, let mayWait):
+            if let server = try relay.serverForOpening(mayWait: mayWait) {
+                relay.ask(server, for: wanted)
+            } else if !mayWait {
                 // Without a server at hand the client is greeted all the same: a login never waits for one.
-                guard let server = try relay.serverForOpening(mayWait: false) else {
-                    return try relay.greet(
-                        accepted.unconfirmed(wanted), isConfirmed: false, startup.version)
-                }
-                if relay.ask(server, for: wanted) { return }
-                return try confirmed(wanted, relay)
+                try relay.greet(accepted.unconfirmed(wanted), isConfirmed: false, startup.version)
             }
         }
     }
 
-    /// The server has accepted the settings, and made this of them.
-    func confirmed(_ parameters: SessionParameters, _ relay: Relay) throws(SessionEnd) {
-        let entry = relay.route.accepted.record(asked, became: parameters)
+    /// The server has accepted the settings, and reports this.
+    func confirmed(_ reported: SettingValues, _ relay: Relay) throws(SessionEnd) {
+        let entry = relay.route.accepted.record(asked, reported: reported, at: .now)
+        generation = relay.route.accepted.generation
         try relay.greet(entry, isConfirmed: true, startup.version)
     }
 
     /// The next client with the same packet is greeted at once.
     func remember(_ route: Route, _ entry: AcceptedParameters.Entry, in logins: inout LoginMemory) {
         // An entry of a route that was collected since is replaced, so that it is not kept alive.
-        if let remembered, remembered.route === route, remembered.settings != nil { return }
+        if let remembered, remembered.route === route, remembered.isCurrent { return }
         logins.remember(
             LoginMemory.Entry(
                 packet: packet, startup, route, snapshot, accepted: entry, generation: generation))
@@ -89,36 +83,34 @@ final class Opening {
     /// The next step, by what is known of the route's servers.
     ///
     /// - Throws: the refusal of settings that no server can be asked for.
-    func next(_ accepted: AcceptedParameters, options: [SessionParameter]) throws(SessionEnd) -> Step {
-        guard let defaults = accepted.defaults else { return .learn }
-        let wanted = try settings(on: defaults, options)
-        if let entry = accepted.entry(for: wanted) { return .greet(entry) }
+    func next(_ accepted: AcceptedParameters, options: [SessionParameter], at now: Deadline)
+        throws(SessionEnd) -> Step
+    {
+        let wanted = try settings(options)
+        if let entry = accepted.entry(for: wanted, at: now) { return .greet(entry) }
         asked = wanted
-        return .ask(wanted)
+        return .ask(wanted, mayWait: !accepted.isKnown)
     }
 
-    /// The server's defaults, then the client's own settings, then those that the route forces.
-    private func settings(on defaults: SessionParameters, _ options: [SessionParameter])
-        throws(SessionEnd) -> SessionParameters
-    {
-        var parameters = defaults
-        var wanted = startup.parameters
+    /// The client's own settings, then those that the route forces.
+    private func settings(_ options: [SessionParameter]) throws(SessionEnd) -> SettingValues {
+        var wanted: [StartupParameter] = []
         if let options = startup.options {
             let parsed = StartupOptions(options)
             if let rejected = parsed.rejected.first {
                 throw .fatal(
-                    .invalidParameterValue,
-                    "unsupported startup option: \"\(rejected)\"; -c name=value and --name=value are supported"
-                )
+                    .syntaxError, "invalid command-line argument for server process: \(rejected)")
             }
-            wanted = parsed.settings + wanted
+            wanted = parsed.settings
         }
-        for setting in wanted where !parameters.set(setting.name, to: setting.value) {
-            throw .fatal(
-                .protocolViolation, "unsupported startup parameter: \(setting.name)",
-                hint: "set it in the session, or in the route's options")
+        wanted += startup.parameters
+        let ignored = snapshot.settings.ignoreStartupParameters
+        if !ignored.isEmpty { wanted.removeAll { ignored.contains($0.name.lowercased()) } }
+        for setting in wanted where !SettingStatement.isName(setting.name) {
+            throw .fatal(.undefinedObject, "unrecognized configuration parameter \"\(setting.name)\"")
         }
-        for option in options { parameters.set(option.name, to: option.value) }
-        return parameters
+        var settings = SettingValues(wanted)
+        for option in options { settings.set(option.name, to: option.value) }
+        return settings
     }
 }

@@ -42,7 +42,12 @@ final class Relay: SessionStage {
         snapshot = session.worker.snapshot
         self.route = route
         counters = route.counters[session.worker.reactor.index]
-        machine = RelayMachine(keepsServer: route.definition.keepsServer, parameters: .unknown)
+        machine = RelayMachine(
+            keepsServer: route.definition.keepsServer, pins: route.settings.poolPin,
+            statements: route.definition.keepsServer
+                ? nil
+                : ClientStatements(
+                    route.statements, user: session.owner, limit: route.settings.maxPreparedStatements))
         leg = ServerLeg(route)
         self.opening = opening
     }
@@ -117,7 +122,7 @@ final class Relay: SessionStage {
     /// while the side that they go to does not keep up.
     private var mayReadClient: Bool {
         if isFinishing { return false }
-        if leg.isAttached { return machine.phase == .serving && !machine.isEnding && leg.keepsUp }
+        if leg.isAttached { return machine.mayForward && leg.keepsUp }
         return client.keepsUp && !leg.isWaiting && opening == nil
     }
 
@@ -180,15 +185,22 @@ final class Relay: SessionStage {
     private func attach() throws(SessionEnd) -> Bool {
         guard try leg.acquire(on: worker.reactor, mayWait: true, handler: self), let server = leg.server
         else { return false }
-        leg.prepare(server, &machine, as: session.owner, &worker.segments)
+        try prepare(server)
         return true
+    }
+
+    /// Brings the server to the client's settings, and tells the client what it does not know of that server yet.
+    private func prepare(_ server: PostgresConnection) throws(SessionEnd) {
+        leg.prepare(server, &machine, as: session.owner, &worker.segments)
+        let news = machine.takeNews()
+        if !news.isEmpty { try client.send(news) }
     }
 
     /// Takes the server that the client has waited for, if it has come.
     private func receiveDelivered() throws(SessionEnd) {
         guard try leg.receive(on: worker.reactor, handler: self), let server = leg.server else { return }
         if let opening { return try opening.advance(self) }
-        leg.prepare(server, &machine, as: session.owner, &worker.segments)
+        try prepare(server)
         client.retry()
     }
 
@@ -222,7 +234,10 @@ final class Relay: SessionStage {
         let received = step.received
         let rest = UnsafeRawBufferPointer(rebasing: chunk[received.consumed...])
         if !rest.isEmpty, !received.isBroken, !received.hasMore { server.state.keepUnread(rest) }
-        if received.parametersChanged { server.parameterChanged(since: roleVersion) }
+        if received.parametersChanged {
+            server.parameterChanged(since: roleVersion)
+            route.accepted.expire()
+        }
         if !received.visible.isEmpty {
             let visible = UnsafeRawBufferPointer(rebasing: chunk[received.visible])
             counters.sent(visible.count, queries: received.completed, transactions: received.transactions)
@@ -230,9 +245,18 @@ final class Relay: SessionStage {
         }
         switch step.next {
         case .proceed: break
-        case .release: release()
-        case .prepared(let messages): try goOn(telling: messages)
-        case .probe: leg.askWhetherFree(server, &machine, &worker.segments)
+        case .tell(let messages): try goOn(telling: messages)
+        case .release(let messages):
+            if !messages.isEmpty { try client.send(messages) }
+            release()
+        case .prepared(let messages):
+            leg.forgetLosses()
+            if let opening {
+                try opening.confirmed(server.state.reported, self)
+            } else {
+                try goOn(telling: messages)
+            }
+        case .ask: leg.ask(server, &machine, &worker.segments)
         case .finish: try finish(.terminated)
         case .refuse(let fields): throw .refused(fields)
         case .replace(let reason): try replace(server, reason)
@@ -242,11 +266,9 @@ final class Relay: SessionStage {
         return received.hasMore
     }
 
-    /// The server has confirmed the client's settings.
+    /// The client is told something, and its bytes go on.
     @inline(never)
     private func goOn(telling messages: [UInt8]) throws(SessionEnd) {
-        leg.forgetLosses()
-        if let opening { return try opening.confirmed(machine.parameters, self) }
         client.retry()
         if !messages.isEmpty { try client.send(messages) }
     }
@@ -328,11 +350,10 @@ final class Relay: SessionStage {
         return leg.server
     }
 
-    /// Asks the server whether it accepts the settings. False: it has them already.
-    func ask(_ server: PostgresConnection, for wanted: SessionParameters) -> Bool {
-        machine.parameters = wanted
-        leg.prepare(server, &machine, as: session.owner, &worker.segments)
-        return machine.phase == .preparing
+    /// Asks the server whether it accepts the settings.
+    func ask(_ server: PostgresConnection, for wanted: SettingValues) {
+        machine.begin(with: SessionBook(startup: wanted), isConfirmed: false)
+        leg.prepare(server, &machine, as: session.owner, isAsking: true, &worker.segments)
     }
 
     /// Ends the opening: the client has these settings and is told so.
@@ -341,7 +362,7 @@ final class Relay: SessionStage {
     {
         if isConfirmed, let opening { opening.remember(route, entry, in: &worker.logins) }
         opening = nil
-        if isConfirmed { machine.confirm(entry.parameters) } else { machine.parameters = entry.parameters }
+        machine.begin(with: SessionBook(startup: entry.wishes, told: entry.told), isConfirmed: isConfirmed)
         if leg.server != nil { release() }
         machine.detach()
         try client.send(entry.greeting(session.registerForCancels(version)))

@@ -7,7 +7,8 @@ import CaromPostgresProtocol
 /// Decides what happens to the bytes of one client in either direction. It has no socket, no pool and no clock.
 ///
 /// The relay (its shell) hands it chunks and does what it answers. What is known about the server is in the `ServerState`
-/// of the server that the client holds at the time.
+/// of the server that the client holds at the time; what is known about the client's settings in its ``SessionBook``, and of its
+/// prepared statements in ``ClientStatements``.
 struct RelayMachine: ~Copyable {
     enum Phase: Equatable {
         /// The client holds no server. → `preparing` or `serving` by ``attach(to:as:rule:_:)``.
@@ -15,11 +16,23 @@ struct RelayMachine: ~Copyable {
         /// The server's session is brought to the client's settings; until the server has confirmed that, nothing of the
         /// client's goes to it. → `serving`, or `detached` when the server is lost or refuses.
         case preparing
-        /// Bytes pass both ways. → `probing`; `detached` by release or loss.
+        /// Bytes pass both ways. → `asking`; `detached` by release or loss.
         case serving
-        /// The server is asked an empty query, because only the answer shows whether it owes the client another ReadyForQuery;
-        /// the client's bytes wait. → `serving`, `detached`.
-        case probing
+        /// The server is asked a question of our own behind the client's last; the client's bytes wait.
+        /// → `serving`, `asking` another, `detached`.
+        case asking(Question)
+    }
+
+    /// What the server is asked when the client's requests are answered.
+    enum Question: Equatable {
+        /// An empty query: its answer shows whether the server owes the client another ReadyForQuery.
+        case isFree
+        /// What the client's transaction has left in the session.
+        case whatIsLeft
+        /// The same after a RESET, whose ReadyForQuery the client is waiting for.
+        case whatWasReset
+        /// To take the settings that the session began with, after a RESET. The client may be waiting for its ReadyForQuery.
+        case restore(isAwaited: Bool)
     }
 
     private(set) var phase = Phase.detached
@@ -27,90 +40,63 @@ struct RelayMachine: ~Copyable {
     private(set) var isEnding = false
     /// Whether the client keeps its server between transactions (session pooling).
     private let keepsServer: Bool
+    /// Whether the client keeps its server as long as something of its own only lives there.
+    private let pins: Bool
     /// Where the stream from the client stands.
     private var walker = FrameWalker()
-    /// The client's settings, as it believes they are.
-    var parameters: SessionParameters
-    /// A server has confirmed ``parameters``, for this client or for another with the same ones.
-    private(set) var isConfirmed = false
+    /// The client's settings.
+    private(set) var book: SessionBook
+    /// What the client's messages mean.
+    private var requests: ClientRequests
+    /// A server has accepted the settings, for this client or for another with the same ones.
+    private var isConfirmed = false
     /// The last of the queries in front of the client's bytes carries its settings.
     private var preludeHasSettings = false
+    /// What only lives in the session of the server that the client holds: as long as there is any, the client keeps it.
+    private(set) var kept: KeptState = []
+    /// The server has told the client of an error since it was free.
+    private var hasFailed = false
+    /// What the client is to be told of the settings of the server that it got.
+    private var news: [UInt8] = []
 
-    init(keepsServer: Bool, parameters: SessionParameters) {
+    init(
+        keepsServer: Bool, pins: Bool = true, book: SessionBook = SessionBook(),
+        statements: ClientStatements? = nil
+    ) {
         self.keepsServer = keepsServer
-        self.parameters = parameters
+        self.pins = pins
+        self.book = book
+        requests = ClientRequests(statements)
     }
 
-    /// The client's settings are these, and a server has accepted them before.
-    mutating func confirm(_ parameters: SessionParameters) {
-        self.parameters = parameters
-        isConfirmed = true
+    /// The client's session begins with these settings.
+    ///
+    /// - Parameter isConfirmed: a server has accepted them before.
+    mutating func begin(with book: SessionBook, isConfirmed: Bool) {
+        self.book = book
+        self.isConfirmed = isConfirmed
+    }
+
+    /// Whether the client's bytes go on to the server that it holds.
+    @inline(__always)
+    var mayForward: Bool { phase == .serving && !isEnding && !requests.isHeldBack }
+
+    /// What the client is to be told before its server answers.
+    mutating func takeNews() -> [UInt8] {
+        if news.isEmpty { return [] }
+        defer { news = [] }
+        return news
     }
 }
 
 // MARK: From the client, without a server
 
 extension RelayMachine {
-    enum DetachedStep: Equatable {
-        /// The rest of the chunk is the beginning of a message: it is kept until more has come.
-        case needMore
-        /// A lone Sync, which the relay answers with ReadyForQuery; then it asks on.
-        case answerReady
-        /// At the position begins a message that needs a server.
-        case needServer
-    }
-
-    /// Deals, as PostgreSQL would between transactions, with what needs no server, from `position` on, which moves along.
-    ///
-    /// A part of a message is no reason to take a server unless the whole is longer than `heldLimit`: a client that sends
-    /// slowly, or never the rest, keeps no other client waiting.
-    ///
-    /// - Throws: how the session ends, for Terminate and for what is not allowed.
+    /// Deals with what needs no server, from `position` on; see ``DetachedClient``.
     mutating func clientSent(
         _ chunk: RawSpan, from position: inout Int, limits: borrowing FrameLimits, heldLimit: Int
-    ) throws(SessionEnd) -> DetachedStep {
-        while true {
-            // Most often work begins here: its type tells, and the message is walked once, by the step with a server.
-            if walker.isAtBorder, position < chunk.byteCount {
-                let tag = chunk.unsafeLoad(fromByteOffset: position, as: UInt8.self)
-                if tag == FrontendTag.query.rawValue || tag == FrontendTag.parse.rawValue,
-                    walker.holdsNext(of: chunk, at: position, heldLimit: heldLimit)
-                {
-                    return .needServer
-                }
-            }
-            let before = (walker, position)
-            switch walker.next(in: chunk, at: &position, limits: limits) {
-            case .message(let tag, _), .run(let tag, _, _):
-                switch try meaning(of: tag) {
-                case .startsWork:
-                    (walker, position) = before
-                    return .needServer
-                case .answersReady: return .answerReady
-                case .ignored, .terminates, .violation: break
-                }
-            case .beginning(let tag, _, let length):
-                guard case .startsWork = try meaning(of: tag) else { break }
-                (walker, position) = before
-                return length > heldLimit ? .needServer : .needMore
-            case .continuation: break
-            case .incomplete, .end: return .needMore
-            case .invalid(let error): throw .fatal(error.sqlState, "\(error)")
-            }
-        }
-    }
-
-    private func meaning(of byte: UInt8) throws(SessionEnd) -> FrontendTag.IdleMeaning {
-        guard let tag = FrontendTag(rawValue: byte) else {
-            throw .fatal(.protocolViolation, "invalid frontend message type \(byte)")
-        }
-        let meaning = tag.idleMeaning
-        switch meaning {
-        case .startsWork, .ignored, .answersReady: return meaning
-        case .terminates: throw .terminated
-        case .violation:
-            throw .fatal(.protocolViolation, "unexpected message type \(tagText(byte)): nothing asked for it")
-        }
+    ) throws(SessionEnd) -> DetachedClient.Step {
+        try DetachedClient.next(in: chunk, from: &position, &walker, limits: limits, heldLimit: heldLimit)
     }
 }
 
@@ -128,50 +114,64 @@ extension RelayMachine {
     /// The client has a server now. Brings its session to the client's settings if it differs: what that takes is added to
     /// `out`, as queries of the pooler's own.
     ///
+    /// - Parameter isAsking: the server is asked even if its session needs nothing, because what it reports is to be heard.
     /// - Returns: whether ``phase`` is `serving`. If not, `out` is to be sent and the client's bytes wait for the replies: a query of
     ///   the client's must not run in another client's session, and only the reply shows that it would not.
     mutating func attach(
-        to server: inout ServerState, as user: UInt64, rule: CleaningRule, _ out: inout Segments
+        to server: inout ServerState, as user: UInt64, rule: CleaningRule, isAsking: Bool = false,
+        _ out: inout Segments
     ) -> Bool {
-        if server.lastUser == user, isConfirmed {
+        requests.begin()
+        if server.lastUser == user, isConfirmed, !isAsking, server.applied == book.wishes {
             phase = .serving
             return true
         }
-        if server.lastUser != 0, server.lastUser != user,
-            rule.onEveryChange || (rule.ifTainted && server.isTainted)
-        {
-            Self.ask("DISCARD ALL", server: &server, &out)
-            server.didReset()
+        if server.lastUser != 0, server.lastUser != user {
+            server.hasForeignSequences = true
+            clean(&server, rule, &out)
         }
-        var count = 0
-        out.append { count = parameters.appendQuery(synchronizing: server.parameters, into: &$0) }
+        var statements: [UInt8] = []
+        let count = book.wishes.appendStatements(from: server.applied, into: &statements)
         preludeHasSettings = count > 0
         if count > 0 {
-            Self.expectReply(&server)
-            server.expect(parameters)
+            Self.ask(statements, &server, &out)
+            server.apply(book.wishes)
+        } else if isAsking {
+            Self.ask([], &server, &out)
         }
         server.adopt(by: user)
-        phase = server.suppressedReplies > 0 ? .preparing : .serving
-        if phase == .serving { isConfirmed = true }
-        return phase == .serving
+        if server.suppressedReplies > 0 {
+            phase = .preparing
+            return false
+        }
+        phase = .serving
+        isConfirmed = true
+        news.append(contentsOf: book.tell(server.reported))
+        return true
     }
 
-    private static func ask(_ sql: String, server: inout ServerState, _ out: inout Segments) {
+    /// Asks for what takes another client's traces out of the session.
+    private func clean(_ server: inout ServerState, _ rule: CleaningRule, _ out: inout Segments) {
+        if rule.onEveryChange || (rule.ifTainted && server.taint == .everything) {
+            Self.ask(Array("DISCARD ALL".utf8), &server, &out)
+            server.didReset()
+        } else if rule.ifTainted, server.taint == .state {
+            Self.ask(Array(SessionReset.statements(server.reported).utf8), &server, &out)
+            server.didResetState()
+        }
+    }
+
+    /// Adds a query of the pooler's own, whose answer the client does not see.
+    static func ask(_ sql: [UInt8], _ server: inout ServerState, _ out: inout Segments) {
         out.append { Query(sql).encode(into: &$0) }
-        expectReply(&server)
-    }
-
-    private static func expectReply(_ server: inout ServerState) {
-        do throws(FlowError) {
-            try server.sendSuppressed()
-        } catch {
+        do throws(FlowError) { try server.sendSuppressed() } catch {
             preconditionFailure("a server that was lent takes no query: \(error)")
         }
     }
 
     /// Whether the client's transaction is over and nothing is under way, so that the server can go. Session pooling keeps it.
     mutating func mayRelease(_ server: inout ServerState) -> Bool {
-        guard !keepsServer, phase == .serving, walker.isAtBorder else { return false }
+        guard !keepsServer, kept.isEmpty, phase == .serving, walker.isAtBorder else { return false }
         switch server.readiness {
         case .idle, .dirty: return true
         case .indeterminate, .busy: return false
@@ -180,51 +180,68 @@ extension RelayMachine {
         }
     }
 
-    /// Adds the empty query to `out` that shows whether the server owes anything.
-    mutating func askWhetherFree(_ server: inout ServerState, _ out: inout Segments) {
-        Self.ask("", server: &server, &out)
-        phase = .probing
+    /// Adds the question to `out` that the phase is about.
+    mutating func ask(_ server: inout ServerState, _ out: inout Segments) {
+        guard case .asking(let question) = phase else { preconditionFailure("there is a question to be asked") }
+        switch question {
+        case .isFree: Self.ask([], &server, &out)
+        case .whatIsLeft, .whatWasReset:
+            Self.ask(Array(SessionInquiry.query.utf8), &server, &out)
+            server.expectInquiry()
+        case .restore:
+            var statements: [UInt8] = []
+            _ = book.wishes.appendStatements(from: server.applied, into: &statements)
+            Self.ask(statements, &server, &out)
+            server.apply(book.wishes)
+        }
     }
 
     /// The server has gone back to the pool.
-    mutating func detach() { phase = .detached }
+    mutating func detach() {
+        phase = .detached
+        requests.settle()
+        hasFailed = false
+    }
 }
 
 // MARK: From the client, with a server
 
 extension RelayMachine {
-    /// Records every message of the chunk from `position` on, and adds what goes to the server to `out`. `position` ends behind
-    /// it; the rest is kept.
+    /// Records the messages of the chunk from `position` on, and adds what goes to the server to `out`. `position` ends behind
+    /// them; the rest is kept.
     ///
     /// - Returns: how the session ends, if it does. What came before a goodbye or an offence still goes out: it has been recorded.
     mutating func clientSent(
         _ chunk: RawSpan, from position: inout Int, to server: inout ServerState,
         limits: borrowing FrameLimits, _ out: inout Segments
     ) -> SessionEnd? {
-        let start = position
-        var sent = position
-        defer {
-            position = sent
-            if sent > start { out.append(chunk: start..<sent) }
-            server.setSendingMessage(!walker.isAtBorder)
-        }
-        while true {
-            switch walker.next(in: chunk, at: &position, limits: limits) {
-            case .message(let tag, let range), .run(let tag, let range, _), .beginning(let tag, let range, _):
-                if tag == FrontendTag.terminate.rawValue {
-                    return endAfterAnswers(&server)
+        var next = position
+        defer { server.setSendingMessage(!walker.isAtBorder) }
+        do throws(SessionEnd) {
+            while !requests.isHeldBack {
+                let before = (walker, position)
+                switch walker.next(in: chunk, at: &next, limits: limits) {
+                case .message(let byte, let range), .run(let byte, let range, _):
+                    if byte == FrontendTag.terminate.rawValue { return endAfterAnswers(&server) }
+                    _ = try requests.forward(
+                        byte, range, length: range.count, chunk, &server, &book, &out)
+                case .beginning(let byte, let range, let length):
+                    if byte == FrontendTag.terminate.rawValue { return endAfterAnswers(&server) }
+                    if try !requests.forward(byte, range, length: length, chunk, &server, &book, &out) {
+                        (walker, position) = before
+                        return nil
+                    }
+                case .continuation(_, let range, let isLast):
+                    requests.forwardMore(range, isLast: isLast, chunk, &server, &book, &out)
+                case .incomplete, .end: return nil
+                case .invalid(let error): return .fatal(error.sqlState, "\(error)")
                 }
-                do throws(FlowError) {
-                    try server.send(tag)
-                } catch {
-                    return .fatal(error.sqlState, "\(error)")
-                }
-                sent = range.upperBound
-            case .continuation(_, let range, _): sent = range.upperBound
-            case .incomplete, .end: return nil
-            case .invalid(let error): return .fatal(error.sqlState, "\(error)")
+                position = next
             }
+        } catch {
+            return error
         }
+        return nil
     }
 
     /// The client has closed its side of the connection.
@@ -257,13 +274,15 @@ extension RelayMachine {
     enum Next {
         /// Nothing changes hands.
         case proceed
-        /// The server has confirmed the client's settings, and the client's bytes go on. What became of a value is the client's to
-        /// know (`utc` is `UTC`): these messages tell it.
+        /// The client is told this, and its bytes go on: settings as its server reports them (`utc` is `UTC`), an answer that was held
+        /// back.
+        case tell([UInt8])
+        /// The server has confirmed the client's settings, and the client's bytes go on.
         case prepared(telling: [UInt8])
-        /// The server is free.
-        case release
-        /// Whether the server is free shows the answer to an empty query; see ``askWhetherFree(_:_:)``.
-        case probe
+        /// The server is free. The client is told something first.
+        case release(telling: [UInt8])
+        /// The server is asked the question of the phase; see ``ask(_:_:)``.
+        case ask
         /// The client had said goodbye and has its last answer.
         case finish
         /// The server refused a setting of the client's.
@@ -291,21 +310,126 @@ extension RelayMachine {
         if received.isBroken { return .lose(server.failure?.message ?? "it broke the protocol") }
         switch phase {
         case .serving:
-            if received.parametersChanged { parameters = server.parameters }
-            guard received.completed > 0 else { return .proceed }
-            if isEnding { return owesAnswers(server) ? .proceed : .finish }
-            if mayRelease(&server) { return .release }
-            if !keepsServer, walker.isAtBorder, server.readiness == .indeterminate { return .probe }
-            return .proceed
-        case .probing:
-            if received.parametersChanged { parameters = server.parameters }
-            if server.suppressedReplies > 0 { return .proceed }
-            _ = server.takeSuppressedError()
-            phase = .serving
-            return mayRelease(&server) ? .release : .proceed
+            if received.isOrdinary {
+                return received.completed > 0 ? completed(&server, telling: []) : .proceed
+            }
+            let told = heard(received, &server)
+            if received.completed > 0 { return completed(&server, telling: told) }
+            return told.isEmpty ? .proceed : .tell(told)
+        case .asking(let question):
+            return server.suppressedReplies > 0 ? .proceed : answered(question, &server)
         case .preparing: return server.suppressedReplies > 0 ? .proceed : prepared(&server)
         case .detached: return .proceed
         }
+    }
+
+    /// Takes note of what is rare in replies.
+    ///
+    /// - Returns: what the client is told behind them.
+    private mutating func heard(_ received: ServerState.Received, _ server: inout ServerState) -> [UInt8] {
+        var told: [UInt8] = []
+        if received.parametersChanged { book.wasTold(server.reported) }
+        if received.deallocatedAll { requests.deallocatedAll() }
+        if received.hasError { hasFailed = true }
+        if received.hasStalePlan { requests.expirePlans() }
+        if let error = received.misnamed {
+            requests.renamed(error).encode(into: &told)
+        }
+        if let failed = received.failed { requests.failed(failed) }
+        if let status = received.withheld { told.append(contentsOf: beginRepair(status, &server)) }
+        return told
+    }
+
+    /// The client has got a ReadyForQuery, or would have but for a repair.
+    private mutating func completed(
+        _ server: inout ServerState, telling told: [UInt8], isResuming: Bool = false
+    ) -> Next {
+        if case .asking = phase { return .ask }
+        hasFailed = false
+        let wasHeldBack = requests.isHeldBack
+        if wasHeldBack, !server.flow.awaitsServer { requests.goOn() }
+        if isEnding { return owesAnswers(server) ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
+        if !keepsServer, walker.isAtBorder {
+            if server.flow.isFree, book.needsInquiry(keepsState: !kept.isEmpty) {
+                phase = .asking(.whatIsLeft)
+                return .ask
+            }
+            if mayRelease(&server) { return .release(telling: told) }
+            if server.readiness == .indeterminate {
+                phase = .asking(.isFree)
+                return .ask
+            }
+        }
+        return wasHeldBack || isResuming || !told.isEmpty ? .tell(told) : .proceed
+    }
+
+    /// The server has answered a question of our own.
+    private mutating func answered(_ question: Question, _ server: inout ServerState) -> Next {
+        let error = server.takeSuppressedError()
+        phase = .serving
+        var told = book.tell(server.reported)
+        switch question {
+        case .isFree: break
+        case .whatIsLeft:
+            if error == nil, let answer = server.takeAnswer() {
+                settle(answer, &server)
+            } else {
+                // Nobody knows what the session is like.
+                server.requireReset()
+                book.settle()
+                kept = []
+            }
+            if !kept.isEmpty, book.wishes != server.applied {
+                phase = .asking(.restore(isAwaited: false))
+                return .ask
+            }
+        case .whatWasReset:
+            if error == nil, let answer = server.takeAnswer() {
+                server.apply(answer.settings)
+                book.found(answer.settings)
+                if server.flow.isFree, !keepsServer { settle(answer, &server) }
+                if book.wishes != server.applied {
+                    phase = .asking(.restore(isAwaited: true))
+                    return .ask
+                }
+            }
+            told.append(contentsOf: endRepair(&server))
+        case .restore(let isAwaited): if isAwaited { told.append(contentsOf: endRepair(&server)) }
+        }
+        return completed(&server, telling: told, isResuming: true)
+    }
+
+    private mutating func settle(_ answer: SessionInquiry.Answer, _ server: inout ServerState) {
+        server.apply(answer.settings)
+        book.found(answer.settings)
+        kept = pins ? answer.kept : []
+        if !answer.kept.isEmpty { server.taint(.everything) }
+        if answer.kept.isEmpty, book.effects.isDisjoint(with: [.callsUnknown, .runsCode]) { server.clearTaint() }
+        book.settle()
+    }
+
+    /// Settings went back to the server's defaults: they must go back to what the client's session began with.
+    ///
+    /// - Returns: the ReadyForQuery, if there is nothing to do.
+    private mutating func beginRepair(_ status: TransactionStatus, _ server: inout ServerState) -> [UInt8] {
+        if status == .failed { return endRepair(&server) }
+        if book.effects.contains(.resetsAll), !hasFailed, !book.hasIdentity {
+            server.apply(SettingValues())
+            book.reset()
+            phase = .asking(.restore(isAwaited: true))
+        } else {
+            phase = .asking(.whatWasReset)
+        }
+        return []
+    }
+
+    /// - Returns: what the client is told: settings, and the ReadyForQuery that it waits for.
+    private mutating func endRepair(_ server: inout ServerState) -> [UInt8] {
+        requests.goOn()
+        book.settleReset(isOver: keepsServer || server.flow.transactionStatus == .idle)
+        var messages = book.tell(server.reported)
+        ReadyForQuery(status: server.flow.transactionStatus).encode(into: &messages)
+        return messages
     }
 
     private mutating func prepared(_ server: inout ServerState) -> Next {
@@ -320,30 +444,16 @@ extension RelayMachine {
             }
             return .refuse(
                 ErrorFields(
-                    severity: .fatal, code: error.fields.code ?? .invalidParameterValue,
-                    message: "the server refused the session's parameters: \(reason)"))
+                    severity: .fatal, code: error.fields.code ?? .invalidParameterValue, message: reason,
+                    detail: error.fields.detail, hint: error.fields.hint))
         }
         phase = .serving
         isConfirmed = true
-        let wanted = parameters
-        parameters = server.parameters
-        var messages: [UInt8] = []
-        if parameters != wanted {
-            for parameter in parameters.known where parameter.value != wanted[parameter.name] {
-                ParameterStatus(name: parameter.name, value: parameter.value).encode(into: &messages)
-            }
-        }
-        return .prepared(telling: messages)
+        return .prepared(telling: book.tell(server.reported))
     }
 
     /// A message that changes nothing for the client, whenever it comes: a parameter that it knows already.
-    func probe() -> [UInt8] {
-        var message: [UInt8] = []
-        if let known = parameters.known.last {
-            ParameterStatus(name: known.name, value: known.value).encode(into: &message)
-        }
-        return message
-    }
+    func probe() -> [UInt8] { book.repetition() }
 }
 
 // MARK: A server is lost
@@ -374,7 +484,7 @@ extension RelayMachine {
         if before == .preparing { return .unnoticed }
         if isMute(server) { return .end(.cutOff("server connection lost: \(reason)")) }
         let isIdle = server.flow.isSynchronized && server.flow.transactionStatus == .idle
-        if !keepsServer, walker.isAtBorder, isIdle { return .unnoticed }
+        if !keepsServer, kept.isEmpty, walker.isAtBorder, isIdle { return .unnoticed }
         let count = server.owedReplies
         let isOpenBatch = server.flow.hasUnsyncedMessages || server.flow.isSkippingToSync
         let isCertain =

@@ -99,22 +99,24 @@ struct ServerLeg: ~Copyable {
     /// Brings the server's session to the client's settings. The client's bytes wait if that takes a question.
     func prepare(
         _ server: PostgresConnection, _ machine: inout RelayMachine, as user: UInt64,
-        _ segments: inout Segments
+        isAsking: Bool = false, _ segments: inout Segments
     ) {
         segments.removeAll()
-        if machine.attach(to: &server.state, as: user, rule: route.definition.cleaningRule, &segments) {
+        if machine.attach(
+            to: &server.state, as: user, rule: route.definition.cleaningRule, isAsking: isAsking, &segments)
+        {
             return
         }
         send(segments, of: UnsafeRawBufferPointer(start: nil, count: 0), to: server)
     }
 
-    /// Asks a question of our own: only its answer shows whether the server owes the client anything.
+    /// Asks a question of our own, behind the client's last.
     @inline(never)
-    func askWhetherFree(
+    func ask(
         _ server: PostgresConnection, _ machine: inout RelayMachine, _ segments: inout Segments
     ) {
         segments.removeAll()
-        machine.askWhetherFree(&server.state, &segments)
+        machine.ask(&server.state, &segments)
         send(segments, of: UnsafeRawBufferPointer(start: nil, count: 0), to: server)
     }
 
@@ -285,7 +287,11 @@ struct ServerLeg: ~Copyable {
     /// The client has gone: its server goes back, and is reset first where the route says so.
     mutating func giveUp() {
         if let server {
-            if route.definition.resetsOnLeave { server.state.requireReset() }
+            if route.definition.resetsOnLeave {
+                server.state.requireReset()
+            } else if route.definition.cleaningRule.ifTainted {
+                server.state.requireReset(of: server.state.taint)
+            }
             server.transport.setHandler(nil)
         }
         release()

@@ -2,25 +2,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromPostgresProtocol
+import CaromReactor
 import Synchronization
 
-/// The session settings that clients of a route asked for and a server accepted, with what it made of them: `utc` becomes
-/// `UTC`. So a server is asked once for each set of values, not for each client.
+/// The session settings that clients of a route asked for and a server accepted, with what the server reported then: `utc` becomes
+/// `UTC`, and what nobody asked for has the server's default. So a server is asked once for each set of values, not for each
+/// client.
 ///
-/// The last few sets are kept with the greeting that goes with them: clients that ask for the same share one table, and are
-/// greeted by a copy of bytes.
+/// What servers report changes without notice, by a promotion or a reload; a server says so with its next answer. So what is known is
+/// good for a moment only; then a server is asked again.
 final class AcceptedParameters: Sendable {
-    /// What a client with certain settings has, and is told.
+    /// What a client with certain settings is told.
     final class Entry: Sendable {
-        let parameters: SessionParameters
-        /// AuthenticationOk and a ParameterStatus for each setting that is known.
+        /// The settings that it asked for.
+        let wishes: SettingValues
+        /// What a server with these reports.
+        let told: SettingValues
+        /// AuthenticationOk and a ParameterStatus for each setting that is reported.
         private let beginning: [UInt8]
 
-        init(_ parameters: SessionParameters) {
-            self.parameters = parameters
+        init(_ wishes: SettingValues, told: SettingValues) {
+            self.wishes = wishes
+            self.told = told
             var bytes: [UInt8] = []
             AuthenticationRequest.ok.encode(into: &bytes)
-            for parameter in parameters.known {
+            for parameter in told.all {
                 ParameterStatus(name: parameter.name, value: parameter.value).encode(into: &bytes)
             }
             beginning = bytes
@@ -36,14 +42,17 @@ final class AcceptedParameters: Sendable {
     }
 
     private struct Known {
-        var defaults: SessionParameters?
-        var sets: [SessionParameters: SessionParameters] = [:]
-        var recent: [(wanted: SessionParameters, entry: Entry)] = []
+        /// What was reported last for a session in which nothing was set.
+        var defaults: SettingValues?
+        var sets: [SettingValues: SettingValues] = [:]
+        var recent: [(wanted: SettingValues, entry: Entry)] = []
         var oldest = 0
     }
 
     private let known = Mutex(Known())
     private let changes = Atomic<Int>(0)
+    /// When a server was asked last, in nanoseconds of `Deadline`.
+    private let heardAt = Atomic<UInt64>(0)
 
     /// Changes with the defaults: what was accepted before must be asked again.
     var generation: Int { changes.load(ordering: .acquiring) }
@@ -53,49 +62,65 @@ final class AcceptedParameters: Sendable {
     private static let recentLimit = 8
     /// Every value of it is accepted, and many programs put a process number into it.
     private static let free = "application_name"
+    /// How long an answer is good for.
+    private static let freshness = Duration.milliseconds(500)
 
-    /// What servers of the route report after a login; nil until one has been connected.
-    var defaults: SessionParameters? { known.withLock { $0.defaults } }
-
-    /// A server has reported these after its login.
-    func learn(_ defaults: SessionParameters) {
-        known.withLock { known in
-            if known.defaults == defaults { return }
-            known = Known()
-            known.defaults = defaults
-            changes.wrappingAdd(1, ordering: .releasing)
-        }
+    /// Whether what is known is still to be believed.
+    func isFresh(at now: Deadline) -> Bool {
+        let heard = heardAt.load(ordering: .relaxed)
+        return heard != 0 && now.nanoseconds &- heard < UInt64(Self.freshness.nanoseconds)
     }
 
-    /// What a client with these settings has; nil if only a server can tell.
-    func entry(for wanted: SessionParameters) -> Entry? {
-        known.withLock { known in
+    /// A server has reported something that nobody asked for: the next client's server is asked.
+    func expire() { heardAt.store(0, ordering: .relaxed) }
+
+    /// Something is known of the route's servers.
+    var isKnown: Bool { known.withLock { $0.defaults != nil } }
+
+    /// What a client with these settings is told; nil if only a server can tell.
+    func entry(for wanted: SettingValues, at now: Deadline) -> Entry? {
+        guard isFresh(at: now) else { return nil }
+        return known.withLock { known in
             if let same = known.recent.first(where: { $0.wanted == wanted }) { return same.entry }
-            guard let defaults = known.defaults else { return nil }
-            let key = Self.key(wanted)
-            guard var accepted = key == Self.key(defaults) ? wanted : known.sets[key] else { return nil }
-            if let name = wanted[Self.free] { accepted.set(Self.free, to: name) }
-            return Self.remember(wanted, accepted, in: &known)
+            guard var told = known.sets[Self.key(wanted)] else { return nil }
+            if let name = wanted[Self.free], Self.isPlain(name) { told.set(Self.free, to: name) }
+            return Self.remember(wanted, told, in: &known)
         }
     }
 
-    /// A server has accepted `wanted`, and reports `accepted` now.
-    func record(_ wanted: SessionParameters, became accepted: SessionParameters) -> Entry {
+    /// A server has accepted `wanted`, and reports this now.
+    func record(_ wanted: SettingValues, reported: SettingValues, at now: Deadline) -> Entry {
         known.withLock { known in
+            if known.defaults?.agrees(with: reported, butFor: wanted) != true {
+                var defaults = known.defaults ?? reported
+                for setting in reported.all where wanted[setting.name] == nil {
+                    defaults.set(setting.name, to: setting.value)
+                }
+                known = Known()
+                known.defaults = defaults
+                changes.wrappingAdd(1, ordering: .releasing)
+            }
+            heardAt.store(now.nanoseconds, ordering: .relaxed)
             if known.sets.count >= Self.limit { known.sets.removeAll() }
-            known.sets[Self.key(wanted)] = accepted
-            return Self.remember(wanted, accepted, in: &known)
+            known.sets[Self.key(wanted)] = reported
+            return Self.remember(wanted, reported, in: &known)
         }
     }
 
-    /// For a client that is greeted before a server could be asked.
-    func unconfirmed(_ wanted: SessionParameters) -> Entry { Entry(wanted) }
+    /// For a client that is greeted before a server could be asked: the last that was heard.
+    func unconfirmed(_ wanted: SettingValues) -> Entry {
+        var told = known.withLock { $0.sets[Self.key(wanted)] ?? $0.defaults } ?? SettingValues()
+        for setting in wanted.all where told[setting.name] != nil { told.set(setting.name, to: setting.value) }
+        return Entry(wanted, told: told)
+    }
 
-    private static func remember(
-        _ wanted: SessionParameters, _ accepted: SessionParameters, in known: inout Known
-    ) -> Entry {
-        let entry = Entry(accepted)
-        if known.recent.count < recentLimit {
+    private static func remember(_ wanted: SettingValues, _ told: SettingValues, in known: inout Known)
+        -> Entry
+    {
+        let entry = Entry(wanted, told: told)
+        if let place = known.recent.firstIndex(where: { $0.wanted == wanted }) {
+            known.recent[place].entry = entry
+        } else if known.recent.count < recentLimit {
             known.recent.append((wanted, entry))
         } else {
             known.recent[known.oldest] = (wanted, entry)
@@ -104,9 +129,15 @@ final class AcceptedParameters: Sendable {
         return entry
     }
 
-    private static func key(_ parameters: SessionParameters) -> SessionParameters {
-        var key = parameters
+    private static func key(_ wanted: SettingValues) -> SettingValues {
+        guard let name = wanted[free], isPlain(name) else { return wanted }
+        var key = wanted
         key.remove(free)
         return key
+    }
+
+    /// PostgreSQL takes the name as it is: it cuts it after 63 bytes, and replaces what is not printable ASCII.
+    private static func isPlain(_ name: String) -> Bool {
+        name.utf8.count <= 63 && name.utf8.allSatisfy { (0x20...0x7e).contains($0) }
     }
 }

@@ -33,6 +33,8 @@ final class Route: Sendable {
     let counters: [Counters]
     /// Which session settings servers of this route have accepted.
     let accepted = AcceptedParameters()
+    /// The statements that its clients have prepared.
+    let statements = StatementRegistry()
     /// The router has given the route up. Set under the router's lock.
     private let isAbandoned = Atomic<Bool>(false)
     /// When the last client left, in nanoseconds of `Deadline`.

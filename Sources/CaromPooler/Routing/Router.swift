@@ -80,7 +80,7 @@ final class Router: Sendable {
         for route in all where route.pool.stats.slots == 0 {
             let patience =
                 patience
-                ?? (route.accepted.defaults == nil ? Self.neverConnectedPatience : Self.unusedPatience)
+                ?? (route.accepted.isKnown ? Self.unusedPatience : Self.neverConnectedPatience)
             guard route.isUnused(since: now + (.zero - patience)) else { continue }
             let isGone = routes.withLock { routes in
                 // Clients come in under this lock, so none is on the way.

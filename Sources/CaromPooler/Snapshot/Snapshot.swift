@@ -21,7 +21,7 @@ final class Snapshot: Sendable {
     /// Of every TCP connection.
     let tcp: TCPOptions
     /// Limits of the messages that clients send.
-    let clientFrames = FrameLimits.client()
+    let clientFrames: FrameLimits
     /// Limits of the messages that servers send.
     let serverFrames: FrameLimits
     /// Bytes of a worker's read buffer. A reload does not change it, because workers keep their buffers.
@@ -68,6 +68,8 @@ final class Snapshot: Sendable {
         bufferSize = previous?.bufferSize ?? max(settings.readahead, Self.smallestBuffer)
         // A message that is never handed out in pieces must fit into the buffer.
         serverFrames = FrameLimits.server(heldLimit: bufferSize)
+        clientFrames = FrameLimits.client(
+            holding: [.query, .parse, .bind], heldLimit: min(bufferSize, Self.longestHeld))
         mockSecret = previous?.mockSecret ?? cryptography.randomBytes(Self.mockSecretSize)
     }
 
@@ -79,6 +81,8 @@ final class Snapshot: Sendable {
     /// Clients at the console, by whichever route.
     var consoleClients: Int { consoles.reduce(0) { $0 + $1.count } }
 
+    /// What comes in small pieces is copied with each of them until it is whole; so longer messages are passed on in pieces.
+    private static let longestHeld = 65_536
     /// Room for the longest of the messages that `FrameLimits` calls small: 30,000 bytes.
     private static let smallestBuffer = 32_768
     /// As long as the digest it goes into.

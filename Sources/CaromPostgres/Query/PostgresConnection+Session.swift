@@ -16,7 +16,7 @@ public enum PostgresRole: String, Hashable, Sendable {
 extension PostgresConnection {
     /// The server's role as it reported it last; nil if it does not say (PostgreSQL before 14).
     public var role: PostgresRole? {
-        switch state.parameters[ServerState.roleParameter] {
+        switch state.reported[ServerState.roleParameter] {
         case "on": .standby
         case "off": .primary
         default: nil
@@ -24,7 +24,7 @@ extension PostgresConnection {
     }
 
     /// The server's version as it prints it, such as `15.4`.
-    public var serverVersion: String? { state.initialParameters["server_version"] }
+    public var serverVersion: String? { state.initial["server_version"] }
 
     /// Whether a transaction is open, failed ones included. For the holder of the connection, between two statements.
     public var isInTransaction: Bool { state.flow.transactionStatus != .idle }
@@ -51,6 +51,6 @@ extension PostgresConnection {
 
     /// Marks the session for a reset if a query left something in it that others must not find.
     func noteSessionChanges() {
-        if state.isTainted || state.parameters != state.initialParameters { state.requireReset() }
+        if state.hasLastingEffect || state.reported != state.initial { state.requireReset() }
     }
 }

@@ -10,12 +10,18 @@ struct FlowQueue: Equatable, Sendable {
     enum Kind: UInt8, Sendable {
         /// Parse, Bind, Describe, Execute, Close: one final reply each, no ReadyForQuery.
         case extended
+        /// The same, of a message of the pooler's own: its reply is not the client's, an error is.
+        case hidden
         /// Query and FunctionCall: ReadyForQuery.
         case query
         /// Sync: ReadyForQuery, and the end of skipping after an error.
         case sync
         /// CopyDone or CopyFail that was sent before the server asked for data: no reply of its own.
         case copyEnd
+
+        /// Parse, Bind, Describe, Execute or Close, whoever sent it.
+        @inline(__always)
+        var isExtended: Bool { self == .extended || self == .hidden }
     }
 
     struct Entry: Equatable, Sendable {

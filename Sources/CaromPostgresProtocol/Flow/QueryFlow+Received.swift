@@ -24,19 +24,19 @@ extension QueryFlow {
         case .dataRow:
             try answersRequest(tag)
         case .parseComplete, .bindComplete, .closeComplete, .noData, .portalSuspended:
-            guard !queue.isEmpty, queue.head.kind == .extended else { return try unexpected(tag) }
+            guard !queue.isEmpty, queue.head.kind.isExtended else { return try unexpected(tag) }
             finishExtended()
         case .parameterDescription:
-            guard !queue.isEmpty, queue.head.kind == .extended else { return try unexpected(tag) }
+            guard !queue.isEmpty, queue.head.kind.isExtended else { return try unexpected(tag) }
             possibleStrays = 0
         case .rowDescription:
             try answersRequest(tag)
-            if queue.head.kind == .extended { finishExtended() }
+            if queue.head.kind.isExtended { finishExtended() }
         case .commandComplete, .emptyQueryResponse:
             try answersRequest(tag)
             if isReadingCopy { finishReceiving() }
             endCopy()
-            if queue.head.kind == .extended { finishExtended() }
+            if queue.head.kind.isExtended { finishExtended() }
         case .functionCallResponse:
             guard !queue.isEmpty, queue.head.kind == .query else { return try unexpected(tag) }
             try answersRequest(tag)
@@ -91,7 +91,7 @@ extension QueryFlow {
 
     @inline(__always)
     private mutating func answersRequest(_ tag: BackendTag) throws(FlowError) {
-        guard !queue.isEmpty, queue.head.kind == .extended || queue.head.kind == .query else {
+        guard !queue.isEmpty, queue.head.kind.isExtended || queue.head.kind == .query else {
             return try unexpected(tag)
         }
         headHasReplied = true
@@ -100,9 +100,12 @@ extension QueryFlow {
     }
 
     private mutating func finishExtended() {
+        // Of a flow that is lost, an answer may answer nothing that is known.
+        if queue.isEmpty { return }
         possibleStrays = 0
         headHasReplied = false
         queue.popOne()
+        extendedDone &+= 1
         dropIdleCopyEnds()
     }
 
@@ -153,7 +156,7 @@ extension QueryFlow {
         if next.kind == .sync {
             pendingReady &-= next.count
             queue.dropNext()
-            if queue.head.kind == .extended, pendingReady == 0 { hasUnsyncedMessages = true }
+            if queue.head.kind.isExtended, pendingReady == 0 { hasUnsyncedMessages = true }
         }
         if let end = queue.next, end.kind == .copyEnd { queue.popOneOfNext() }
     }
@@ -173,7 +176,7 @@ extension QueryFlow {
             if doubtful > 0 { doubtSyncs(doubtful) }
         case .sync:
             break
-        case .extended, .copyEnd:
+        case .extended, .hidden, .copyEnd:
             headHasReplied = false
             possibleStrays = 0
             if doubtful > 0 { doubtSyncs(doubtful) }
@@ -185,7 +188,7 @@ extension QueryFlow {
     private mutating func doubtSyncs(_ count: Int) {
         let behind = queue.afterNext()
         switch behind?.kind {
-        case .extended, .query:
+        case .extended, .hidden, .query:
             // Had it read that far in COPY, it would have met these and ended the connection. So it did not,
             // unless there was data in between that it could fail on.
             if sentDataAhead { isLost = true }
@@ -193,7 +196,7 @@ extension QueryFlow {
         case .copyEnd, nil: break
         case .sync: preconditionFailure("Neighbouring Syncs are one entry.")
         }
-        if queue.head.kind == .extended, behind != nil, let later = queue.afterNext(1), later.kind != .sync {
+        if queue.head.kind.isExtended, behind != nil, let later = queue.afterNext(1), later.kind != .sync {
             // If they were swallowed, these are discarded; if not, they are done.
             isLost = true
         }
@@ -206,6 +209,7 @@ extension QueryFlow {
     private mutating func skipToSync() {
         while !queue.isEmpty, queue.head.kind != .sync {
             if queue.head.kind == .query { pendingReady &-= queue.head.count }
+            if queue.head.kind.isExtended { extendedDone &+= UInt64(queue.head.count) }
             queue.dropHead()
         }
         isSkippingToSync = queue.isEmpty

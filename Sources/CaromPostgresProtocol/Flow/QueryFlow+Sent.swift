@@ -27,6 +27,7 @@ extension QueryFlow {
             if awaitsClientData { throw .clientMessageDuringCopy(tag) }
             if isSkippingToSync { return discarded() }
             queue.push(.extended)
+            extendedSent &+= 1
             hasUnsyncedMessages = true
             return .processed
         case .query, .functionCall:
@@ -55,6 +56,13 @@ extension QueryFlow {
         }
     }
 
+    /// Takes note of a Parse or Close of the pooler's own, in front of a message that the server will process.
+    package mutating func sentHidden() {
+        queue.push(.hidden)
+        extendedSent &+= 1
+        hasUnsyncedMessages = true
+    }
+
     /// What comes before the Sync that the server waits for is discarded. If it is not known whether it still waits,
     /// nobody can tell whether this is.
     private mutating func discarded() -> Disposition {
@@ -66,6 +74,7 @@ extension QueryFlow {
         let isSwallowed = awaitsClientData
         queue.push(.sync)
         pendingReady &+= 1
+        batch &+= 1
         isSkippingToSync = false
         hasUnsyncedMessages = false
         return isSwallowed ? .ignored : .processed

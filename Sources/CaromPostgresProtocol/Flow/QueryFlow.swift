@@ -58,6 +58,13 @@ package struct QueryFlow: Equatable, Sendable {
     /// done with it.
     package internal(set) var isLost = false
 
+    /// Extended messages that the server acts on, numbered from 1: the number of the last one sent.
+    package internal(set) var extendedSent: UInt64 = 0
+    /// The last one that has its final reply, or has failed or was skipped after a failure.
+    package internal(set) var extendedDone: UInt64 = 0
+    /// How many Syncs were sent: the number of the batch that is open.
+    package internal(set) var batch: UInt64 = 0
+
     var queue = FlowQueue()
     /// Queries and Syncs in the queue.
     var pendingReady = 0
@@ -89,7 +96,7 @@ package struct QueryFlow: Equatable, Sendable {
 
     /// A Query stands behind extended messages without a Sync in between: whether it is answered or discarded depends on whether one of
     /// them fails.
-    package var mayDiscardQuery: Bool { queue.has(.extended, before: .query) }
+    package var mayDiscardQuery: Bool { queue.has(.extended, before: .query) || queue.has(.hidden, before: .query) }
 
     /// False while it cannot be known how many ReadyForQuery the server will send.
     package var isCertain: Bool { possibleStrays == 0 && !isLost }
@@ -118,6 +125,10 @@ package struct QueryFlow: Equatable, Sendable {
         guard queue.head.count == 1, let next = queue.next, next.kind == .sync else { return 0 }
         return next.count
     }
+
+    /// The next reply answers a message of the pooler's own.
+    @inline(__always)
+    package var answersHidden: Bool { queue.head.kind == .hidden && !queue.isEmpty }
 
     /// Whether any request waits for (more of) its answer.
     package var awaitsServer: Bool { !queue.isEmpty }

@@ -123,6 +123,43 @@ package struct ErrorFields: Equatable, Sendable, Error {
         }
     }
 
+    /// It says that a prepared statement does not exist, or exists already, and names it.
+    package var namesStatement: Bool {
+        code == .invalidStatementName || code == .duplicatePreparedStatement
+    }
+
+    /// It says that a prepared statement was planned for rows of another shape than it would have now (`RevalidateCachedQuery`).
+    package var isAboutStalePlan: Bool {
+        code == .featureNotSupported && text(.routine) == "RevalidateCachedQuery"
+    }
+
+    /// What stands between the first two double quotes of the message.
+    package var quotedName: [UInt8]? {
+        guard let entry = entries.first(where: { $0.field == Field.message.rawValue }),
+            let place = Self.quoted(entry.text)
+        else { return nil }
+        return Array(entry.text[place])
+    }
+
+    /// The same with another name between the first two double quotes of the message.
+    package func quoting(_ name: [UInt8]) -> ErrorFields {
+        var copy = self
+        if let index = entries.firstIndex(where: { $0.field == Field.message.rawValue }),
+            let place = Self.quoted(entries[index].text)
+        {
+            copy.entries[index].text.replaceSubrange(place, with: name)
+        }
+        return copy
+    }
+
+    private static func quoted(_ text: [UInt8]) -> Range<Int>? {
+        let quote = UInt8(ascii: "\"")
+        guard let first = text.firstIndex(of: quote),
+            let last = text[(first + 1)...].firstIndex(of: quote)
+        else { return nil }
+        return (first + 1)..<last
+    }
+
     /// Writes it as ErrorResponse, or as NoticeResponse.
     package func encode(asNotice: Bool = false, into bytes: inout [UInt8]) {
         let tag = asNotice ? BackendTag.noticeResponse : BackendTag.errorResponse

@@ -7,6 +7,8 @@ package struct Query: Equatable, Sendable {
 
     package init(_ text: String) { self.text = Array(text.utf8) }
 
+    package init(_ text: [UInt8]) { self.text = text }
+
     package init(body: RawSpan) throws(WireError) {
         text = body.array(try Self.text(in: body))
     }

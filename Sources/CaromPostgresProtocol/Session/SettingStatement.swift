@@ -4,30 +4,50 @@
 /// Writes `SET` statements that are pure ASCII, so that they mean the same in every client encoding and under
 /// every setting of `standard_conforming_strings`.
 package enum SettingStatement {
-    /// `SET name='value'`, or `SET name=DEFAULT` for nil.
-    static func append(
-        _ entry: TrackedParameters.Entry, to value: String?, into bytes: inout [UInt8]
-    ) {
+    /// `SET name='value';`
+    static func append(_ name: String, to value: String, into bytes: inout [UInt8]) {
         bytes.append(contentsOf: "SET ".utf8)
-        appendName(entry.name, into: &bytes)
+        appendName(name, into: &bytes)
         bytes.append(UInt8(ascii: "="))
-        guard let value else { return bytes.append(contentsOf: "DEFAULT".utf8) }
-        switch entry.form {
-        case .literal, .never:
-            appendLiteral(value, into: &bytes)
-        case .identifierList:
-            let parts = identifiers(value) ?? [value]
-            for (index, part) in parts.enumerated() {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                appendLiteral(part, into: &bytes)
-            }
+        let parts = isIdentifierList(name) ? identifiers(value) ?? [value] : [value]
+        for (index, part) in parts.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            appendLiteral(part, into: &bytes)
         }
+        bytes.append(UInt8(ascii: ";"))
+    }
+
+    /// `RESET name;`
+    static func appendReset(_ name: String, into bytes: inout [UInt8]) {
+        bytes.append(contentsOf: "RESET ".utf8)
+        appendName(name, into: &bytes)
+        bytes.append(UInt8(ascii: ";"))
+    }
+
+    /// Settings whose value is a list of identifiers, each of which is quoted by itself: all that a session can change and that
+    /// PostgreSQL marks so (`GUC_LIST_QUOTE`).
+    private static func isIdentifierList(_ name: String) -> Bool {
+        let lists = ["search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"]
+        return lists.contains { name.utf8.count == $0.utf8.count && name.lowercased() == $0 }
+    }
+
+    /// Whether this can be the name of a setting: identifiers of ASCII letters, digits, `_` and `$`, joined
+    /// by dots, at most 63 bytes.
+    package static func isName(_ name: String) -> Bool {
+        guard (1...63).contains(name.utf8.count) else { return false }
+        return name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy {
+            guard let first = $0.first, isLetter(first) else { return false }
+            return $0.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "$") }
+        }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || byte == UInt8(ascii: "_")
     }
 
     /// A name whose parts are quoted if there are several: the second may be a reserved word.
     private static func appendName(_ name: String, into bytes: inout [UInt8]) {
-        precondition(
-            TrackedParameters.isName(name), "Names of settings are checked when they are configured.")
+        precondition(isName(name), "Names of settings are checked where they come in.")
         let parts = name.utf8.split(separator: UInt8(ascii: "."))
         if parts.count == 1 { return bytes.append(contentsOf: name.utf8) }
         for (index, part) in parts.enumerated() {

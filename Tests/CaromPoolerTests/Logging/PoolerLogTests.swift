@@ -54,7 +54,7 @@ import Testing
         log.stats("9")
         #expect(
             try contents(of: path) == [
-                "fatal system 1", "error setup 2", "info system 3", "debug auth 5", "info system 8",
+                "fatal system 1", "error setup 2", "info system 3", "debug setup 5", "info system 8",
                 "info stats 9",
             ])
         var settings = Settings()

@@ -42,8 +42,14 @@ import Testing
             snapshot)
         meanwhile()
         let accepted = route.accepted
-        let defaults = try #require(accepted.defaults)
-        opening.remember(route, accepted.record(defaults, became: defaults), in: &memory)
+        try #require(accepted.isKnown)
+        let entry = try #require(accepted.entry(for: SettingValues(), at: .now))
+        opening.remember(route, entry, in: &memory)
+    }
+
+    /// A server of the route reports this to a client without wishes.
+    private func learn(_ reported: SettingValues, _ route: Route) {
+        _ = route.accepted.record(SettingValues(), reported: reported, at: .now)
     }
 
     private func expectOnlyItsOwn(_ memory: LoginMemory) {
@@ -56,7 +62,7 @@ import Testing
 
     @Test func aPacketIsKnownByAllItsBytes() throws {
         let route = try route("bob")
-        route.accepted.learn(SessionParameters(.pooled))
+        learn(SettingValues(), route)
         var memory = LoginMemory()
         try greet(on: route, &memory)
         expectOnlyItsOwn(memory)
@@ -64,27 +70,25 @@ import Testing
 
     @Test func aPacketIsStillItselfWhenTheServersDefaultsHaveChanged() throws {
         let route = try route("bob")
-        route.accepted.learn(SessionParameters(.pooled))
+        learn(SettingValues(), route)
         var memory = LoginMemory()
         try greet(on: route, &memory)
         try greet(on: route, &memory) {
-            var others = SessionParameters(.pooled)
-            others.set("TimeZone", to: "UTC")
-            route.accepted.learn(others)
+            learn(SettingValues([StartupParameter("TimeZone", "UTC")]), route)
         }
         expectOnlyItsOwn(memory)
     }
 
     @Test func aRouteThatWasCollectedIsForgotten() throws {
         let old = try route("bob")
-        old.accepted.learn(SessionParameters(.pooled))
+        learn(SettingValues(), old)
         var memory = LoginMemory()
         try greet(on: old, &memory)
         router.leave(old)
         router.collect(after: .zero)
         let new = try route("bob")
         try #require(new !== old)
-        new.accepted.learn(SessionParameters(.pooled))
+        learn(SettingValues(), new)
         try greet(on: new, &memory)
         expectOnlyItsOwn(memory)
         #expect(memory.recall(Self.packet, in: snapshot)?.route === new)

@@ -50,7 +50,7 @@ extension [UInt8] {
             for turn in conversation.turns {
                 whole.clientSends(turn.client)
                 if !turn.server.isEmpty { whole.serverSends(turn.server) }
-                whole.answerProbe()
+                whole.answerQuestions()
             }
             for round in 0..<cutsPerConversation {
                 let seed = UInt64(number) << 32 | UInt64(round)
@@ -59,7 +59,7 @@ extension [UInt8] {
                 for turn in conversation.turns {
                     for piece in turn.client.cut(&random) { rig.clientSends(piece) }
                     for piece in turn.server.cut(&random) { rig.serverSends(piece) }
-                    rig.answerProbe()
+                    rig.answerQuestions()
                 }
                 let isSame =
                     rig.toServer == whole.toServer && rig.toClient == whole.toClient && rig.end == whole.end
@@ -97,7 +97,7 @@ extension [UInt8] {
                     for earlier in conversation.turns[..<last] {
                         rig.clientSends(earlier.client)
                         if !earlier.server.isEmpty { rig.serverSends(earlier.server) }
-                        rig.answerProbe()
+                        rig.answerQuestions()
                         owed += earlier.answers
                     }
                     rig.clientSends(turn.client)
@@ -138,9 +138,7 @@ extension [UInt8] {
     @Test func nothingOfTheClientsIsSentBeforeItsServerIsClean() {
         var random = SeededRandom(seed: 11)
         for conversation in conversations {
-            var wanted = SessionParameters(.pooled)
-            wanted.set("TimeZone", to: "UTC")
-            var rig = RelayRig(parameters: wanted)
+            var rig = RelayRig(startup: SettingValues([StartupParameter("TimeZone", "UTC")]))
             // Another client was here, and left something behind.
             Self.taint(&rig.server)
             var prepared = false
@@ -159,7 +157,7 @@ extension [UInt8] {
                     }
                 }
                 for piece in turn.server.cut(&random) { rig.serverSends(piece) }
-                rig.answerProbe()
+                rig.answerQuestions()
             }
             #expect(rig.broken == nil, "\(conversation.name)")
         }
@@ -169,7 +167,7 @@ extension [UInt8] {
 
     @Test func theLastUserComesBackWithoutAQuestion() {
         var rig = RelayRig()
-        rig.machine.confirm(SessionParameters(.pooled))
+        rig.machine.begin(with: SessionBook(), isConfirmed: true)
         for _ in 0..<3 {
             rig.clientSends(Self.query("select 1"))
             rig.serverSends(Self.complete("SELECT 1") + Self.ready)
@@ -191,9 +189,7 @@ extension [UInt8] {
     }
 
     @Test func aRefusedSettingEndsTheSessionWithTheServersOwnCode() {
-        var wanted = SessionParameters(.pooled)
-        wanted.set("TimeZone", to: "Nowhere")
-        var rig = RelayRig(parameters: wanted)
+        var rig = RelayRig(startup: SettingValues([StartupParameter("TimeZone", "Nowhere")]))
         rig.clientSends(Self.query("select 1"))
         rig.serverSends(Self.error("22023", .error) + Self.ready)
         guard case .refused(let fields) = rig.end else {
@@ -243,13 +239,10 @@ extension [UInt8] {
         #expect(rig.toServer == Self.query("select 1"))
     }
 
-    /// Another client was here and left a setting behind.
+    /// Another client was here and left something behind.
     private static func taint(_ server: inout ServerState) {
         server.adopt(by: 3)
-        try? server.send(.query)
-        _ = server.receive((complete("SET") + ready).span.bytes, limits: .server())
-        let isTainted = server.isTainted
-        #expect(isTainted)
+        server.taint(.everything)
     }
 
     // MARK: Messages

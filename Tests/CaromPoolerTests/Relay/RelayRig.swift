@@ -19,7 +19,10 @@ struct RelayRig: ~Copyable {
     private(set) var preludes: [[UInt8]] = []
     private(set) var releases = 0
     private(set) var attachments = 0
-    private(set) var probes = 0
+    /// What the server was asked by the pooler itself, behind the client's requests.
+    private(set) var questions: [[UInt8]] = []
+    /// What a server answers that is asked what is left in its session.
+    var left = SessionInquiry.Answer()
     private(set) var replacements = 0
     private(set) var end: SessionEnd?
     private(set) var loss: RelayMachine.Loss?
@@ -30,18 +33,20 @@ struct RelayRig: ~Copyable {
     private var isAttached = false
     /// Bytes of answers that the relay gave without a server.
     private var answeredHere = 0
-    private let clientLimits = FrameLimits.client()
+    private let clientLimits = FrameLimits.client(holding: [.query, .parse, .bind], heldLimit: heldLimit)
     private let serverLimits = FrameLimits.server()
     private static let heldLimit = 65_536
 
     init(
-        keepsServer: Bool = false, user: UInt64 = 7, parameters: SessionParameters? = nil,
+        keepsServer: Bool = false, user: UInt64 = 7, startup: SettingValues = SettingValues(),
+        statements: StatementRegistry? = nil, statementLimit: Int = 200,
         rule: RelayMachine.CleaningRule = RelayMachine.CleaningRule()
     ) {
         self.rule = rule
         self.user = user
         machine = RelayMachine(
-            keepsServer: keepsServer, parameters: parameters ?? SessionParameters(.pooled))
+            keepsServer: keepsServer, book: SessionBook(startup: startup),
+            statements: statements.map { ClientStatements($0, user: user, limit: statementLimit) })
     }
 
     // MARK: Events
@@ -78,12 +83,15 @@ struct RelayRig: ~Copyable {
     private mutating func follow(_ next: RelayMachine.Next) {
         switch next {
         case .proceed: break
-        case .probe:
-            // The answer is the recording's to give: there are replies to no such query in it.
+        case .tell(let messages): toClient += messages
+        case .ask:
+            // The answer is not the recording's to give: there are replies to no such query in it.
             var out = Segments()
-            machine.askWhetherFree(&server, &out)
-            probes += 1
-        case .release: release()
+            machine.ask(&server, &out)
+            questions.append(out.bytes(of: UnsafeRawBufferPointer(start: nil, count: 0)))
+        case .release(let messages):
+            toClient += messages
+            release()
         case .prepared(let messages): toClient += messages
         case .finish: end = .terminated
         case .refuse(let fields): end = .refused(fields)
@@ -95,13 +103,39 @@ struct RelayRig: ~Copyable {
         }
     }
 
-    /// The server answers the empty query that it was asked.
-    mutating func answerProbe() {
-        guard machine.phase == .probing else { return }
-        var bytes: [UInt8] = []
-        bytes.appendEmptyMessage(BackendTag.emptyQueryResponse.rawValue)
-        ReadyForQuery(status: .idle).encode(into: &bytes)
-        serverSends(bytes, isRecorded: false)
+    /// The server answers what it was asked by the pooler itself, and what it is asked after that.
+    mutating func answerQuestions() {
+        while case .asking(let question) = machine.phase, end == nil {
+            var bytes: [UInt8] = []
+            switch question {
+            case .isFree: bytes.appendEmptyMessage(BackendTag.emptyQueryResponse.rawValue)
+            case .whatIsLeft, .whatWasReset: Self.append(left, to: &bytes)
+            case .restore: bytes.appendMessage(BackendTag.commandComplete.rawValue) { $0.appendText("SET") }
+            }
+            ReadyForQuery(status: server.flow.transactionStatus).encode(into: &bytes)
+            serverSends(bytes, isRecorded: false)
+        }
+    }
+
+    private static func append(_ answer: SessionInquiry.Answer, to bytes: inout [UInt8]) {
+        for setting in answer.settings.all {
+            let value = setting.value.utf8.map { byte in
+                let digits = String(byte, radix: 16)
+                return digits.count < 2 ? "0" + digits : digits
+            }
+            append(["s", setting.name, value.joined()], to: &bytes)
+        }
+        for kind in KeptState.all where answer.kept.contains(kind.state) {
+            append(["k", kind.name, ""], to: &bytes)
+        }
+        bytes.appendMessage(BackendTag.commandComplete.rawValue) { $0.appendText("SELECT 1") }
+    }
+
+    private static func append(_ row: [String], to bytes: inout [UInt8]) {
+        bytes.appendMessage(BackendTag.dataRow.rawValue) { bytes in
+            bytes.append16(UInt16(row.count))
+            for value in row { bytes.appendValue(Array(value.utf8)) }
+        }
     }
 
     mutating func loseServer() {
@@ -155,7 +189,7 @@ struct RelayRig: ~Copyable {
             }
             attach()
         }
-        if machine.phase != .serving {
+        if !machine.mayForward {
             input.removeFirst(position)
             return false
         }
@@ -175,6 +209,7 @@ struct RelayRig: ~Copyable {
         if !machine.attach(to: &server, as: user, rule: rule, &out) {
             preludes.append(out.bytes(of: UnsafeRawBufferPointer(start: nil, count: 0)))
         }
+        toClient += machine.takeNews()
     }
 
     private mutating func release() {

@@ -192,7 +192,8 @@ import Testing
             flow = try FlowScript.play("<C <ZI", on: flow)
             #expect(flow.isFree == (round == 999))
         }
-        #expect(flow == QueryFlow())
+        #expect(flow.isFree && !flow.awaitsServer)
+        #expect(flow.extendedSent == 3000 && flow.extendedDone == 3000)
     }
 
     @Test(arguments: 1...500)

@@ -35,10 +35,14 @@ package struct ServerState: ~Copyable, Sendable {
 
     /// What the server still owes, and whether it is in a transaction.
     package private(set) var flow = QueryFlow()
-    /// The session's settings, as the server has them now.
-    package private(set) var parameters = SessionParameters.unknown
-    /// The settings right after the login: what `DISCARD ALL` goes back to.
-    package private(set) var initialParameters = SessionParameters.unknown
+    /// What the server has reported of the session's settings, last.
+    package private(set) var reported = SettingValues()
+    /// The same right after the login.
+    package private(set) var initial = SettingValues()
+    /// Settings that were set in the session, the pooler's doing or a client's; all others have the server's defaults.
+    package private(set) var applied = SettingValues()
+    /// The prepared statements that the session has.
+    package var statements = ServerStatements()
     /// Changes when the server reports a setting from which its role is known.
     package private(set) var roleVersion = 0
     /// Bytes that were read and not yet understood: an incomplete message. Empty while the session is idle.
@@ -52,19 +56,36 @@ package struct ServerState: ~Copyable, Sendable {
     package private(set) var suppressedReplies = 0
     /// The first error in one of them.
     private var suppressedError: SuppressedError?
+    /// The rows of a reply to a ``SessionInquiry``, while one is under way.
+    private var inquiry: [UInt8]?
+    /// The next ReadyForQuery of the client's that leaves nothing under way is not passed on.
+    private var withholdsReady = false
 
     /// Who used the session last: a number that the front end gives its clients. 0 for nobody.
     package private(set) var lastUser: UInt64 = 0
-    /// The last user changed something in the session that reported settings do not show.
-    package private(set) var isTainted = false
-    /// The session must be reset before anybody else uses it.
-    package private(set) var needsReset = false
+    /// What the last user may have left in the session, beside settings.
+    package private(set) var taint = Taint.none
+    /// Somebody may have left a sequence's current value.
+    package var hasForeignSequences = false
+    /// A command tag has told that the session changed; for users of the client API.
+    package private(set) var hasLastingEffect = false
+    /// What must be taken out of the session before anybody else uses it.
+    package private(set) var neededReset = Taint.none
     /// Why the session cannot be used again, once that is known.
     package private(set) var failure: PostgresError?
     /// There is a ``failure``: asked for every transaction.
     private var hasFailed = false
     /// The server has told the client that the connection ends (FATAL or PANIC).
     package private(set) var hasSaidGoodbye = false
+
+    /// What a user may have left in the session.
+    package enum Taint: Comparable, Sendable {
+        case none
+        /// Settings, locks, temporary tables, cursors: everything but prepared statements.
+        case state
+        /// Anything at all.
+        case everything
+    }
 
     /// An error in a reply that was suppressed.
     package struct SuppressedError: Sendable {
@@ -82,7 +103,7 @@ package struct ServerState: ~Copyable, Sendable {
     package var readiness: Readiness {
         mutating get {
             if hasFailed { return .unusable(.failed) }
-            if flow.isFree, isAtRest { return needsReset ? .dirty : .idle }
+            if flow.isFree, isAtRest { return neededReset == .none ? .idle : .dirty }
             if flow.isLost { return .unusable(.lost) }
             if isSendingMessage { return .unusable(.insideMessage) }
             return flow.needsProbe && flow.transactionStatus == .idle ? .indeterminate : .busy
@@ -132,6 +153,21 @@ package struct ServerState: ~Copyable, Sendable {
         suppressedReplies += 1
     }
 
+    /// Records a message of the holder's own in front of an extended message of its client's.
+    package mutating func sendHidden() { flow.sentHidden() }
+
+    /// The query that was sent last is a ``SessionInquiry``.
+    package mutating func expectInquiry() { inquiry = [] }
+
+    /// What the server has answered to the inquiry, which is over; nil if that cannot be understood.
+    package mutating func takeAnswer() -> SessionInquiry.Answer? {
+        defer { inquiry = nil }
+        return inquiry.flatMap { SessionInquiry.answer($0, user: initial[Self.userParameter]) }
+    }
+
+    /// The ReadyForQuery that answers what was sent last is kept from the client until the pooler has done something.
+    package mutating func withholdReady() { withholdsReady = true }
+
     /// Takes the first error of the replies that were suppressed.
     package mutating func takeSuppressedError() -> SuppressedError? {
         if suppressedError == nil { return nil }
@@ -142,24 +178,42 @@ package struct ServerState: ~Copyable, Sendable {
     // MARK: Changes of hands
 
     /// The session is over to this user.
-    package mutating func adopt(by user: UInt64) { lastUser = user }
+    package mutating func adopt(by user: UInt64) {
+        lastUser = user
+        withholdsReady = false
+    }
 
-    /// A statement that brings these settings to the server is on its way.
-    package mutating func expect(_ wanted: SessionParameters) {
-        parameters = wanted.synchronized(with: parameters)
+    /// Statements that bring the session to these settings are on their way, or the server has told that it has these.
+    package mutating func apply(_ settings: SettingValues) { applied = settings }
+
+    /// The present user may leave this behind.
+    package mutating func taint(_ left: Taint) { taint = max(taint, left) }
+
+    /// It is known that nothing is left but settings.
+    package mutating func clearTaint() {
+        taint = .none
+        hasLastingEffect = false
+    }
+
+    /// A reset that leaves prepared statements alone is on its way.
+    package mutating func didResetState() {
+        applied = SettingValues()
+        clearTaint()
+        neededReset = .none
+        hasForeignSequences = false
+        lastUser = 0
     }
 
     /// `DISCARD ALL` is on its way or has been answered: settings are what they were after the login, and nothing of any
     /// user is left.
     package mutating func didReset() {
-        parameters = initialParameters
-        isTainted = false
-        needsReset = false
-        lastUser = 0
+        didResetState()
+        statements.removeAll()
+        statements.setUnnamed(.unknown)
     }
 
     /// Nobody but the last user may have the session before it was reset.
-    package mutating func requireReset() { needsReset = true }
+    package mutating func requireReset(of left: Taint = .everything) { neededReset = max(neededReset, left) }
 
     /// The session cannot be used again.
     package mutating func fail(_ error: PostgresError) {
@@ -170,41 +224,25 @@ package struct ServerState: ~Copyable, Sendable {
     /// A login is over: this is what the server has said about itself.
     package mutating func didLogIn(_ status: TransactionStatus) {
         flow = QueryFlow(transactionStatus: status)
-        initialParameters = parameters
+        initial = reported
     }
 
     /// A parameter as the server reports it.
     package mutating func report(_ status: ParameterStatus) {
-        if status.name == Self.roleParameter, parameters[status.name] != status.value { roleVersion += 1 }
-        parameters.set(status.name, to: status.value)
+        if status.name == Self.roleParameter, reported[status.name] != status.value { roleVersion += 1 }
+        reported.set(status.name, to: status.value)
     }
 
     /// `on` at a standby, `off` at a primary; reported from PostgreSQL 14 on.
     package static let roleParameter = "in_hot_standby"
+    /// Who the session is; right after the login, who logged in.
+    private static let userParameter = "session_authorization"
 }
 
 // MARK: From the server
 
 extension ServerState {
-    /// What a chunk from the server came to. Offsets are into the chunk.
-    package struct Received: Equatable, Sendable {
-        /// What is for the client; in front of it are replies that are suppressed.
-        package var visible: Range<Int>
-        /// The bytes from here on are the beginning of a message: they are kept in front of the next chunk.
-        package var consumed: Int
-        /// Whole messages follow behind `consumed`, which are not the client's: they are to be received next.
-        package var hasMore = false
-        /// How often the server has said, visibly, that it is ready.
-        package var completed = 0
-        /// How many of those ended a transaction (or a statement outside one).
-        package var transactions = 0
-        /// A reported setting changed.
-        package var parametersChanged = false
-        /// What comes behind `consumed` is no PostgreSQL server's: `failure` says why, and the connection is of no further use.
-        package var isBroken = false
-    }
-
-    /// Records everything in a chunk of the server's stream.
+    /// Records what is in a chunk of the server's stream, up to where something is to be done before the rest.
     ///
     /// What no server says at this point ends it: everything before that is still good, and `failure` holds the reason.
     package mutating func receive(_ chunk: RawSpan, limits: borrowing FrameLimits) -> Received {
@@ -218,32 +256,39 @@ extension ServerState {
                 switch walker.next(in: chunk, at: &position, limits: limits) {
                 case .run(let tag, let range, _), .beginning(let tag, let range, _):
                     try record(tag)
-                    if suppressedReplies > 0 { visibleFrom = range.upperBound }
+                    if suppressedReplies > 0 { hide(tag, chunk, range, &visibleFrom) }
                 case .message(let tag, let range):
                     let isSuppressed = suppressedReplies > 0 && isOfSuppressedReply(tag)
-                    if isSuppressed {
+                    if isSuppressed || isHidden(tag) {
                         if range.lowerBound > visibleFrom {
                             // What is the client's goes out first.
                             result.hasMore = true
                             position = range.lowerBound
                             break walk
                         }
-                        visibleFrom = range.upperBound
+                        hide(tag, chunk, range, &visibleFrom)
                     }
-                    if tag == BackendTag.readyForQuery.rawValue {
+                    switch tag {
+                    case BackendTag.readyForQuery.rawValue:
                         try recordReady(chunk, range)
                         if isSuppressed {
                             suppressedReplies -= 1
-                        } else {
-                            result.completed += 1
-                            if flow.transactionStatus == .idle { result.transactions += 1 }
+                        } else if countReady(&result) {
+                            return result.cut(visibleFrom, range, of: chunk)
                         }
-                    } else {
+                    case BackendTag.errorResponse.rawValue:
+                        try recordError(chunk, range, isSuppressed: isSuppressed, &result)
+                        if result.misnamed != nil { return result.cut(visibleFrom, range, of: chunk) }
+                        if result.failed != nil {
+                            result.hasMore = position < chunk.byteCount
+                            break walk
+                        }
+                    default:
                         try record(tag)
                         if Self.telling.contains(tag) { try read(tag, chunk, range, &result) }
                     }
-                case .continuation(_, let range, _):
-                    if suppressedReplies > 0 { visibleFrom = range.upperBound }
+                case .continuation(let tag, let range, _):
+                    if suppressedReplies > 0 { hide(tag, chunk, range, &visibleFrom) }
                 case .incomplete, .end: break walk
                 case .invalid(let error): throw Self.broken(error)
                 }
@@ -256,6 +301,51 @@ extension ServerState {
         result.consumed = position
         result.visible = visibleFrom..<max(visibleFrom, position)
         return result
+    }
+
+    /// Keeps a part of a reply of our own from the client, and notes it where it is wanted.
+    private mutating func hide(_ tag: UInt8, _ chunk: RawSpan, _ range: Range<Int>, _ visibleFrom: inout Int)
+    {
+        visibleFrom = range.upperBound
+        guard inquiry != nil, tag == BackendTag.dataRow.rawValue else { return }
+        chunk.extracting(range).withUnsafeBytes { inquiry?.append(contentsOf: $0) }
+    }
+
+    /// The reply to a message of our own in the middle of the client's.
+    @inline(__always)
+    private func isHidden(_ tag: UInt8) -> Bool {
+        flow.answersHidden
+            && (tag == BackendTag.parseComplete.rawValue || tag == BackendTag.closeComplete.rawValue)
+    }
+
+    /// The server has told the client that it is ready.
+    ///
+    /// - Returns: whether that is kept from the client.
+    @inline(__always)
+    private mutating func countReady(_ result: inout Received) -> Bool {
+        result.completed += 1
+        if flow.transactionStatus == .idle { result.transactions += 1 }
+        if !withholdsReady || flow.awaitsServer { return false }
+        withholdsReady = false
+        result.withheld = flow.transactionStatus
+        result.isOrdinary = false
+        return true
+    }
+
+    @inline(never)
+    private mutating func recordError(
+        _ chunk: RawSpan, _ range: Range<Int>, isSuppressed: Bool, _ result: inout Received
+    ) throws(PostgresError) {
+        let done = flow.extendedDone
+        try record(BackendTag.errorResponse.rawValue)
+        try read(BackendTag.errorResponse.rawValue, chunk, range, &result)
+        if isSuppressed { return }
+        result.hasError = true
+        result.isOrdinary = false
+        guard flow.extendedDone > done else { return }
+        let failed = (done + 1)...flow.extendedDone
+        result.failed = failed
+        statements.failed(failed)
     }
 
     /// A ReadyForQuery that ends no request is the client's, though the reply to a question of our own is awaited behind it.
@@ -316,16 +406,25 @@ extension ServerState {
     {
         switch tag {
         case BackendTag.commandComplete.rawValue:
-            if suppressedReplies == 0, SessionEffect.isLasting(commandTag: body) { isTainted = true }
+            if suppressedReplies > 0 { return }
+            if SessionEffect.isLasting(commandTag: body) { hasLastingEffect = true }
+            if SessionEffect.endsStatements(commandTag: body) {
+                statements.removeAll()
+                result.deallocatedAll = true
+                result.isOrdinary = false
+            }
         case BackendTag.parameterStatus.rawValue:
             do throws(WireError) { report(try ParameterStatus(body: body)) } catch {
                 throw Self.broken(error)
             }
             result.parametersChanged = true
+            result.isOrdinary = false
         case BackendTag.errorResponse.rawValue:
             let fields = ErrorFields(body: body)
             if suppressedReplies == 0 {
                 hasSaidGoodbye = hasSaidGoodbye || fields.isFatal
+                if fields.namesStatement { result.misnamed = fields }
+                if fields.isAboutStalePlan { result.hasStalePlan = true }
             } else if suppressedError == nil {
                 suppressedError = SuppressedError(fields: fields, repliesLeft: suppressedReplies)
             }

@@ -1,6 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgresProtocol
+
 /// Whether a command leaves something behind in its session that the next user of the connection would meet.
 package enum SessionEffect {
     /// Reads the command tag of a CommandComplete (without its terminator or with it).
@@ -17,5 +19,15 @@ package enum SessionEffect {
         case 0x4445_434C: return true  // DECLARE CURSOR (WITH HOLD outlives its transaction)
         default: return false
         }
+    }
+
+    /// Whether a command took away all prepared statements: `DEALLOCATE ALL` and `DISCARD ALL`, by their tags.
+    package static func endsStatements(commandTag body: RawSpan) -> Bool {
+        guard body.byteCount >= 11 else { return false }
+        let word = UInt32(bigEndian: body.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt32.self))
+        // DEAL, DISC
+        guard word == 0x4445_414C || word == 0x4449_5343 else { return false }
+        return body.text(0..<body.byteCount).map { $0.hasPrefix("DEALLOCATE ALL") || $0.hasPrefix("DISCARD ALL") }
+            ?? false
     }
 }

@@ -1,0 +1,230 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import CaromPostgresProtocol
+
+/// What a client's messages mean for its session, and how they go to the server: under the names that the server knows, and
+/// one after the other where one must be over before the next.
+struct ClientRequests {
+    /// The client's prepared statements; nil where it keeps its server, which then knows them by their names.
+    private var statements: ClientStatements?
+    /// The client's next messages wait until what it has sent is answered.
+    private(set) var isHeldBack = false
+    /// Effects of the extended messages since the last Sync.
+    private var batchEffects: StatementEffects = []
+    /// The client has sent something since it got the server.
+    private var hasSent = false
+    /// The text of a query that comes in pieces, as far as it is read.
+    private var longQuery: [UInt8]?
+
+    init(_ statements: ClientStatements?) { self.statements = statements }
+
+    /// A longer text is not read to its end: what may be there is taken for the worst.
+    private static var longestRead: Int { 1 << 20 }
+
+    // MARK: The server
+
+    /// The client has got a server.
+    mutating func begin() { hasSent = false }
+
+    /// The client's server goes back.
+    mutating func settle() {
+        statements?.settle()
+        batchEffects = []
+    }
+
+    /// What was held back goes on.
+    mutating func goOn() { isHeldBack = false }
+
+    /// Messages failed or were skipped, by their numbers.
+    mutating func failed(_ numbers: ClosedRange<UInt64>) { statements?.failed(numbers) }
+
+    /// All prepared statements are gone, by the client's wish.
+    mutating func deallocatedAll() { statements?.removeAll() }
+
+    /// A plan was of no use any more.
+    mutating func expirePlans() { statements?.expirePlans() }
+
+    /// An error about a statement, with the client's name for it.
+    func renamed(_ error: ErrorFields) -> ErrorFields { statements?.renamed(error) ?? error }
+
+    // MARK: Messages
+
+    /// More of a message that was sent on in part.
+    mutating func forwardMore(
+        _ range: Range<Int>, isLast: Bool, _ chunk: RawSpan, _ server: inout ServerState,
+        _ book: inout SessionBook, _ out: inout Segments
+    ) {
+        out.append(chunk: range)
+        statements?.forwardMore(range, isLast: isLast, of: chunk)
+        if longQuery != nil { readMore(range, isLast: isLast, chunk, &server, &book) }
+    }
+
+    private mutating func readMore(
+        _ range: Range<Int>, isLast: Bool, _ chunk: RawSpan, _ server: inout ServerState,
+        _ book: inout SessionBook
+    ) {
+        let room = Self.longestRead - (longQuery?.count ?? 0)
+        let read = range.lowerBound..<min(range.upperBound - (isLast ? 1 : 0), range.lowerBound + room)
+        if !read.isEmpty { chunk.extracting(read).withUnsafeBytes { longQuery?.append(contentsOf: $0) } }
+        guard isLast, let text = longQuery else { return }
+        longQuery = nil
+        var effects = StatementEffects(of: text.span.bytes)
+        if text.count >= Self.longestRead { effects.formUnion([.runsCode, .settings, .keeps]) }
+        if effects.isEmpty { return }
+        taint(effects, &server, &book)
+        hold(after: effects, &server, book)
+    }
+
+    /// Sends one message on, or its beginning. False: more of it is needed first.
+    @inline(__always)
+    mutating func forward(
+        _ byte: UInt8, _ range: Range<Int>, length: Int, _ chunk: RawSpan, _ server: inout ServerState,
+        _ book: inout SessionBook, _ out: inout Segments
+    ) throws(SessionEnd) -> Bool {
+        switch byte {
+        case FrontendTag.query.rawValue:
+            if range.count < length {
+                startLong(range, chunk)
+            } else {
+                let text = (range.lowerBound + Framing.headerSize)..<(range.upperBound - 1)
+                let effects = text.isEmpty ? [] : StatementEffects(of: chunk.extracting(text))
+                if !effects.isEmpty,
+                    try forwardQuery(effects, text, chunk, &server, &book, &out)
+                {
+                    return true
+                }
+            }
+            statements?.dropUnnamed(&server)
+        case FrontendTag.parse.rawValue, FrontendTag.bind.rawValue, FrontendTag.describe.rawValue,
+            FrontendTag.close.rawValue:
+            if let tag = FrontendTag(rawValue: byte), statements != nil {
+                return try forwardExtended(tag, range, length, chunk, &server, &book, &out)
+            }
+            if byte == FrontendTag.parse.rawValue { noteParse(range, chunk) }
+        case FrontendTag.functionCall.rawValue: taint(.callsUnknown, &server, &book)
+        case FrontendTag.sync.rawValue: if !batchEffects.isEmpty { endBatch(&server, &book) }
+        default: break
+        }
+        do throws(FlowError) { try server.send(byte) } catch { throw .fatal(error.sqlState, "\(error)") }
+        out.append(chunk: range)
+        hasSent = true
+        return true
+    }
+
+    @inline(never)
+    private mutating func forwardExtended(
+        _ tag: FrontendTag, _ range: Range<Int>, _ length: Int, _ chunk: RawSpan,
+        _ server: inout ServerState, _ book: inout SessionBook, _ out: inout Segments
+    ) throws(SessionEnd) -> Bool {
+        guard
+            case .sent(let effects)? = try statements?.forward(
+                tag, range, length: length, of: chunk, &server, &book, &out)
+        else { return false }
+        if !effects.isEmpty {
+            batchEffects.formUnion(effects)
+            note(effects, &server, &book, &out)
+        }
+        hasSent = true
+        return true
+    }
+
+    /// In session pooling, a Parse may become a statement that resets settings.
+    private mutating func noteParse(_ range: Range<Int>, _ chunk: RawSpan) {
+        var reader = WireReader(chunk.extracting(range), at: Framing.headerSize)
+        guard (try? reader.readText()) != nil, let text = try? reader.readText() else { return }
+        batchEffects.formUnion(StatementEffects(of: chunk.extracting(range).extracting(text)))
+    }
+
+    private mutating func startLong(_ range: Range<Int>, _ chunk: RawSpan) {
+        longQuery = chunk.array((range.lowerBound + Framing.headerSize)..<range.upperBound)
+    }
+
+    /// A simple query that ends something or leaves something. True: it has been sent, in other words.
+    @inline(never)
+    private mutating func forwardQuery(
+        _ effects: StatementEffects, _ text: Range<Int>, _ chunk: RawSpan, _ server: inout ServerState,
+        _ book: inout SessionBook, _ out: inout Segments
+    ) throws(SessionEnd) -> Bool {
+        if server.flow.isSkippingToSync { return false }
+        note(effects, &server, &book, &out)
+        if effects.contains(.deallocates), statements != nil,
+            let wish = Deallocation(chunk.extracting(text)), let number = statements?.deallocate(wish.name)
+        {
+            try deallocate(number, wish, text, chunk, &server, &out)
+            return true
+        }
+        hold(after: effects, &server, book)
+        return false
+    }
+
+    /// `DEALLOCATE` of a statement that the server knows by another name, if at all.
+    private mutating func deallocate(
+        _ number: UInt64, _ wish: Deallocation, _ text: Range<Int>, _ chunk: RawSpan,
+        _ server: inout ServerState, _ out: inout Segments
+    ) throws(SessionEnd) {
+        var name: [UInt8] = []
+        name.append(UInt8(ascii: "\""))
+        PreparedStatement.appendName(number, to: &name)
+        name.append(UInt8(ascii: "\""))
+        if !server.statements.holds(number), !server.flow.hasUnsyncedMessages {
+            RelayMachine.ask(Array("PREPARE ".utf8) + name + Array(" AS SELECT 1".utf8), &server, &out)
+        }
+        server.statements.forget(number)
+        do throws(FlowError) { try server.send(.query) } catch { throw .fatal(error.sqlState, "\(error)") }
+        let start = text.lowerBound
+        let query =
+            chunk.array(start..<(start + wish.nameRange.lowerBound)) + name
+            + chunk.array((start + wish.nameRange.upperBound)..<text.upperBound)
+        out.append { Query(query).encode(into: &$0) }
+        hasSent = true
+    }
+
+    /// A statement with these effects is about to run.
+    @inline(never)
+    private mutating func note(
+        _ effects: StatementEffects, _ server: inout ServerState, _ book: inout SessionBook,
+        _ out: inout Segments
+    ) {
+        taint(effects, &server, &book)
+        // What another client's nextval left must not be read as this one's.
+        if effects.contains(.readsSequences), server.hasForeignSequences, !hasSent,
+            server.flow.isSynchronized, server.flow.transactionStatus == .idle
+        {
+            RelayMachine.ask(Array("DISCARD SEQUENCES".utf8), &server, &out)
+            server.hasForeignSequences = false
+        }
+    }
+
+    private func taint(
+        _ effects: StatementEffects, _ server: inout ServerState, _ book: inout SessionBook
+    ) {
+        book.note(effects)
+        if effects.contains(.runsCode) {
+            server.taint(.everything)
+        } else if !effects.isDisjoint(with: [.callsUnknown, .keeps, .settings]) {
+            server.taint(.state)
+        }
+    }
+
+    /// A Sync behind statements with effects.
+    private mutating func endBatch(_ server: inout ServerState, _ book: inout SessionBook) {
+        let effects = batchEffects
+        batchEffects = []
+        if statements == nil { book.note(effects) }
+        hold(after: effects, &server, book)
+    }
+
+    /// What comes behind a statement that ends prepared statements, or takes settings back, waits until that is done.
+    private mutating func hold(
+        after effects: StatementEffects, _ server: inout ServerState, _ book: borrowing SessionBook
+    ) {
+        if book.needsRepair(after: effects) {
+            isHeldBack = true
+            server.withholdReady()
+        } else if effects.contains(.deallocates), statements != nil {
+            isHeldBack = true
+        }
+    }
+}

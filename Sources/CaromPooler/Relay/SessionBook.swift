@@ -1,0 +1,122 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import CaromPostgresProtocol
+
+/// The books about one client's session settings: what it asked for when it came, what it has set since, and what it has been told.
+///
+/// A setting that the client never touched is not in them: it has its server's default, whatever that is.
+struct SessionBook {
+    /// What the client's session began with, and RESET goes back to: its startup packet and the route's `options`.
+    private(set) var startup: SettingValues
+    /// What its session has now.
+    private(set) var wishes: SettingValues
+    /// What the client believes that its server reports.
+    private(set) var told: SettingValues
+    /// Counts changes of the wishes.
+    private(set) var version = 0
+    /// What the statements since the last look may have done.
+    private(set) var effects: StatementEffects = []
+    /// What tells this client's settings from those of others, for texts that mean something else under them.
+    private var knownMeaning: [UInt8]?
+
+    init(startup: SettingValues = SettingValues(), told: SettingValues = SettingValues()) {
+        self.startup = startup
+        wishes = startup
+        self.told = told
+    }
+
+    // MARK: What statements do
+
+    /// A statement with these effects runs.
+    mutating func note(_ effects: StatementEffects) { self.effects.formUnion(effects) }
+
+    /// Settings that were reset are what they should be.
+    ///
+    /// - Parameter isOver: no transaction is open that may take that back.
+    mutating func settleReset(isOver: Bool) {
+        effects.subtract(isOver ? [.resets, .resetsAll, .settings] : [.resets, .resetsAll])
+    }
+
+    /// Nothing is open any more about what statements did.
+    mutating func settle() { effects = [] }
+
+    /// The server must be asked, at the end of the transaction, what the session is like.
+    ///
+    /// - Parameter keepsState: something is known to live in the session.
+    func needsInquiry(keepsState: Bool) -> Bool {
+        !effects.isDisjoint(with: [.settings, .keeps]) || (keepsState && effects.contains(.letsGo))
+    }
+
+    /// Settings that went back to the server's default must go back to what the session began with.
+    func needsRepair(after effects: StatementEffects) -> Bool {
+        effects.contains(.resets) && !startup.isEmpty
+    }
+
+    // MARK: What the session is like
+
+    /// These are set in the session now. What the client began with and is not among them has been reset.
+    mutating func found(_ applied: SettingValues) {
+        var wanted = applied
+        wanted.fill(from: startup)
+        setWishes(wanted)
+    }
+
+    /// All settings went back.
+    mutating func reset() { setWishes(startup) }
+
+    /// Whether nobody but settings themselves is concerned when all settings are reset: RESET ALL leaves the role alone.
+    var hasIdentity: Bool {
+        wishes["role"] != nil || wishes["session_authorization"] != nil
+            || startup["role"] != nil || startup["session_authorization"] != nil
+    }
+
+    private mutating func setWishes(_ wanted: SettingValues) {
+        let isSame = wanted == wishes
+        // Assigned all the same: tables that were assigned from one another compare at once.
+        wishes = wanted
+        if isSame { return }
+        version += 1
+        knownMeaning = nil
+    }
+
+    /// What tells this client's settings from those of others, in which the name of the program does not matter.
+    ///
+    /// Nil while settings may have changed since the last look: a statement that is parsed now is nobody else's.
+    var meaning: [UInt8]? {
+        mutating get {
+            if effects.contains(.settings) { return nil }
+            if let knownMeaning { return knownMeaning }
+            var meaning: [UInt8] = []
+            wishes.appendKey(omitting: "application_name", into: &meaning)
+            knownMeaning = meaning
+            return meaning
+        }
+    }
+
+    // MARK: What the client is told
+
+    /// The server reports this; the messages that tell the client what it does not know yet.
+    mutating func tell(_ reported: SettingValues) -> [UInt8] {
+        if told == reported { return [] }
+        var messages: [UInt8] = []
+        for setting in reported.differences(from: told) {
+            ParameterStatus(name: setting.name, value: setting.value).encode(into: &messages)
+        }
+        told = reported
+        return messages
+    }
+
+    /// The client has been told this by its server itself.
+    mutating func wasTold(_ reported: SettingValues) { told = reported }
+
+    /// A message that changes nothing for the client, whenever it comes: a parameter that it knows already.
+    func repetition() -> [UInt8] {
+        var message: [UInt8] = []
+        if let known = told.all.last {
+            ParameterStatus(name: known.name, value: known.value).encode(into: &message)
+        }
+        return message
+    }
+}

@@ -1,0 +1,426 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import CaromPostgresProtocol
+
+/// The prepared statements of one client whose servers change: what its names mean, and how that is said to the server of the moment.
+///
+/// A named statement is shared with all clients of the route that prepared the same. The server knows it by a name of ours, under which
+/// it is parsed when a client needs it there. The client's own Parse always goes to the server, so that it fails where it
+/// would fail directly, and so that a plan is never older than the client's wish for it.
+struct ClientStatements {
+    /// What a client's name means.
+    private struct Entry {
+        var statement: PreparedStatement
+        /// The settings under which it was parsed; see ``SessionBook/version``.
+        var version: Int
+        /// A server's copy that is older is parsed anew.
+        let parsedAt: UInt64
+    }
+
+    /// What a message did to the names, as long as the server may still refuse it.
+    private struct Change {
+        let number: UInt64
+        let name: [UInt8]
+        /// What the name meant before Close; nil for a Parse.
+        let closed: Entry?
+        let parsedAt: UInt64
+    }
+
+    /// The unnamed statement.
+    private struct Unnamed {
+        /// Text, terminator, types; empty if there is none.
+        var content: [UInt8] = []
+        var effects: StatementEffects = []
+    }
+
+    /// A Parse that comes in pieces.
+    private struct LongParse {
+        let name: [UInt8]
+        let number: UInt64
+        let parsedAt: UInt64
+        var content: [UInt8]
+    }
+
+    private let registry: StatementRegistry
+    private let user: UInt64
+    /// How many shared statements a server holds.
+    private let limit: Int
+    private var named = NameTable<Entry>()
+    private var changes: [Change] = []
+    /// A server's copy of any of these that is older is parsed anew.
+    private var oldest: UInt64 = 0
+
+    private var unnamed = Unnamed()
+    /// The one before, for a Parse that is skipped.
+    private var unnamedBefore = Unnamed()
+    /// The number of the Parse of the unnamed statement, as long as the server may still refuse it.
+    private var unnamedNumber: UInt64 = 0
+    /// Which of the client's unnamed statements it is.
+    private var unnamedVersion: UInt64 = 0
+    private var long: LongParse?
+
+    init(_ registry: StatementRegistry, user: UInt64, limit: Int) {
+        self.registry = registry
+        self.user = user
+        self.limit = limit
+    }
+
+    /// Longer names, of statements and portals together, are refused: PostgreSQL looks at the first 63 bytes only.
+    private static var longestNames: Int { 1_024 }
+
+    /// What became of a message.
+    enum Outcome {
+        /// It is recorded and on its way. These may be its effects.
+        case sent(StatementEffects)
+        /// More of it is needed.
+        case needMore
+    }
+
+    // MARK: From the client
+
+    /// Sends an extended message on, or its beginning, with the names that the server knows, and in front of it what the server
+    /// lacks.
+    ///
+    /// - Parameters:
+    ///   - range: of the message in the chunk, as far as it has come.
+    ///   - length: of the whole message.
+    ///   - book: the client's settings.
+    mutating func forward(
+        _ tag: FrontendTag, _ range: Range<Int>, length: Int, of chunk: RawSpan, _ server: inout ServerState,
+        _ book: inout SessionBook, _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        let message = ExtendedMessage(tag, range, length: length, chunk)
+        // What the server discards anyway, and what is no such message, is the server's to deal with.
+        if server.flow.isSkippingToSync || server.flow.awaitsClientData {
+            return try pass(message, &server, &out)
+        }
+        switch tag {
+        case .bind, .describe, .close:
+            let names: ExtendedMessage.Names?
+            do throws(WireError) { names = try message.names() } catch {
+                if message.isPart, range.count < Self.longestNames { return .needMore }
+                names = nil
+            }
+            guard let names else { return try pass(message, &server, &out) }
+            if names.isPortal { return try pass(message, &server, &out) }
+            if names.statement.isEmpty {
+                return tag == .close
+                    ? try closeUnnamed(message, &server, &out) : try useUnnamed(message, &server, &out)
+            }
+            return tag == .close
+                ? try close(message, names, &server, &out) : try use(message, names, &server, &book, &out)
+        case .parse:
+            let name: Range<Int>
+            do throws(WireError) { name = try message.parseName() } catch {
+                if message.isPart, range.count < Self.longestNames { return .needMore }
+                return try pass(message, &server, &out)
+            }
+            return try parse(message, name, &server, &book, &out)
+        default: return try pass(message, &server, &out)
+        }
+    }
+
+    /// More of a message that was too long to be kept.
+    mutating func forwardMore(_ range: Range<Int>, isLast: Bool, of chunk: RawSpan) {
+        guard long != nil else { return }
+        chunk.extracting(range).withUnsafeBytes { long?.content.append(contentsOf: $0) }
+        if isLast { finishLong() }
+    }
+
+    private func pass(_ message: borrowing ExtendedMessage, _ server: inout ServerState, _ out: inout Segments)
+        throws(SessionEnd) -> Outcome
+    {
+        try Self.record(message.tag, &server)
+        out.append(chunk: message.range)
+        return .sent([])
+    }
+
+    private static func record(_ tag: FrontendTag, _ server: inout ServerState) throws(SessionEnd) {
+        do throws(FlowError) { try server.send(tag) } catch { throw .fatal(error.sqlState, "\(error)") }
+    }
+
+    // MARK: Named statements
+
+    private mutating func use(
+        _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
+        _ book: inout SessionBook, _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        guard let entry = named[message.bytes(names.statement)] else {
+            return try passUnknown(message, names, &server, &out)
+        }
+        let statement = prepare(entry, message.bytes(names.statement), &server, &book, &out)
+        try Self.record(message.tag, &server)
+        out.append { message.appendRenamed(names, to: statement.number, into: &$0) }
+        out.append(chunk: message.rest(names))
+        return .sent(message.tag == .bind ? statement.effects : [])
+    }
+
+    /// A name that the client has not given: the server says so, in its own words.
+    private func passUnknown(
+        _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
+        _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        guard PreparedStatement.isReserved(message.bytes(names.statement)) else {
+            return try pass(message, &server, &out)
+        }
+        try Self.record(message.tag, &server)
+        out.append { message.appendEscaped(names, into: &$0) }
+        out.append(chunk: message.rest(names))
+        return .sent([])
+    }
+
+    /// Adds what the server needs before the statement can be used there.
+    private mutating func prepare(
+        _ entry: Entry, _ clientName: RawSpan, _ server: inout ServerState, _ book: inout SessionBook,
+        _ out: inout Segments
+    ) -> PreparedStatement {
+        var statement = entry.statement
+        let parsedAt = max(entry.parsedAt, oldest)
+        var preparation = server.statements.prepare(
+            statement.number, parsedAt: parsedAt, isOwnParse: false, limit: limit, server.flow)
+        if !preparation.parses { return statement }
+        if entry.version != book.version {
+            // It is parsed under the settings of now, and is shared with those who have the same.
+            let content = statement.content
+            let effects = statement.effects
+            statement = registry.statement(content.span.bytes, meaning: book.meaning, effects: effects)
+            named.set(clientName, to: Entry(statement: statement, version: book.version, parsedAt: parsedAt))
+            preparation = server.statements.prepare(
+                statement.number, parsedAt: parsedAt, isOwnParse: false, limit: limit, server.flow)
+            if !preparation.parses { return statement }
+        }
+        makeRoom(preparation, for: statement.number, &server, &out)
+        server.sendHidden()
+        server.statements.didParse(statement.number, at: registry.now(), server.flow)
+        let content = statement.content
+        let name = PreparedStatement.name(statement.number)
+        out.append { Parse.encode(name: name, content: content.span.bytes, into: &$0) }
+        return statement
+    }
+
+    /// Closes what is in the way of a Parse.
+    private func makeRoom(
+        _ preparation: ServerStatements.Preparation, for number: UInt64, _ server: inout ServerState,
+        _ out: inout Segments
+    ) {
+        if let evicted = preparation.evicted { Self.close(evicted, &server, &out) }
+        if preparation.closesFirst { Self.close(number, &server, &out) }
+    }
+
+    private static func close(_ number: UInt64, _ server: inout ServerState, _ out: inout Segments) {
+        server.sendHidden()
+        server.statements.didClose(number, server.flow)
+        out.append { NamedObject(.statement, name: PreparedStatement.name(number)).encodeClose(into: &$0) }
+    }
+
+    private mutating func close(
+        _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
+        _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        let closed = named.set(message.bytes(names.statement), to: nil)
+        let outcome = try passUnknown(message, names, &server, &out)
+        if let closed {
+            note(
+                Change(
+                    number: server.flow.extendedSent, name: message.bytes(names.statement).array(),
+                    closed: closed, parsedAt: closed.parsedAt), server.flow)
+        }
+        return outcome
+    }
+
+    private mutating func parse(
+        _ message: borrowing ExtendedMessage, _ name: Range<Int>, _ server: inout ServerState,
+        _ book: inout SessionBook, _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        let content = message.bytes(after: name)
+        if name.isEmpty { return try parseUnnamed(message, content, &server, &out) }
+        let key = message.bytes(name)
+        if let entry = named[key] {
+            // The server refuses it, because it has one of that name: unless the text is wrong, which it says first.
+            let known = prepare(entry, key, &server, &book, &out)
+            try sendParse(message, name, as: known.number, &server, &out)
+            return .sent([])
+        }
+        let parsedAt = registry.now()
+        let statement: PreparedStatement?
+        let number: UInt64
+        if message.isPart {
+            statement = nil
+            number = registry.nextNumber()
+        } else {
+            let shared = registry.statement(
+                content, meaning: book.meaning, effects: Self.effects(of: content))
+            statement = shared
+            number = shared.number
+        }
+        let preparation = server.statements.prepare(
+            number, parsedAt: parsedAt, isOwnParse: true, limit: limit, server.flow)
+        makeRoom(preparation, for: number, &server, &out)
+        try sendParse(message, name, as: number, &server, &out)
+        server.statements.didParse(number, at: parsedAt, server.flow)
+        note(
+            Change(number: server.flow.extendedSent, name: key.array(), closed: nil, parsedAt: parsedAt),
+            server.flow)
+        if let statement {
+            named.set(key, to: Entry(statement: statement, version: book.version, parsedAt: parsedAt))
+        } else {
+            long = LongParse(
+                name: key.array(), number: number, parsedAt: parsedAt, content: content.array())
+        }
+        return .sent([])
+    }
+
+    private func sendParse(
+        _ message: borrowing ExtendedMessage, _ name: Range<Int>, as number: UInt64, _ server: inout ServerState,
+        _ out: inout Segments
+    ) throws(SessionEnd) {
+        try Self.record(.parse, &server)
+        out.append { message.appendRenamedParse(name, to: number, into: &$0) }
+        out.append(chunk: message.range.lowerBound + Framing.headerSize + name.upperBound + 1..<message.range.upperBound)
+    }
+
+    private mutating func finishLong() {
+        guard let parse = long else { return }
+        long = nil
+        let content = parse.content
+        if parse.number == 0 {
+            unnamed = Unnamed(content: content, effects: Self.effects(of: content.span.bytes))
+            return
+        }
+        let statement = PreparedStatement(
+            number: parse.number, content: content, effects: Self.effects(of: content.span.bytes), hash: 0, in: nil)
+        named.set(
+            parse.name.span.bytes, to: Entry(statement: statement, version: 0, parsedAt: parse.parsedAt))
+    }
+
+    private static func effects(of content: RawSpan) -> StatementEffects {
+        var reader = WireReader(content)
+        guard let text = try? reader.readText() else { return [] }
+        return StatementEffects(of: content.extracting(text))
+    }
+
+    // MARK: The unnamed statement
+
+    private mutating func parseUnnamed(
+        _ message: borrowing ExtendedMessage, _ content: RawSpan, _ server: inout ServerState, _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        let outcome = try pass(message, &server, &out)
+        swap(&unnamed, &unnamedBefore)
+        unnamed.content.removeAll(keepingCapacity: unnamed.content.capacity <= Self.keptCapacity)
+        unnamedVersion &+= 1
+        unnamedNumber = server.flow.extendedSent
+        server.statements.setUnnamed(.of(user: user, version: unnamedVersion))
+        if message.isPart {
+            long = LongParse(name: [], number: 0, parsedAt: 0, content: content.array())
+        } else {
+            content.withUnsafeBytes { unnamed.content.append(contentsOf: $0) }
+            unnamed.effects = Self.effects(of: content)
+        }
+        return outcome
+    }
+
+    private mutating func useUnnamed(
+        _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        if unnamed.content.isEmpty {
+            // It must not be another client's: the server says that there is none.
+            if server.statements.unnamed != .none {
+                server.sendHidden()
+                out.append { NamedObject(.statement, name: [UInt8]()).encodeClose(into: &$0) }
+                server.statements.setUnnamed(.none)
+            }
+        } else if server.statements.unnamed != .of(user: user, version: unnamedVersion) {
+            server.sendHidden()
+            out.append { Parse.encode(name: [], content: unnamed.content.span.bytes, into: &$0) }
+            server.statements.setUnnamed(.of(user: user, version: unnamedVersion))
+        }
+        _ = try pass(message, &server, &out)
+        return .sent(message.tag == .bind ? unnamed.effects : [])
+    }
+
+    private mutating func closeUnnamed(
+        _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        dropUnnamed(&server)
+        return try pass(message, &server, &out)
+    }
+
+    /// A simple query, or Close, ends the unnamed statement.
+    mutating func dropUnnamed(_ server: inout ServerState) {
+        server.statements.setUnnamed(.none)
+        if unnamed.content.isEmpty { return }
+        unnamed.content.removeAll(keepingCapacity: unnamed.content.capacity <= Self.keptCapacity)
+        unnamed.effects = []
+    }
+
+    /// Memory for a longer text is given back.
+    private static var keptCapacity: Int { 1_024 }
+
+    // MARK: What the server says
+
+    private mutating func note(_ change: Change, _ flow: borrowing QueryFlow) {
+        if let first = changes.first, first.number <= flow.extendedDone {
+            changes.removeAll { $0.number <= flow.extendedDone }
+        }
+        changes.append(change)
+    }
+
+    /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
+    mutating func failed(_ numbers: ClosedRange<UInt64>) {
+        if unnamedNumber != 0, numbers.contains(unnamedNumber) {
+            if unnamedNumber == numbers.lowerBound {
+                unnamed = Unnamed()
+            } else {
+                swap(&unnamed, &unnamedBefore)
+                unnamedVersion &+= 1
+            }
+            unnamedNumber = 0
+        }
+        if changes.isEmpty { return }
+        for change in changes.reversed() where numbers.contains(change.number) {
+            let name = change.name.span.bytes
+            if change.closed != nil {
+                if named[name] == nil { named.set(name, to: change.closed) }
+            } else if named[name]?.parsedAt == change.parsedAt {
+                named.set(name, to: nil)
+            }
+        }
+        changes.removeAll { $0.number <= numbers.upperBound }
+    }
+
+    /// `DEALLOCATE ALL` or `DISCARD ALL`.
+    mutating func removeAll() {
+        named.removeAll()
+        changes = []
+    }
+
+    /// Nothing is under way: no message can fail any more.
+    @inline(__always)
+    mutating func settle() {
+        unnamedNumber = 0
+        if !changes.isEmpty { changes = [] }
+    }
+
+    /// Plans that servers have are of no use any more: tables have changed.
+    mutating func expirePlans() { oldest = registry.now() }
+
+    /// An error about a statement, with the client's name for it.
+    func renamed(_ error: ErrorFields) -> ErrorFields {
+        guard let name = error.quotedName else { return error }
+        if let own = PreparedStatement.unescaped(name) { return error.quoting(own) }
+        guard let number = PreparedStatement.number(ofName: name) else { return error }
+        let own = named.name { $0.statement.number == number } ?? changes.last { _ in true }?.name
+        return own.map(error.quoting) ?? error
+    }
+
+    // MARK: DEALLOCATE
+
+    /// The client ends a statement by SQL. Nil if the name is none that it has prepared by Parse.
+    ///
+    /// - Returns: the statement's number.
+    mutating func deallocate(_ name: [UInt8]) -> UInt64? {
+        named.set(name.span.bytes, to: nil)?.statement.number
+    }
+}

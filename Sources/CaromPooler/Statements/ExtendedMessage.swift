@@ -1,0 +1,109 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgresProtocol
+
+/// A message of the extended protocol that names a statement, or its beginning, where it stands in a chunk.
+///
+/// Ranges of names are offsets into the message's body; ``rest(_:)`` is one of the chunk.
+struct ExtendedMessage: ~Escapable {
+    /// The names in the body.
+    struct Names {
+        /// What stands in front of the statement's name: the portal's name and terminator, or the kind of object.
+        let before: Range<Int>
+        /// Empty for the unnamed statement, and for a portal that is described or closed.
+        let statement: Range<Int>
+        let isPortal: Bool
+    }
+
+    let tag: FrontendTag
+    /// Where it stands in the chunk, as far as it has come.
+    let range: Range<Int>
+    /// Of the whole message.
+    private let length: Int
+    private let body: RawSpan
+
+    @_lifetime(copy chunk)
+    init(_ tag: FrontendTag, _ range: Range<Int>, length: Int, _ chunk: RawSpan) {
+        self.tag = tag
+        self.range = range
+        self.length = length
+        body = chunk.extracting((range.lowerBound + Framing.headerSize)..<range.upperBound)
+    }
+
+    /// More of it follows in later chunks.
+    var isPart: Bool { range.count < length }
+
+    /// Bytes of the body.
+    @_lifetime(copy self)
+    func bytes(_ range: Range<Int>) -> RawSpan { body.extracting(range) }
+
+    /// The body behind a name and its terminator.
+    @_lifetime(copy self)
+    func bytes(after name: Range<Int>) -> RawSpan { body.extracting(droppingFirst: name.upperBound + 1) }
+
+    /// Where what follows the statement's name stands in the chunk.
+    func rest(_ names: Names) -> Range<Int> {
+        (range.lowerBound + Framing.headerSize + names.statement.upperBound + 1)..<range.upperBound
+    }
+
+    /// The names in a Bind, Describe or Close.
+    func names() throws(WireError) -> Names {
+        var reader = WireReader(body)
+        if tag == .bind {
+            let portal = try reader.readText()
+            return Names(
+                before: portal.lowerBound..<(portal.upperBound + 1), statement: try reader.readText(),
+                isPortal: false)
+        }
+        let kind = try reader.readUInt8()
+        return Names(
+            before: 0..<1, statement: try reader.readText(),
+            isPortal: kind != DescribeTarget.statement.rawValue)
+    }
+
+    /// The statement's name in a Parse.
+    func parseName() throws(WireError) -> Range<Int> {
+        var reader = WireReader(body)
+        return try reader.readText()
+    }
+
+    /// Adds header and names with the server's name for the statement. The rest of the message goes behind that.
+    func appendRenamed(_ names: Names, to number: UInt64, into out: inout [UInt8]) {
+        append(before: names.before, replacing: names.statement, into: &out) {
+            PreparedStatement.appendName(number, to: &$0)
+        }
+    }
+
+    /// The same for a Parse.
+    func appendRenamedParse(_ name: Range<Int>, to number: UInt64, into out: inout [UInt8]) {
+        append(before: 0..<0, replacing: name, into: &out) { PreparedStatement.appendName(number, to: &$0) }
+    }
+
+    /// The same with a name that no server has a statement by.
+    func appendEscaped(_ names: Names, into out: inout [UInt8]) {
+        let name = body.extracting(names.statement).array()
+        append(before: names.before, replacing: names.statement, into: &out) {
+            PreparedStatement.appendEscaped(name, to: &$0)
+        }
+    }
+
+    @inline(__always)
+    private func append(
+        before: Range<Int>, replacing old: Range<Int>, into out: inout [UInt8],
+        name: (inout [UInt8]) -> Void
+    ) {
+        let start = out.count
+        out.append(tag.rawValue)
+        out.append32(0)
+        for offset in before { out.append(body.unsafeLoad(fromByteOffset: offset, as: UInt8.self)) }
+        let named = out.count
+        name(&out)
+        let word = UInt32(length - 1 - old.count + out.count - named)
+        out[start + 1] = UInt8(truncatingIfNeeded: word &>> 24)
+        out[start + 2] = UInt8(truncatingIfNeeded: word &>> 16)
+        out[start + 3] = UInt8(truncatingIfNeeded: word &>> 8)
+        out[start + 4] = UInt8(truncatingIfNeeded: word)
+        out.append(0)
+    }
+}

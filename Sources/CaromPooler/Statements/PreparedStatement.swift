@@ -1,0 +1,76 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgresProtocol
+
+/// A statement that clients have prepared, under one number for all of them: text and parameter types, and the settings under which
+/// the text has its meaning.
+final class PreparedStatement: Sendable {
+    let number: UInt64
+    /// Text, terminator, and types as Parse has them.
+    let content: [UInt8]
+    /// What running it may do to the session.
+    let effects: StatementEffects
+    /// Where it is found by its content; nil for one that is not shared.
+    private let registry: StatementRegistry?
+    let hash: Int
+
+    init(
+        number: UInt64, content: [UInt8], effects: StatementEffects, hash: Int, in registry: StatementRegistry?
+    ) {
+        self.number = number
+        self.content = content
+        self.effects = effects
+        self.hash = hash
+        self.registry = registry
+    }
+
+    deinit { registry?.remove(number, hash: hash, size: content.count) }
+
+    // MARK: Names at the server
+
+    /// What all names of shared statements begin with.
+    private static let prefix = Array("carom_".utf8)
+    /// What a client's own name is given if it begins the same.
+    private static let escape = Array("carom_/".utf8)
+
+    /// Adds the name that a server knows a shared statement by, without a terminator.
+    static func appendName(_ number: UInt64, to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: prefix)
+        var divisor: UInt64 = 1
+        while number / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
+            divisor /= 10
+        }
+    }
+
+    static func name(_ number: UInt64) -> [UInt8] {
+        var name: [UInt8] = []
+        appendName(number, to: &name)
+        return name
+    }
+
+    /// The number of a server's name; nil for a name that is none of ours.
+    static func number(ofName name: [UInt8]) -> UInt64? {
+        guard name.starts(with: prefix) else { return nil }
+        return UInt64(String(decoding: name.dropFirst(prefix.count), as: UTF8.self))
+    }
+
+    /// Whether a client's name could be taken for one of ours.
+    static func isReserved(_ name: RawSpan) -> Bool {
+        guard name.byteCount >= prefix.count else { return false }
+        return name.withUnsafeBytes { $0.starts(with: prefix) }
+    }
+
+    /// A name that no server has a statement by, for a client's name that is reserved.
+    static func appendEscaped(_ name: [UInt8], to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: escape)
+        bytes.append(contentsOf: name)
+    }
+
+    /// The client's own name of an escaped one.
+    static func unescaped(_ name: [UInt8]) -> [UInt8]? {
+        name.starts(with: escape) ? Array(name.dropFirst(escape.count)) : nil
+    }
+}

@@ -1,0 +1,94 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgresProtocol
+import Glibc
+import Synchronization
+
+/// The prepared statements of all clients of a route. Clients that prepare the same text under the same settings share one.
+///
+/// A statement is kept as long as a client has it.
+final class StatementRegistry: Sendable {
+    private struct Known {
+        struct Entry {
+            let number: UInt64
+            // Unowned in effect: a statement takes itself out before it is gone.
+            weak var statement: PreparedStatement?
+            /// The settings' part of what it is found by.
+            let meaning: [UInt8]
+        }
+
+        var entries: [Int: [Entry]] = [:]
+        var count = 0
+        var bytes = 0
+    }
+
+    private let known = Mutex(Known())
+    private let numbers = Atomic<UInt64>(0)
+    private let clock = Atomic<UInt64>(0)
+
+    /// How many statements clients have now, and how many bytes their texts are.
+    var size: (statements: Int, bytes: Int) { known.withLock { ($0.count, $0.bytes) } }
+
+    /// A point in time, by which it is known whether a server's copy of a statement is older than a client's Parse.
+    func now() -> UInt64 { clock.wrappingAdd(1, ordering: .relaxed).newValue }
+
+    /// The statement of this content under these settings.
+    ///
+    /// - Parameters:
+    ///   - content: text, terminator and types, as Parse has them.
+    ///   - meaning: bytes that tell the client's settings; nil for a statement that nobody shares.
+    func statement(_ content: RawSpan, meaning: [UInt8]?, effects: @autoclosure () -> StatementEffects)
+        -> PreparedStatement
+    {
+        guard let meaning else {
+            return PreparedStatement(
+                number: nextNumber(), content: content.array(), effects: effects(), hash: 0, in: nil)
+        }
+        let hash = Self.hash(content, meaning)
+        return known.withLock { known in
+            for entry in known.entries[hash] ?? [] where entry.meaning == meaning {
+                if let statement = entry.statement, Self.isSame(statement.content, content) { return statement }
+            }
+            let statement = PreparedStatement(
+                number: nextNumber(), content: content.array(), effects: effects(), hash: hash, in: self)
+            known.entries[hash, default: []].append(
+                Known.Entry(number: statement.number, statement: statement, meaning: meaning))
+            known.count += 1
+            known.bytes += statement.content.count
+            return statement
+        }
+    }
+
+    /// A statement is gone, because no client has it any more.
+    fileprivate func forget(_ number: UInt64, hash: Int, size: Int) {
+        known.withLock { known in
+            known.entries[hash]?.removeAll { $0.number == number }
+            if known.entries[hash]?.isEmpty == true { known.entries[hash] = nil }
+            known.count -= 1
+            known.bytes -= size
+        }
+    }
+
+    func nextNumber() -> UInt64 { numbers.wrappingAdd(1, ordering: .relaxed).newValue }
+
+    private static func hash(_ content: RawSpan, _ meaning: [UInt8]) -> Int {
+        var hasher = Hasher()
+        content.withUnsafeBytes { hasher.combine(bytes: $0) }
+        meaning.withUnsafeBytes { hasher.combine(bytes: $0) }
+        return hasher.finalize()
+    }
+
+    private static func isSame(_ bytes: [UInt8], _ span: RawSpan) -> Bool {
+        guard bytes.count == span.byteCount else { return false }
+        if bytes.isEmpty { return true }
+        return span.withUnsafeBytes { span in
+            bytes.withUnsafeBytes { memcmp($0.baseAddress!, span.baseAddress!, span.count) == 0 }
+        }
+    }
+}
+
+extension StatementRegistry {
+    /// For the end of a statement.
+    func remove(_ number: UInt64, hash: Int, size: Int) { forget(number, hash: hash, size: size) }
+}

@@ -1,0 +1,47 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+package import CaromPostgresProtocol
+
+extension ServerState {
+    /// What a chunk from the server came to. Offsets are into the chunk.
+    package struct Received: Equatable, Sendable {
+        /// What is for the client; in front of it are replies that are suppressed.
+        package var visible: Range<Int>
+        /// The bytes from here on are the beginning of a message: they are kept in front of the next chunk.
+        package var consumed: Int
+        /// Whole messages follow behind `consumed`, which are not the client's: they are to be received next.
+        package var hasMore = false
+        /// How often the server has said, visibly, that it is ready.
+        package var completed = 0
+        /// How many of those ended a transaction (or a statement outside one).
+        package var transactions = 0
+        /// A reported setting changed.
+        package var parametersChanged = false
+        /// Nothing of what follows here is the case.
+        package var isOrdinary = true
+        /// Extended messages that failed or were skipped, by their numbers in the flow.
+        package var failed: ClosedRange<UInt64>?
+        /// An error that names a prepared statement as the server knows it, behind what is visible; it is not visible itself.
+        package var misnamed: ErrorFields?
+        /// All prepared statements are gone, by the client's wish.
+        package var deallocatedAll = false
+        /// A prepared statement was planned for rows of another shape.
+        package var hasStalePlan = false
+        /// An error was among the replies to the client.
+        package var hasError = false
+        /// The status of the ReadyForQuery that was kept from the client.
+        package var withheld: TransactionStatus?
+        /// What comes behind `consumed` is no PostgreSQL server's: `failure` says why, and the connection is of no further use.
+        package var isBroken = false
+
+        /// Ends in front of a message that is not passed on.
+        func cut(_ visibleFrom: Int, _ message: Range<Int>, of chunk: RawSpan) -> Received {
+            var result = self
+            result.visible = visibleFrom..<max(visibleFrom, message.lowerBound)
+            result.consumed = message.upperBound
+            result.hasMore = message.upperBound < chunk.byteCount
+            return result
+        }
+    }
+}

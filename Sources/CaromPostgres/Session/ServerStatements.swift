@@ -1,0 +1,139 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+package import CaromPostgresProtocol
+
+/// The prepared statements of one server session: those that many clients share, by number, and the unnamed one.
+///
+/// A message is recorded when it is sent, by its number in the session's flow; an error tells which of them had no effect.
+package struct ServerStatements: Sendable {
+    /// What must go in front of a message that uses a shared statement.
+    package struct Preparation: Equatable, Sendable {
+        /// Closed first: a statement that was used least recently, because the session holds as many as it may.
+        package var evicted: UInt64?
+        /// The session's own copy is closed first: it may be older than it should be, or missing.
+        package var closesFirst = false
+        /// The statement is to be parsed.
+        package var parses = false
+
+        package init() {}
+    }
+
+    private struct Held: Sendable {
+        /// When the text was parsed, by the clock of the pool's statements.
+        var parsedAt: UInt64
+        /// For the choice of the one that goes.
+        var usedAt: UInt64
+        /// The number and the batch of the Parse.
+        var sentAs: UInt64
+        var batch: UInt64
+    }
+
+    private enum Change: Sendable {
+        case parsed
+        case closed
+    }
+
+    private struct Pending: Sendable {
+        let number: UInt64
+        let statement: UInt64
+        let change: Change
+    }
+
+    private var held: [UInt64: Held] = [:]
+    private var uses: UInt64 = 0
+    /// Changes that an error may still undo, oldest first.
+    private var pending: [Pending] = []
+    /// Whose unnamed statement the session has.
+    package private(set) var unnamed = Unnamed.none
+
+    /// What is known of the unnamed statement.
+    package enum Unnamed: Equatable, Sendable {
+        /// There is none.
+        case none
+        /// There may be one, of anybody.
+        case unknown
+        /// The one that this user parsed as its `version`th.
+        case of(user: UInt64, version: UInt64)
+    }
+
+    package init() {}
+
+    /// How many shared statements the session holds.
+    package var count: Int { held.count }
+
+    // MARK: Shared statements
+
+    /// A client uses a statement that it has parsed at `parsedAt`: what the session needs before that.
+    ///
+    /// - Parameter isOwnParse: the message is the Parse itself, which the client has sent.
+    package mutating func prepare(
+        _ statement: UInt64, parsedAt: UInt64, isOwnParse: Bool, limit: Int, _ flow: borrowing QueryFlow
+    ) -> Preparation {
+        uses &+= 1
+        var preparation = Preparation()
+        if let known = held[statement] {
+            let isOpen = known.sentAs > flow.extendedDone && known.batch != flow.batch
+            if !isOwnParse, known.parsedAt >= parsedAt, !isOpen {
+                held[statement]?.usedAt = uses
+                return preparation
+            }
+            preparation.closesFirst = true
+        } else if held.count >= limit {
+            preparation.evicted = held.min { $0.value.usedAt < $1.value.usedAt }?.key
+        }
+        preparation.parses = true
+        return preparation
+    }
+
+    /// The session closes a statement with the message that was sent last.
+    package mutating func didClose(_ statement: UInt64, _ flow: borrowing QueryFlow) {
+        held[statement] = nil
+        note(statement, .closed, flow)
+    }
+
+    /// The session parses a statement with the message that was sent last.
+    package mutating func didParse(_ statement: UInt64, at time: UInt64, _ flow: borrowing QueryFlow) {
+        held[statement] = Held(
+            parsedAt: time, usedAt: uses, sentAs: flow.extendedSent, batch: flow.batch)
+        note(statement, .parsed, flow)
+    }
+
+    private mutating func note(_ statement: UInt64, _ change: Change, _ flow: borrowing QueryFlow) {
+        if let first = pending.first, first.number <= flow.extendedDone {
+            pending.removeAll { $0.number <= flow.extendedDone }
+        }
+        pending.append(Pending(number: flow.extendedSent, statement: statement, change: change))
+    }
+
+    /// Whether the session has the statement, as far as it is known.
+    package func holds(_ statement: UInt64) -> Bool { held[statement] != nil }
+
+    /// The statement is ended by SQL.
+    package mutating func forget(_ statement: UInt64) { held[statement] = nil }
+
+    /// The extended messages with these numbers failed or were skipped.
+    package mutating func failed(_ numbers: ClosedRange<UInt64>) {
+        if unnamed != .none { unnamed = .unknown }
+        if pending.isEmpty { return }
+        for entry in pending where numbers.contains(entry.number) {
+            switch entry.change {
+            case .parsed: held[entry.statement] = nil
+            // It is still there, but nobody knows how old it is.
+            case .closed: held[entry.statement] = Held(parsedAt: 0, usedAt: 0, sentAs: 0, batch: 0)
+            }
+        }
+        pending.removeAll { $0.number <= numbers.upperBound }
+    }
+
+    /// `DEALLOCATE ALL` or `DISCARD ALL`.
+    package mutating func removeAll() {
+        held = [:]
+        pending = []
+    }
+
+    // MARK: The unnamed statement
+
+    /// The unnamed statement is replaced, or gone.
+    package mutating func setUnnamed(_ unnamed: Unnamed) { self.unnamed = unnamed }
+}

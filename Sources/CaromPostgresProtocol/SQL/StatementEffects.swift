@@ -1,0 +1,61 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the text of a statement, or of several with semicolons between them, may do to its session.
+///
+/// It is read from the text alone. What triggers, rules, defaults, operators, casts and the functions in views
+/// do is not seen. Doubt is settled towards more effects.
+package struct StatementEffects: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt16
+
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    /// It may change settings beyond its transaction: `SET`, `RESET`, `DISCARD ALL`, `set_config`.
+    package static let settings = StatementEffects(rawValue: 1 << 0)
+    /// It may take a setting back to its default. Comes with `settings`.
+    package static let resets = StatementEffects(rawValue: 1 << 1)
+    /// `RESET ALL` or `DISCARD ALL`. Comes with `settings` and `resets`.
+    package static let resetsAll = StatementEffects(rawValue: 1 << 2)
+    /// It makes something of the session that outlives the transaction: a prepared statement, a cursor `WITH HOLD`,
+    /// a temporary object, a `LISTEN`, an advisory lock.
+    package static let keeps = StatementEffects(rawValue: 1 << 3)
+    /// It may end such a thing.
+    package static let letsGo = StatementEffects(rawValue: 1 << 4)
+    /// `DEALLOCATE` or `DISCARD ALL`. Comes with `letsGo`.
+    package static let deallocates = StatementEffects(rawValue: 1 << 5)
+    /// It calls `nextval` or `setval`.
+    package static let advancesSequences = StatementEffects(rawValue: 1 << 6)
+    /// It calls `currval` or `lastval`.
+    package static let readsSequences = StatementEffects(rawValue: 1 << 7)
+    /// It calls a function that is not known to leave the session alone.
+    package static let callsUnknown = StatementEffects(rawValue: 1 << 8)
+    /// It runs code that cannot be seen and may do anything (`DO`, `CALL`, `EXECUTE`, `LOAD`, `COPY … PROGRAM`), or
+    /// where its tokens end depends on what is not known here.
+    package static let runsCode = StatementEffects(rawValue: 1 << 9)
+
+    /// What text may do that cannot be cut into tokens safely.
+    static let unreadable: StatementEffects = [.runsCode, .settings, .resets, .keeps]
+
+    /// Reads `text`, which has no terminating zero byte.
+    @inline(__always)
+    package init(of text: RawSpan) {
+        self = text.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return [] }
+            return Self.atAGlance(base, bytes.count) ?? Self.scanning(base, bytes.count)
+        }
+    }
+
+    /// Reads `text` token by token, as `init(of:)` does where a glance is not enough.
+    package static func scanning(_ text: RawSpan) -> StatementEffects {
+        text.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return [] }
+            return scanning(base, bytes.count)
+        }
+    }
+
+    @inline(never)
+    private static func scanning(_ base: UnsafeRawPointer, _ count: Int) -> StatementEffects {
+        var scanner = StatementScanner(base.assumingMemoryBound(to: UInt8.self), count: count)
+        return scanner.run()
+    }
+}
