@@ -13,10 +13,14 @@ struct ClientRequests {
     private(set) var isHeldBack = false
     /// Effects of the extended messages since the last Sync.
     private var batchEffects: StatementEffects = []
+    /// The settings that they take back: each alone in its statement, or nil.
+    private var batchResets: [String?] = []
     /// The client has sent something since it got the server.
     private var hasSent = false
     /// The text of a query that comes in pieces, as far as it is read.
     private var longQuery: [UInt8]?
+    /// The one setting that the query whose ReadyForQuery is kept back takes back, if that is all that it does.
+    private(set) var resetSetting: String?
 
     init(_ statements: ClientStatements?) { self.statements = statements }
 
@@ -32,6 +36,7 @@ struct ClientRequests {
     mutating func settle() {
         statements?.settle()
         batchEffects = []
+        batchResets = []
     }
 
     /// What was held back goes on.
@@ -74,7 +79,12 @@ struct ClientRequests {
         if text.count >= Self.longestRead { effects.formUnion([.runsCode, .settings, .keeps]) }
         if effects.isEmpty { return }
         taint(effects, &server, &book)
+        noteNames(effects, text.span.bytes, &book)
         hold(after: effects, &server, book)
+    }
+
+    private func noteNames(_ effects: StatementEffects, _ text: RawSpan, _ book: inout SessionBook) {
+        if effects.contains(.settings) { book.note(customNames: SettingNames.custom(in: text)) }
     }
 
     /// Sends one message on, or its beginning. False: more of it is needed first.
@@ -85,6 +95,8 @@ struct ClientRequests {
     ) throws(SessionEnd) -> Bool {
         switch byte {
         case FrontendTag.query.rawValue:
+            // It ends the batch, as Sync does.
+            if !batchEffects.isEmpty { endBatch(&server, &book) }
             if range.count < length {
                 startLong(range, chunk)
             } else {
@@ -96,7 +108,7 @@ struct ClientRequests {
                     return true
                 }
             }
-            statements?.dropUnnamed(&server)
+            statements?.querySent(&server)
         case FrontendTag.parse.rawValue, FrontendTag.bind.rawValue, FrontendTag.describe.rawValue,
             FrontendTag.close.rawValue:
             if let tag = FrontendTag(rawValue: byte), statements != nil {
@@ -119,12 +131,23 @@ struct ClientRequests {
         _ server: inout ServerState, _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Bool {
         guard
-            case .sent(let effects)? = try statements?.forward(
+            let outcome = try statements?.forward(
                 tag, range, length: length, of: chunk, &server, &book, &out)
         else { return false }
+        let effects: StatementEffects
+        switch outcome {
+        case .sent(let found): effects = found
+        case .needMore: return false
+        case .mustWait:
+            isHeldBack = true
+            return false
+        }
         if !effects.isEmpty {
             batchEffects.formUnion(effects)
             note(effects, &server, &book, &out)
+            // A name may be among the values.
+            noteNames(effects, chunk.extracting(range), &book)
+            if effects.contains(.resets) { batchResets.append(statements?.lastReset) }
         }
         hasSent = true
         return true
@@ -149,6 +172,7 @@ struct ClientRequests {
     ) throws(SessionEnd) -> Bool {
         if server.flow.isSkippingToSync { return false }
         note(effects, &server, &book, &out)
+        noteNames(effects, chunk.extracting(text), &book)
         if effects.contains(.deallocates), statements != nil,
             let wish = Deallocation(chunk.extracting(text)), let number = statements?.deallocate(wish.name)
         {
@@ -156,6 +180,7 @@ struct ClientRequests {
             return true
         }
         hold(after: effects, &server, book)
+        if effects.contains(.resets) { resetSetting = SettingNames.reset(by: chunk.extracting(text)) }
         return false
     }
 
@@ -201,9 +226,9 @@ struct ClientRequests {
         _ effects: StatementEffects, _ server: inout ServerState, _ book: inout SessionBook
     ) {
         book.note(effects)
-        if effects.contains(.runsCode) {
+        if !effects.isDisjoint(with: [.runsCode, .keeps]) {
             server.taint(.everything)
-        } else if !effects.isDisjoint(with: [.callsUnknown, .keeps, .settings]) {
+        } else if !effects.isDisjoint(with: [.callsUnknown, .settings]) {
             server.taint(.state)
         }
     }
@@ -214,6 +239,8 @@ struct ClientRequests {
         batchEffects = []
         if statements == nil { book.note(effects) }
         hold(after: effects, &server, book)
+        if batchResets.count == 1, let name = batchResets[0] { resetSetting = name }
+        batchResets = []
     }
 
     /// What comes behind a statement that ends prepared statements, or takes settings back, waits until that is done.
@@ -222,6 +249,7 @@ struct ClientRequests {
     ) {
         if book.needsRepair(after: effects) {
             isHeldBack = true
+            resetSetting = nil
             server.withholdReady()
         } else if effects.contains(.deallocates), statements != nil {
             isHeldBack = true

@@ -62,9 +62,10 @@ final class Opening {
         }
     }
 
-    /// The server has accepted the settings, and reports this.
-    func confirmed(_ reported: SettingValues, _ relay: Relay) throws(SessionEnd) {
-        let entry = relay.route.accepted.record(asked, reported: reported, at: .now)
+    /// The server has accepted the settings.
+    func confirmed(_ server: borrowing ServerState, _ relay: Relay) throws(SessionEnd) {
+        let entry = relay.route.accepted.record(
+            asked, reported: server.reported, initial: server.initial, at: .now)
         generation = relay.route.accepted.generation
         try relay.greet(entry, isConfirmed: true, startup.version)
     }
@@ -97,9 +98,8 @@ final class Opening {
         var wanted: [StartupParameter] = []
         if let options = startup.options {
             let parsed = StartupOptions(options)
-            if let rejected = parsed.rejected.first {
-                throw .fatal(
-                    .syntaxError, "invalid command-line argument for server process: \(rejected)")
+            if let refusal = parsed.refusal {
+                throw .fatal(.syntaxError, refusal.message, hint: refusal.hint)
             }
             wanted = parsed.settings
         }

@@ -252,11 +252,13 @@ final class Relay: SessionStage {
         case .prepared(let messages):
             leg.forgetLosses()
             if let opening {
-                try opening.confirmed(server.state.reported, self)
+                try opening.confirmed(server.state, self)
             } else {
                 try goOn(telling: messages)
             }
-        case .ask: leg.ask(server, &machine, &worker.segments)
+        case .ask(let messages):
+            if !messages.isEmpty { try client.send(messages) }
+            leg.ask(server, &machine, &worker.segments)
         case .finish: try finish(.terminated)
         case .refuse(let fields): throw .refused(fields)
         case .replace(let reason): try replace(server, reason)

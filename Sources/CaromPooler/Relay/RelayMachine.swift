@@ -186,7 +186,7 @@ extension RelayMachine {
         switch question {
         case .isFree: Self.ask([], &server, &out)
         case .whatIsLeft, .whatWasReset:
-            Self.ask(Array(SessionInquiry.query.utf8), &server, &out)
+            Self.ask(book.inquiry, &server, &out)
             server.expectInquiry()
         case .restore:
             var statements: [UInt8] = []
@@ -223,10 +223,12 @@ extension RelayMachine {
                 switch walker.next(in: chunk, at: &next, limits: limits) {
                 case .message(let byte, let range), .run(let byte, let range, _):
                     if byte == FrontendTag.terminate.rawValue { return endAfterAnswers(&server) }
-                    _ = try requests.forward(
-                        byte, range, length: range.count, chunk, &server, &book, &out)
+                    let length = range.count
+                    if try !requests.forward(byte, range, length: length, chunk, &server, &book, &out) {
+                        (walker, position) = before
+                        return nil
+                    }
                 case .beginning(let byte, let range, let length):
-                    if byte == FrontendTag.terminate.rawValue { return endAfterAnswers(&server) }
                     if try !requests.forward(byte, range, length: length, chunk, &server, &book, &out) {
                         (walker, position) = before
                         return nil
@@ -281,8 +283,8 @@ extension RelayMachine {
         case prepared(telling: [UInt8])
         /// The server is free. The client is told something first.
         case release(telling: [UInt8])
-        /// The server is asked the question of the phase; see ``ask(_:_:)``.
-        case ask
+        /// The server is asked the question of the phase; see ``ask(_:_:)``. The client is told something first.
+        case ask(telling: [UInt8])
         /// The client had said goodbye and has its last answer.
         case finish
         /// The server refused a setting of the client's.
@@ -315,6 +317,11 @@ extension RelayMachine {
             }
             let told = heard(received, &server)
             if received.completed > 0 { return completed(&server, telling: told) }
+            // Without a Sync behind what failed, no ReadyForQuery comes.
+            if received.failed != nil, requests.isHeldBack, server.flow.outstandingReady == 0 {
+                requests.goOn()
+                return .tell(told)
+            }
             return told.isEmpty ? .proceed : .tell(told)
         case .asking(let question):
             return server.suppressedReplies > 0 ? .proceed : answered(question, &server)
@@ -344,20 +351,20 @@ extension RelayMachine {
     private mutating func completed(
         _ server: inout ServerState, telling told: [UInt8], isResuming: Bool = false
     ) -> Next {
-        if case .asking = phase { return .ask }
+        if case .asking = phase { return .ask(telling: told) }
         hasFailed = false
         let wasHeldBack = requests.isHeldBack
-        if wasHeldBack, !server.flow.awaitsServer { requests.goOn() }
+        if wasHeldBack, server.flow.outstandingReady == 0 { requests.goOn() }
         if isEnding { return owesAnswers(server) ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
         if !keepsServer, walker.isAtBorder {
             if server.flow.isFree, book.needsInquiry(keepsState: !kept.isEmpty) {
                 phase = .asking(.whatIsLeft)
-                return .ask
+                return .ask(telling: told)
             }
             if mayRelease(&server) { return .release(telling: told) }
             if server.readiness == .indeterminate {
                 phase = .asking(.isFree)
-                return .ask
+                return .ask(telling: told)
             }
         }
         return wasHeldBack || isResuming || !told.isEmpty ? .tell(told) : .proceed
@@ -381,7 +388,7 @@ extension RelayMachine {
             }
             if !kept.isEmpty, book.wishes != server.applied {
                 phase = .asking(.restore(isAwaited: false))
-                return .ask
+                return .ask(telling: told)
             }
         case .whatWasReset:
             if error == nil, let answer = server.takeAnswer() {
@@ -390,7 +397,7 @@ extension RelayMachine {
                 if server.flow.isFree, !keepsServer { settle(answer, &server) }
                 if book.wishes != server.applied {
                     phase = .asking(.restore(isAwaited: true))
-                    return .ask
+                    return .ask(telling: told)
                 }
             }
             told.append(contentsOf: endRepair(&server))
@@ -413,7 +420,14 @@ extension RelayMachine {
     /// - Returns: the ReadyForQuery, if there is nothing to do.
     private mutating func beginRepair(_ status: TransactionStatus, _ server: inout ServerState) -> [UInt8] {
         if status == .failed { return endRepair(&server) }
-        if book.effects.contains(.resetsAll), !hasFailed, !book.hasIdentity {
+        if !hasFailed, let name = requests.resetSetting {
+            var applied = server.applied
+            applied.remove(name)
+            server.apply(applied)
+            book.reset(name)
+            if book.wishes == applied { return endRepair(&server) }
+            phase = .asking(.restore(isAwaited: true))
+        } else if book.effects.contains(.resetsAll), !hasFailed, !book.hasIdentity {
             server.apply(SettingValues())
             book.reset()
             phase = .asking(.restore(isAwaited: true))

@@ -18,6 +18,10 @@ struct SessionBook {
     private(set) var version = 0
     /// What the statements since the last look may have done.
     private(set) var effects: StatementEffects = []
+    /// Statements that may have changed settings since the last look.
+    private var settingChanges = 0
+    /// Custom settings that the client has named: PostgreSQL does not list them.
+    private var customNames: Set<String> = []
     /// What tells this client's settings from those of others, for texts that mean something else under them.
     private var knownMeaning: [UInt8]?
 
@@ -27,20 +31,45 @@ struct SessionBook {
         self.told = told
     }
 
+    /// Custom settings beyond this many are not followed.
+    private static var mostNames: Int { 256 }
+
     // MARK: What statements do
 
     /// A statement with these effects runs.
-    mutating func note(_ effects: StatementEffects) { self.effects.formUnion(effects) }
+    mutating func note(_ effects: StatementEffects) {
+        self.effects.formUnion(effects)
+        if effects.contains(.settings) { settingChanges += 1 }
+    }
+
+    /// A text with these names may set them.
+    mutating func note(customNames names: [String]) {
+        for name in names where customNames.count < Self.mostNames { customNames.insert(name.lowercased()) }
+    }
+
+    /// The query that shows what the session is like.
+    var inquiry: [UInt8] {
+        var names = customNames
+        for setting in wishes.all where setting.name.contains(".") { names.insert(setting.name.lowercased()) }
+        return SessionInquiry.query(asking: names.sorted())
+    }
 
     /// Settings that were reset are what they should be.
     ///
     /// - Parameter isOver: no transaction is open that may take that back.
     mutating func settleReset(isOver: Bool) {
-        effects.subtract(isOver ? [.resets, .resetsAll, .settings] : [.resets, .resetsAll])
+        if isOver, settingChanges == 1 || effects.contains(.resetsAll) {
+            effects.remove(.settings)
+            settingChanges = 0
+        }
+        effects.subtract([.resets, .resetsAll])
     }
 
     /// Nothing is open any more about what statements did.
-    mutating func settle() { effects = [] }
+    mutating func settle() {
+        effects = []
+        settingChanges = 0
+    }
 
     /// The server must be asked, at the end of the transaction, what the session is like.
     ///
@@ -57,9 +86,22 @@ struct SessionBook {
     // MARK: What the session is like
 
     /// These are set in the session now. What the client began with and is not among them has been reset.
+    ///
+    /// The role is another matter: `SET ROLE NONE` and a new session user take it away, only RESET brings it back.
     mutating func found(_ applied: SettingValues) {
         var wanted = applied
         wanted.fill(from: startup)
+        if applied["role"] == nil, startup["role"] != nil, !effects.contains(.resets) {
+            wanted.set("role", to: "none")
+        }
+        setWishes(wanted)
+    }
+
+    /// One setting went back to what the session began with.
+    mutating func reset(_ name: String) {
+        var wanted = wishes
+        wanted.remove(name)
+        if let value = startup[name] { wanted.set(name, to: value) }
         setWishes(wanted)
     }
 

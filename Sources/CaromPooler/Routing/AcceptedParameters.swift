@@ -83,16 +83,23 @@ final class AcceptedParameters: Sendable {
         return known.withLock { known in
             if let same = known.recent.first(where: { $0.wanted == wanted }) { return same.entry }
             guard var told = known.sets[Self.key(wanted)] else { return nil }
-            if let name = wanted[Self.free], Self.isPlain(name) { told.set(Self.free, to: name) }
+            if wanted[Self.free].map(Self.isPlain) != false {
+                guard let name = wanted[Self.free] ?? known.defaults?[Self.free] else { return nil }
+                told.set(Self.free, to: name)
+            }
             return Self.remember(wanted, told, in: &known)
         }
     }
 
     /// A server has accepted `wanted`, and reports this now.
-    func record(_ wanted: SettingValues, reported: SettingValues, at now: Deadline) -> Entry {
+    ///
+    /// - Parameter initial: what it reported after its login.
+    func record(_ wanted: SettingValues, reported: SettingValues, initial: SettingValues, at now: Deadline)
+        -> Entry
+    {
         known.withLock { known in
             if known.defaults?.agrees(with: reported, butFor: wanted) != true {
-                var defaults = known.defaults ?? reported
+                var defaults = known.defaults ?? initial
                 for setting in reported.all where wanted[setting.name] == nil {
                     defaults.set(setting.name, to: setting.value)
                 }
@@ -109,7 +116,11 @@ final class AcceptedParameters: Sendable {
 
     /// For a client that is greeted before a server could be asked: the last that was heard.
     func unconfirmed(_ wanted: SettingValues) -> Entry {
-        var told = known.withLock { $0.sets[Self.key(wanted)] ?? $0.defaults } ?? SettingValues()
+        var told = known.withLock { known in
+            var told = known.sets[Self.key(wanted)] ?? known.defaults
+            if let name = known.defaults?[Self.free] { told?.set(Self.free, to: name) }
+            return told ?? SettingValues()
+        }
         for setting in wanted.all where told[setting.name] != nil { told.set(setting.name, to: setting.value) }
         return Entry(wanted, told: told)
     }

@@ -22,6 +22,8 @@ struct ClientStatements {
     /// What a message did to the names, as long as the server may still refuse it.
     private struct Change {
         let number: UInt64
+        /// The batch of the message.
+        let batch: UInt64
         let name: [UInt8]
         /// What the name meant before Close; nil for a Parse.
         let closed: Entry?
@@ -33,6 +35,8 @@ struct ClientStatements {
         /// Text, terminator, types; empty if there is none.
         var content: [UInt8] = []
         var effects: StatementEffects = []
+        /// Which of the client's unnamed statements it is.
+        var version: UInt64 = 0
     }
 
     /// A Parse that comes in pieces.
@@ -48,18 +52,29 @@ struct ClientStatements {
     /// How many shared statements a server holds.
     private let limit: Int
     private var named = NameTable<Entry>()
+    /// The numbers of the statements that the client has names for, each once: an error names a statement by its number.
+    private var numbers: Set<UInt64> = []
     private var changes: [Change] = []
+    /// Names that the server refused, which may still stand in errors to come.
+    private var refused: [(number: UInt64, name: [UInt8])] = []
     /// A server's copy of any of these that is older is parsed anew.
     private var oldest: UInt64 = 0
 
     private var unnamed = Unnamed()
     /// The one before, for a Parse that is skipped.
     private var unnamedBefore = Unnamed()
-    /// The number of the Parse of the unnamed statement, as long as the server may still refuse it.
+    /// The number of the Parse of the unnamed statement, as long as the server may still refuse it, and its batch.
     private var unnamedNumber: UInt64 = 0
-    /// Which of the client's unnamed statements it is.
-    private var unnamedVersion: UInt64 = 0
+    /// The same of the one before.
+    private var unnamedNumberBefore: UInt64 = 0
+    private var unnamedBatch: UInt64 = 0
+    /// A simple query ends the unnamed statement, unless one of the messages up to this number fails: then it is skipped.
+    private var dropsUnnamedBehind: UInt64?
+    /// How many unnamed statements the client has had.
+    private var unnamedCount: UInt64 = 0
     private var long: LongParse?
+    /// The setting that the statement of the last Bind takes back, if that is all that it does.
+    private(set) var lastReset: String?
 
     init(_ registry: StatementRegistry, user: UInt64, limit: Int) {
         self.registry = registry
@@ -76,6 +91,8 @@ struct ClientStatements {
         case sent(StatementEffects)
         /// More of it is needed.
         case needMore
+        /// What it means shows only when what the client has sent before is answered.
+        case mustWait
     }
 
     // MARK: From the client
@@ -105,9 +122,12 @@ struct ClientStatements {
             }
             guard let names else { return try pass(message, &server, &out) }
             if names.isPortal { return try pass(message, &server, &out) }
+            if isOpen(names.statement.isEmpty ? nil : message.bytes(names.statement), &server) {
+                return .mustWait
+            }
             if names.statement.isEmpty {
                 return tag == .close
-                    ? try closeUnnamed(message, &server, &out) : try useUnnamed(message, &server, &out)
+                    ? try closeUnnamed(message, &server, &out) : try useUnnamed(message, &server, &book, &out)
             }
             return tag == .close
                 ? try close(message, names, &server, &out) : try use(message, names, &server, &book, &out)
@@ -117,9 +137,30 @@ struct ClientStatements {
                 if message.isPart, range.count < Self.longestNames { return .needMore }
                 return try pass(message, &server, &out)
             }
+            if !name.isEmpty, isOpen(message.bytes(name), &server) { return .mustWait }
             return try parse(message, name, &server, &book, &out)
         default: return try pass(message, &server, &out)
         }
+    }
+
+    /// Whether it shows only when an earlier batch is answered what a name means. Nil for the unnamed statement.
+    private mutating func isOpen(_ name: RawSpan?, _ server: inout ServerState) -> Bool {
+        let done = server.flow.extendedDone
+        guard let name else {
+            if let last = dropsUnnamedBehind {
+                if last > done { return true }
+                dropsUnnamedBehind = nil
+                dropUnnamed(&server)
+            }
+            return unnamedNumber > done && unnamedBatch != server.flow.batch
+        }
+        if !changes.isEmpty {
+            for change in changes where change.number > done && change.batch != server.flow.batch {
+                if NameTable<Entry>.isSame(change.name, name) { return true }
+            }
+        }
+        guard server.flow.awaitsServer, let entry = named[name] else { return false }
+        return server.statements.isOpen(entry.statement.number, server.flow)
     }
 
     /// More of a message that was too long to be kept.
@@ -150,11 +191,18 @@ struct ClientStatements {
         guard let entry = named[message.bytes(names.statement)] else {
             return try passUnknown(message, names, &server, &out)
         }
+        if message.tag == .bind, entry.statement.effects.contains(.deallocates),
+            let number = prepareDeallocation(entry.statement.content, &server, &out)
+        {
+            return try sendDeallocation(number, message, names, &server, &out)
+        }
         let statement = prepare(entry, message.bytes(names.statement), &server, &book, &out)
         try Self.record(message.tag, &server)
         out.append { message.appendRenamed(names, to: statement.number, into: &$0) }
         out.append(chunk: message.rest(names))
-        return .sent(message.tag == .bind ? statement.effects : [])
+        if message.tag != .bind { return .sent([]) }
+        noteSettings(statement.effects, statement.content, &book)
+        return .sent(statement.effects)
     }
 
     /// A name that the client has not given: the server says so, in its own words.
@@ -186,7 +234,7 @@ struct ClientStatements {
             let content = statement.content
             let effects = statement.effects
             statement = registry.statement(content.span.bytes, meaning: book.meaning, effects: effects)
-            named.set(clientName, to: Entry(statement: statement, version: book.version, parsedAt: parsedAt))
+            setMeaning(of: clientName, to: Entry(statement: statement, version: book.version, parsedAt: parsedAt))
             preparation = server.statements.prepare(
                 statement.number, parsedAt: parsedAt, isOwnParse: false, limit: limit, server.flow)
             if !preparation.parses { return statement }
@@ -219,13 +267,13 @@ struct ClientStatements {
         _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
         _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
-        let closed = named.set(message.bytes(names.statement), to: nil)
+        let closed = setMeaning(of: message.bytes(names.statement), to: nil)
         let outcome = try passUnknown(message, names, &server, &out)
         if let closed {
             note(
                 Change(
-                    number: server.flow.extendedSent, name: message.bytes(names.statement).array(),
-                    closed: closed, parsedAt: closed.parsedAt), server.flow)
+                    number: server.flow.extendedSent, batch: server.flow.batch,
+                    name: message.bytes(names.statement).array(), closed: closed, parsedAt: closed.parsedAt), server.flow)
         }
         return outcome
     }
@@ -250,8 +298,12 @@ struct ClientStatements {
             statement = nil
             number = registry.nextNumber()
         } else {
-            let shared = registry.statement(
+            var shared = registry.statement(
                 content, meaning: book.meaning, effects: Self.effects(of: content))
+            if numbers.contains(shared.number) {
+                let effects = shared.effects
+                shared = registry.statement(content, meaning: nil, effects: effects)
+            }
             statement = shared
             number = shared.number
         }
@@ -261,10 +313,11 @@ struct ClientStatements {
         try sendParse(message, name, as: number, &server, &out)
         server.statements.didParse(number, at: parsedAt, server.flow)
         note(
-            Change(number: server.flow.extendedSent, name: key.array(), closed: nil, parsedAt: parsedAt),
-            server.flow)
+            Change(
+                number: server.flow.extendedSent, batch: server.flow.batch, name: key.array(), closed: nil,
+                parsedAt: parsedAt), server.flow)
         if let statement {
-            named.set(key, to: Entry(statement: statement, version: book.version, parsedAt: parsedAt))
+            setMeaning(of: key, to: Entry(statement: statement, version: book.version, parsedAt: parsedAt))
         } else {
             long = LongParse(
                 name: key.array(), number: number, parsedAt: parsedAt, content: content.array())
@@ -286,19 +339,31 @@ struct ClientStatements {
         long = nil
         let content = parse.content
         if parse.number == 0 {
-            unnamed = Unnamed(content: content, effects: Self.effects(of: content.span.bytes))
+            unnamed.content = content
+            unnamed.effects = Self.effects(of: content.span.bytes)
             return
         }
         let statement = PreparedStatement(
             number: parse.number, content: content, effects: Self.effects(of: content.span.bytes), hash: 0, in: nil)
-        named.set(
-            parse.name.span.bytes, to: Entry(statement: statement, version: 0, parsedAt: parse.parsedAt))
+        setMeaning(
+            of: parse.name.span.bytes, to: Entry(statement: statement, version: 0, parsedAt: parse.parsedAt))
     }
 
     private static func effects(of content: RawSpan) -> StatementEffects {
         var reader = WireReader(content)
         guard let text = try? reader.readText() else { return [] }
         return StatementEffects(of: content.extracting(text))
+    }
+
+    /// A statement that may change settings runs.
+    private mutating func noteSettings(
+        _ effects: StatementEffects, _ content: [UInt8], _ book: inout SessionBook
+    ) {
+        if !effects.contains(.settings) { return }
+        let text = content.prefix { $0 != 0 }
+        let bytes = Array(text)
+        book.note(customNames: SettingNames.custom(in: bytes.span.bytes))
+        lastReset = effects.contains(.resets) ? SettingNames.reset(by: bytes.span.bytes) : nil
     }
 
     // MARK: The unnamed statement
@@ -309,9 +374,13 @@ struct ClientStatements {
         let outcome = try pass(message, &server, &out)
         swap(&unnamed, &unnamedBefore)
         unnamed.content.removeAll(keepingCapacity: unnamed.content.capacity <= Self.keptCapacity)
-        unnamedVersion &+= 1
+        unnamedCount &+= 1
+        unnamed.version = unnamedCount
+        unnamedNumberBefore = unnamedNumber
         unnamedNumber = server.flow.extendedSent
-        server.statements.setUnnamed(.of(user: user, version: unnamedVersion))
+        unnamedBatch = server.flow.batch
+        dropsUnnamedBehind = nil
+        server.statements.setUnnamed(.of(user: user, version: unnamed.version), server.flow)
         if message.isPart {
             long = LongParse(name: [], number: 0, parsedAt: 0, content: content.array())
         } else {
@@ -322,35 +391,62 @@ struct ClientStatements {
     }
 
     private mutating func useUnnamed(
-        _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ out: inout Segments
+        _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ book: inout SessionBook,
+        _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
         if unnamed.content.isEmpty {
             // It must not be another client's: the server says that there is none.
             if server.statements.unnamed != .none {
                 server.sendHidden()
                 out.append { NamedObject(.statement, name: [UInt8]()).encodeClose(into: &$0) }
-                server.statements.setUnnamed(.none)
+                server.statements.setUnnamed(.none, server.flow)
             }
-        } else if server.statements.unnamed != .of(user: user, version: unnamedVersion) {
+        } else if message.tag == .bind, unnamed.effects.contains(.deallocates),
+            let names = try? message.names(),
+            let number = prepareDeallocation(unnamed.content, &server, &out)
+        {
+            return try sendDeallocation(number, message, names, &server, &out)
+        } else if server.statements.unnamed != .of(user: user, version: unnamed.version) {
             server.sendHidden()
             out.append { Parse.encode(name: [], content: unnamed.content.span.bytes, into: &$0) }
-            server.statements.setUnnamed(.of(user: user, version: unnamedVersion))
+            server.statements.setUnnamed(.of(user: user, version: unnamed.version), server.flow)
         }
         _ = try pass(message, &server, &out)
-        return .sent(message.tag == .bind ? unnamed.effects : [])
+        if message.tag != .bind { return .sent([]) }
+        noteSettings(unnamed.effects, unnamed.content, &book)
+        return .sent(unnamed.effects)
     }
 
     private mutating func closeUnnamed(
         _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
-        dropUnnamed(&server)
-        return try pass(message, &server, &out)
+        let outcome = try pass(message, &server, &out)
+        server.statements.setUnnamed(.none, server.flow)
+        swap(&unnamed, &unnamedBefore)
+        forgetUnnamed()
+        unnamedNumberBefore = unnamedNumber
+        unnamedNumber = server.flow.extendedSent
+        unnamedBatch = server.flow.batch
+        dropsUnnamedBehind = nil
+        return outcome
     }
 
-    /// A simple query, or Close, ends the unnamed statement.
-    mutating func dropUnnamed(_ server: inout ServerState) {
-        server.statements.setUnnamed(.none)
-        if unnamed.content.isEmpty { return }
+    /// A simple query is sent, which ends the unnamed statement.
+    mutating func querySent(_ server: inout ServerState) {
+        if server.flow.maySkipQuery {
+            dropsUnnamedBehind = server.flow.extendedSent
+        } else {
+            dropUnnamed(&server)
+        }
+    }
+
+    private mutating func dropUnnamed(_ server: inout ServerState) {
+        server.statements.endUnnamed()
+        unnamedNumber = 0
+        if !unnamed.content.isEmpty { forgetUnnamed() }
+    }
+
+    private mutating func forgetUnnamed() {
         unnamed.content.removeAll(keepingCapacity: unnamed.content.capacity <= Self.keptCapacity)
         unnamed.effects = []
     }
@@ -359,6 +455,15 @@ struct ClientStatements {
     private static var keptCapacity: Int { 1_024 }
 
     // MARK: What the server says
+
+    /// - Returns: what the name meant before.
+    @discardableResult
+    private mutating func setMeaning(of name: RawSpan, to entry: Entry?) -> Entry? {
+        let before = named.set(name, to: entry)
+        if let before { numbers.remove(before.statement.number) }
+        if let entry { numbers.insert(entry.statement.number) }
+        return before
+    }
 
     private mutating func note(_ change: Change, _ flow: borrowing QueryFlow) {
         if let first = changes.first, first.number <= flow.extendedDone {
@@ -369,12 +474,14 @@ struct ClientStatements {
 
     /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
     mutating func failed(_ numbers: ClosedRange<UInt64>) {
+        // The query behind them was skipped.
+        if let dropsUnnamedBehind, numbers.contains(dropsUnnamedBehind) { self.dropsUnnamedBehind = nil }
         if unnamedNumber != 0, numbers.contains(unnamedNumber) {
-            if unnamedNumber == numbers.lowerBound {
+            // A Parse that fails takes the old statement with it; one that is skipped does not.
+            if unnamedNumber == numbers.lowerBound || numbers.contains(unnamedNumberBefore) {
                 unnamed = Unnamed()
             } else {
                 swap(&unnamed, &unnamedBefore)
-                unnamedVersion &+= 1
             }
             unnamedNumber = 0
         }
@@ -382,9 +489,10 @@ struct ClientStatements {
         for change in changes.reversed() where numbers.contains(change.number) {
             let name = change.name.span.bytes
             if change.closed != nil {
-                if named[name] == nil { named.set(name, to: change.closed) }
-            } else if named[name]?.parsedAt == change.parsedAt {
-                named.set(name, to: nil)
+                if named[name] == nil { setMeaning(of: name, to: change.closed) }
+            } else if let entry = named[name], entry.parsedAt == change.parsedAt {
+                setMeaning(of: name, to: nil)
+                refused.append((entry.statement.number, change.name))
             }
         }
         changes.removeAll { $0.number <= numbers.upperBound }
@@ -393,6 +501,7 @@ struct ClientStatements {
     /// `DEALLOCATE ALL` or `DISCARD ALL`.
     mutating func removeAll() {
         named.removeAll()
+        numbers = []
         changes = []
     }
 
@@ -400,7 +509,12 @@ struct ClientStatements {
     @inline(__always)
     mutating func settle() {
         unnamedNumber = 0
+        if dropsUnnamedBehind != nil {
+            dropsUnnamedBehind = nil
+            forgetUnnamed()
+        }
         if !changes.isEmpty { changes = [] }
+        if !refused.isEmpty { refused = [] }
     }
 
     /// Plans that servers have are of no use any more: tables have changed.
@@ -411,16 +525,64 @@ struct ClientStatements {
         guard let name = error.quotedName else { return error }
         if let own = PreparedStatement.unescaped(name) { return error.quoting(own) }
         guard let number = PreparedStatement.number(ofName: name) else { return error }
-        let own = named.name { $0.statement.number == number } ?? changes.last { _ in true }?.name
+        let own =
+            named.name { $0.statement.number == number } ?? refused.last { $0.number == number }?.name
+            ?? changes.last { $0.closed?.statement.number == number }?.name
         return own.map(error.quoting) ?? error
     }
 
     // MARK: DEALLOCATE
 
-    /// The client ends a statement by SQL. Nil if the name is none that it has prepared by Parse.
+    /// The client ends a statement by a simple query. Nil if the name is none that it has prepared by Parse.
     ///
     /// - Returns: the statement's number.
     mutating func deallocate(_ name: [UInt8]) -> UInt64? {
-        named.set(name.span.bytes, to: nil)?.statement.number
+        setMeaning(of: name.span.bytes, to: nil)?.statement.number
+    }
+
+    /// The client is about to run a statement that ends another one, by the client's name. Adds one that ends it by the server's.
+    ///
+    /// - Returns: the number of the one that is added; nil if the statement to be ended is none that was prepared by Parse.
+    private mutating func prepareDeallocation(
+        _ content: [UInt8], _ server: inout ServerState, _ out: inout Segments
+    ) -> UInt64? {
+        let text = Array(content.prefix { $0 != 0 })
+        guard let wish = Deallocation(text.span.bytes), let entry = named[wish.name.span.bytes] else { return nil }
+        let target = entry.statement.number
+        if !server.statements.holds(target) {
+            Self.parse(target, Array("SELECT 1".utf8), &server, &out)
+        }
+        let number = registry.nextNumber()
+        let command =
+            text[..<wish.nameRange.lowerBound] + [UInt8(ascii: "\"")] + PreparedStatement.name(target)
+            + [UInt8(ascii: "\"")] + text[wish.nameRange.upperBound...]
+        Self.parse(number, Array(command), &server, &out)
+        server.statements.forget(target)
+        setMeaning(of: wish.name.span.bytes, to: nil)
+        note(
+            Change(
+                number: server.flow.extendedSent + 1, batch: server.flow.batch, name: wish.name, closed: entry,
+                parsedAt: entry.parsedAt), server.flow)
+        return number
+    }
+
+    private static func parse(
+        _ number: UInt64, _ text: [UInt8], _ server: inout ServerState, _ out: inout Segments
+    ) {
+        server.sendHidden()
+        let parse = Parse(name: PreparedStatement.name(number), query: text)
+        out.append { parse.encode(into: &$0) }
+    }
+
+    private func sendDeallocation(
+        _ number: UInt64, _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names,
+        _ server: inout ServerState, _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        try Self.record(message.tag, &server)
+        out.append { message.appendRenamed(names, to: number, into: &$0) }
+        out.append(chunk: message.rest(names))
+        // A portal keeps the plan; the statement is of no more use.
+        Self.close(number, &server, &out)
+        return .sent([.letsGo])
     }
 }

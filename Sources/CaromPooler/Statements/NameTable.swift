@@ -108,7 +108,7 @@ struct NameTable<Value> {
         return hasher.finalize()
     }
 
-    private static func isSame(_ bytes: [UInt8], _ span: RawSpan) -> Bool {
+    static func isSame(_ bytes: [UInt8], _ span: RawSpan) -> Bool {
         guard bytes.count == span.byteCount else { return false }
         if bytes.isEmpty { return true }
         return span.withUnsafeBytes { span in

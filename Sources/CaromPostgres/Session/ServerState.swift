@@ -151,6 +151,8 @@ package struct ServerState: ~Copyable, Sendable {
     package mutating func sendSuppressed() throws(FlowError) {
         try flow.sent(.query)
         suppressedReplies += 1
+        // A simple query ends the unnamed statement.
+        statements.endUnnamed()
     }
 
     /// Records a message of the holder's own in front of an extended message of its client's.
@@ -209,7 +211,7 @@ package struct ServerState: ~Copyable, Sendable {
     package mutating func didReset() {
         didResetState()
         statements.removeAll()
-        statements.setUnnamed(.unknown)
+        statements.endUnnamed()
     }
 
     /// Nobody but the last user may have the session before it was reset.
@@ -325,7 +327,7 @@ extension ServerState {
     private mutating func countReady(_ result: inout Received) -> Bool {
         result.completed += 1
         if flow.transactionStatus == .idle { result.transactions += 1 }
-        if !withholdsReady || flow.awaitsServer { return false }
+        if !withholdsReady || flow.outstandingReady > 0 { return false }
         withholdsReady = false
         result.withheld = flow.transactionStatus
         result.isOrdinary = false
@@ -423,7 +425,7 @@ extension ServerState {
             let fields = ErrorFields(body: body)
             if suppressedReplies == 0 {
                 hasSaidGoodbye = hasSaidGoodbye || fields.isFatal
-                if fields.namesStatement { result.misnamed = fields }
+                if fields.mayNameStatement { result.misnamed = fields }
                 if fields.isAboutStalePlan { result.hasStalePlan = true }
             } else if suppressedError == nil {
                 suppressedError = SuppressedError(fields: fields, repliesLeft: suppressedReplies)

@@ -46,6 +46,10 @@ package struct ServerStatements: Sendable {
     private var pending: [Pending] = []
     /// Whose unnamed statement the session has.
     package private(set) var unnamed = Unnamed.none
+    /// Whose it was before the message of this number.
+    private var unnamedBefore = Unnamed.none
+    private var unnamedSentAs: UInt64 = 0
+    private var unnamedSentAsBefore: UInt64 = 0
 
     /// What is known of the unnamed statement.
     package enum Unnamed: Equatable, Sendable {
@@ -73,8 +77,7 @@ package struct ServerStatements: Sendable {
         uses &+= 1
         var preparation = Preparation()
         if let known = held[statement] {
-            let isOpen = known.sentAs > flow.extendedDone && known.batch != flow.batch
-            if !isOwnParse, known.parsedAt >= parsedAt, !isOpen {
+            if !isOwnParse, known.parsedAt >= parsedAt {
                 held[statement]?.usedAt = uses
                 return preparation
             }
@@ -93,7 +96,9 @@ package struct ServerStatements: Sendable {
     }
 
     /// The session parses a statement with the message that was sent last.
-    package mutating func didParse(_ statement: UInt64, at time: UInt64, _ flow: borrowing QueryFlow) {
+    package mutating func didParse(
+        _ statement: UInt64, at time: UInt64, _ flow: borrowing QueryFlow
+    ) {
         held[statement] = Held(
             parsedAt: time, usedAt: uses, sentAs: flow.extendedSent, batch: flow.batch)
         note(statement, .parsed, flow)
@@ -106,6 +111,14 @@ package struct ServerStatements: Sendable {
         pending.append(Pending(number: flow.extendedSent, statement: statement, change: change))
     }
 
+    /// Whether it shows only when an earlier batch is answered if the session has the statement.
+    package func isOpen(_ statement: UInt64, _ flow: borrowing QueryFlow) -> Bool {
+        guard let known = held[statement] else {
+            return pending.contains { $0.statement == statement && $0.number > flow.extendedDone }
+        }
+        return known.sentAs > flow.extendedDone && known.batch != flow.batch
+    }
+
     /// Whether the session has the statement, as far as it is known.
     package func holds(_ statement: UInt64) -> Bool { held[statement] != nil }
 
@@ -114,13 +127,19 @@ package struct ServerStatements: Sendable {
 
     /// The extended messages with these numbers failed or were skipped.
     package mutating func failed(_ numbers: ClosedRange<UInt64>) {
-        if unnamed != .none { unnamed = .unknown }
+        if numbers.contains(unnamedSentAs) {
+            // A Parse that fails takes the old statement with it; one that is skipped does not.
+            let isLost = unnamedSentAs == numbers.lowerBound || numbers.contains(unnamedSentAsBefore)
+            unnamed = isLost ? .unknown : unnamedBefore
+            unnamedSentAs = 0
+        }
         if pending.isEmpty { return }
         for entry in pending where numbers.contains(entry.number) {
             switch entry.change {
             case .parsed: held[entry.statement] = nil
             // It is still there, but nobody knows how old it is.
-            case .closed: held[entry.statement] = Held(parsedAt: 0, usedAt: 0, sentAs: 0, batch: 0)
+            case .closed:
+                held[entry.statement] = Held(parsedAt: 0, usedAt: 0, sentAs: 0, batch: 0)
             }
         }
         pending.removeAll { $0.number <= numbers.upperBound }
@@ -134,6 +153,17 @@ package struct ServerStatements: Sendable {
 
     // MARK: The unnamed statement
 
-    /// The unnamed statement is replaced, or gone.
-    package mutating func setUnnamed(_ unnamed: Unnamed) { self.unnamed = unnamed }
+    /// The message that was sent last replaces the unnamed statement, or ends it.
+    package mutating func setUnnamed(_ next: Unnamed, _ flow: borrowing QueryFlow) {
+        unnamedBefore = unnamed
+        unnamedSentAsBefore = unnamedSentAs
+        unnamedSentAs = flow.extendedSent
+        unnamed = next
+    }
+
+    /// The unnamed statement is gone, or nobody knows.
+    package mutating func endUnnamed(_ next: Unnamed = .none) {
+        unnamed = next
+        unnamedSentAs = 0
+    }
 }

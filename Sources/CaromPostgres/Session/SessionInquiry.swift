@@ -18,18 +18,32 @@ package struct SessionInquiry: Sendable {
         package init() {}
     }
 
-    /// Everything is qualified, because the client chooses the search path; values come as hexadecimal UTF-8, because it chooses
-    /// the encoding.
-    package static let query =
-        "SELECT 's',name,pg_catalog.encode(pg_catalog.convert_to(setting,'UTF8'),'hex')"
+    /// The query. Everything is qualified, because the client chooses the search path; values come as hexadecimal UTF-8, because it
+    /// chooses the encoding.
+    ///
+    /// - Parameter names: custom settings that may be set: PostgreSQL does not list them.
+    package static func query(asking names: some Sequence<String>) -> [UInt8] {
+        var query = Array(common.utf8)
+        for name in names {
+            query.append(contentsOf: " UNION ALL SELECT 'c','\(name)',".utf8)
+            query.append(contentsOf: hexadecimal("pg_catalog.current_setting('\(name)',true)").utf8)
+        }
+        return query
+    }
+
+    private static let common =
+        "SELECT 's',name,\(hexadecimal("setting"))"
         + " FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=) 'session'"
-        + " UNION ALL SELECT 's','role',pg_catalog.encode(pg_catalog.convert_to("
-        + "pg_catalog.current_setting('role'),'UTF8'),'hex')"
-        + " UNION ALL SELECT 's','session_authorization',pg_catalog.encode(pg_catalog.convert_to("
-        + "CAST(SESSION_USER AS pg_catalog.text),'UTF8'),'hex')"
+        + " UNION ALL SELECT 's','role',\(hexadecimal("pg_catalog.current_setting('role')"))"
+        + " UNION ALL SELECT 's','session_authorization',"
+        + hexadecimal("CAST(SESSION_USER AS pg_catalog.text)")
         + KeptState.all.map {
             " UNION ALL SELECT 'k','\($0.name)','' WHERE EXISTS (SELECT 1 FROM \($0.source))"
         }.joined()
+
+    private static func hexadecimal(_ value: String) -> String {
+        "pg_catalog.encode(pg_catalog.convert_to(\(value),'UTF8'),'hex')"
+    }
 
     /// Reads the rows of the answer: whole DataRow messages, one behind the other.
     ///
@@ -48,7 +62,14 @@ package struct SessionInquiry: Sendable {
             position += header.length
             guard let columns = columns(body) else { return nil }
             switch columns[0] {
+            case "c":
+                // None, or taken back, which leaves an empty one.
+                if columns[2].isEmpty { continue }
+                guard let value = decodeHexadecimal(columns[2]) else { return nil }
+                answer.settings.set(columns[1], to: value)
             case "s":
+                // They are the transaction's, though they are listed.
+                if columns[1].hasPrefix("transaction_"), columns[1] != "transaction_timeout" { continue }
                 guard let value = decodeHexadecimal(columns[2]) else { return nil }
                 let isDefault =
                     columns[1] == "role" && value == "none"
@@ -69,7 +90,11 @@ package struct SessionInquiry: Sendable {
             guard try reader.readUInt16() == 3 else { return nil }
             var columns: [String] = []
             for _ in 0..<3 {
-                guard let value = try reader.readValue(), let text = body.text(value) else { return nil }
+                guard let value = try reader.readValue() else {
+                    columns.append("")
+                    continue
+                }
+                guard let text = body.text(value) else { return nil }
                 columns.append(text)
             }
             return columns

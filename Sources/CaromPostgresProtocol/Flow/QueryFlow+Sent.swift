@@ -75,6 +75,7 @@ extension QueryFlow {
         queue.push(.sync)
         pendingReady &+= 1
         batch &+= 1
+        syncedThrough = extendedSent
         isSkippingToSync = false
         hasUnsyncedMessages = false
         return isSwallowed ? .ignored : .processed

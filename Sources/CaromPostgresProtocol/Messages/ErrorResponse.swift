@@ -123,9 +123,9 @@ package struct ErrorFields: Equatable, Sendable, Error {
         }
     }
 
-    /// It says that a prepared statement does not exist, or exists already, and names it.
-    package var namesStatement: Bool {
-        code == .invalidStatementName || code == .duplicatePreparedStatement
+    /// It may be about a prepared statement, and name it: one that does not exist, or exists already, or takes other parameters.
+    package var mayNameStatement: Bool {
+        code == .invalidStatementName || code == .duplicatePreparedStatement || code == .protocolViolation
     }
 
     /// It says that a prepared statement was planned for rows of another shape than it would have now (`RevalidateCachedQuery`).

@@ -26,6 +26,8 @@ struct SQLWord {
         case letsGo
         /// Code that nobody can see into.
         case runs
+        /// The same, written for the occasion: what it changes is meant to last.
+        case doBlock
     }
 
     var call = Call.unknown
@@ -76,7 +78,8 @@ struct SQLWords: @unchecked Sendable {
         add("copy") { $0.lead = .copy }
         add("insert update delete merge") { $0.lead = .write }
         add("close unlisten drop rollback abort") { $0.lead = .letsGo }
-        add("do call execute load") { $0.lead = .runs }
+        add("call execute load") { $0.lead = .runs }
+        add("do") { $0.lead = .doBlock }
     }
 
     /// The word of `length` bytes at `text`. Only what is not quoted is folded to lower case.

@@ -14,7 +14,7 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     package static let settings = StatementEffects(rawValue: 1 << 0)
     /// It may take a setting back to its default. Comes with `settings`.
     package static let resets = StatementEffects(rawValue: 1 << 1)
-    /// `RESET ALL` or `DISCARD ALL`. Comes with `settings` and `resets`.
+    /// `RESET ALL` or `DISCARD ALL`, and no other change of settings behind it. Comes with `settings` and `resets`.
     package static let resetsAll = StatementEffects(rawValue: 1 << 2)
     /// It makes something of the session that outlives the transaction: a prepared statement, a cursor `WITH HOLD`,
     /// a temporary object, a `LISTEN`, an advisory lock.

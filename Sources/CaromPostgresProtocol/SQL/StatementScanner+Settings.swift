@@ -20,7 +20,7 @@ extension StatementScanner {
         let all: StatementEffects = [.settings, .resets]
         if following.kind != .dot {
             if tokens.isKeyword(name, "authorization") || tokens.isKeyword(following, "authorization") {
-                return all
+                return .settings
             }
             if tokens.isKeyword(name, "time"), tokens.isKeyword(following, "zone") {
                 return isAnyKeyword(ahead.next(), "local", "default") ? all : .settings
@@ -36,13 +36,7 @@ extension StatementScanner {
         }
         if following.kind == .equals || tokens.isKeyword(following, "to") { following = ahead.next() }
         if tokens.isKeyword(following, "default") { return all }
-        // Another session user takes the role back, and so does the role `none`. A quoted name may be either.
-        switch name.kind {
-        case .word where tokens.isKeyword(name, "session_authorization"): return all
-        case .word where !tokens.isKeyword(name, "role"): return .settings
-        case .word where following.kind == .word && !tokens.isKeyword(following, "none"): return .settings
-        default: return all
-        }
+        return .settings
     }
 
     /// After `RESET`.

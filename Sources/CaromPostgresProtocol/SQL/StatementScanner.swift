@@ -103,7 +103,9 @@ struct StatementScanner {
         firstWord = token.start
         switch lead {
         case .other, .explain, .write, .copy, .declare: break
-        case .set: effects.formUnion(effectsOfSet())
+        case .set:
+            effects.remove(.resetsAll)
+            effects.formUnion(effectsOfSet())
         case .reset: effects.formUnion(effectsOfReset())
         case .discard: effects.formUnion(effectsOfDiscard())
         case .prepare: effects.formUnion(effectsOfPrepare())
@@ -112,6 +114,9 @@ struct StatementScanner {
         case .deallocate: effects.formUnion([.letsGo, .deallocates])
         case .letsGo: effects.insert(.letsGo)
         case .runs: effects.insert(.runsCode)
+        case .doBlock:
+            effects.remove(.resetsAll)
+            effects.formUnion([.runsCode, .settings, .keeps])
         }
     }
 

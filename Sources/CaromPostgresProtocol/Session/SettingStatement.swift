@@ -5,15 +5,21 @@
 /// every setting of `standard_conforming_strings`.
 package enum SettingStatement {
     /// `SET name='value';`
+    ///
+    /// A list of identifiers (`search_path`) is set by a function instead, which takes it as a startup packet does: as it is spelt.
     static func append(_ name: String, to value: String, into bytes: inout [UInt8]) {
+        if isIdentifierList(name) {
+            bytes.append(contentsOf: "SELECT pg_catalog.set_config('".utf8)
+            bytes.append(contentsOf: name.utf8)
+            bytes.append(contentsOf: "',".utf8)
+            appendLiteral(value, into: &bytes)
+            bytes.append(contentsOf: ",false);".utf8)
+            return
+        }
         bytes.append(contentsOf: "SET ".utf8)
         appendName(name, into: &bytes)
         bytes.append(UInt8(ascii: "="))
-        let parts = isIdentifierList(name) ? identifiers(value) ?? [value] : [value]
-        for (index, part) in parts.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            appendLiteral(part, into: &bytes)
-        }
+        appendLiteral(value, into: &bytes)
         bytes.append(UInt8(ascii: ";"))
     }
 
@@ -87,49 +93,5 @@ package enum SettingStatement {
             let digit = UInt8(truncatingIfNeeded: value >> UInt32(4 * place)) & 15
             bytes.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
         }
-    }
-
-    /// The members of an identifier list the way PostgreSQL's `SplitIdentifierString` reads it: bare ones
-    /// fold to lower case, quoted ones stay. Nil if it is no such list.
-    static func identifiers(_ list: String) -> [String]? {
-        var parts: [String] = []
-        var rest = Substring(list).utf8
-        skipSpace(&rest)
-        if rest.isEmpty { return nil }
-        while true {
-            guard let part = identifier(&rest) else { return nil }
-            parts.append(part)
-            skipSpace(&rest)
-            guard let next = rest.popFirst() else { return parts }
-            guard next == UInt8(ascii: ",") else { return nil }
-            skipSpace(&rest)
-        }
-    }
-
-    private static func identifier(_ rest: inout Substring.UTF8View) -> String? {
-        var bytes: [UInt8] = []
-        let quote = UInt8(ascii: "\"")
-        if rest.first == quote {
-            rest.removeFirst()
-            while let byte = rest.popFirst() {
-                if byte == quote {
-                    guard rest.first == quote else { return String(decoding: bytes, as: UTF8.self) }
-                    rest.removeFirst()
-                }
-                bytes.append(byte)
-            }
-            return nil
-        }
-        while let byte = rest.first, byte != UInt8(ascii: ","), !isSpace(byte) {
-            bytes.append((0x41...0x5a).contains(byte) ? byte | 0x20 : byte)
-            rest.removeFirst()
-        }
-        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0d).contains(byte) }
-
-    private static func skipSpace(_ rest: inout Substring.UTF8View) {
-        while let byte = rest.first, isSpace(byte) { rest.removeFirst() }
     }
 }

@@ -5,36 +5,67 @@
 /// `process_postgres_switches`).
 ///
 /// Words are separated by white space; a backslash takes the next character as it is. Settings are `-c
-/// name=value`, `-cname=value` and `--name=value`, where `-` in a name means `_`.
+/// name=value` and `--name=value`, where `-` in a name means `_`, and the switches that stand for a setting.
+/// Whether a client may set them is for the server to say.
 package struct StartupOptions: Equatable, Sendable {
-    /// Settings in order.
-    package private(set) var settings: [StartupParameter] = []
-    /// Words that are no setting: other switches, and settings without a value.
-    package private(set) var rejected: [String] = []
-
-    package init(_ text: String) {
-        var words = Self.words(text)[...]
-        while let word = words.popFirst() {
-            if word == "-c" {
-                if let setting = words.popFirst() { add(setting) } else { rejected.append(word) }
-            } else if word.hasPrefix("--") {
-                add(String(word.dropFirst(2)))
-            } else if word.hasPrefix("-c") {
-                add(String(word.dropFirst(2)))
-            } else {
-                rejected.append(word)
-            }
-        }
+    /// Why PostgreSQL refuses the options, with SQLSTATE 42601 (`syntaxError`).
+    package enum Refusal: Equatable, Sendable {
+        /// The word is no switch, or no argument for its switch.
+        case invalidArgument(String)
+        /// The setting, with its `-c` or `--`, has no `=`.
+        case valueRequired(String)
     }
 
-    private mutating func add(_ setting: String) {
-        guard let sign = setting.utf8.firstIndex(of: UInt8(ascii: "=")), sign != setting.startIndex else {
-            rejected.append(setting)
-            return
+    /// Settings in order, up to what is refused. PostgreSQL sets them before it refuses that.
+    package private(set) var settings: [StartupParameter] = []
+    /// The first thing that PostgreSQL refuses without asking which setting it is.
+    package private(set) var refusal: Refusal?
+    /// The word that is refused, if there is one.
+    package var rejected: [String] { refusal.map { [$0.word] } ?? [] }
+
+    package init(_ text: String) {
+        // As getopt: words that are no switches may stand between them, and `--` ends the switches.
+        var words = Self.words(text)[...]
+        var operands: [String] = []
+        // What PostgreSQL takes for the word that it stopped at: the one before, if letters are left in this one.
+        var last = "postgres"
+        while let word = words.popFirst() {
+            if word == "--" { break }
+            guard word.hasPrefix("-"), word != "-" else {
+                operands.append(word)
+                continue
+            }
+            refusal = read(word, &words, before: operands.last ?? last, last: &last)
+            if refusal != nil { return }
         }
-        let name = String(setting[..<sign].map { $0 == "-" ? "_" : $0 })
-        let value = String(setting[setting.utf8.index(after: sign)...])
-        settings.append(StartupParameter(name, value))
+        if let operand = operands.first ?? words.first { refusal = .invalidArgument(operand) }
+    }
+
+    /// Reads the letters of a word that begins with a dash. The last of them may take the next word.
+    private mutating func read(
+        _ word: String, _ words: inout ArraySlice<String>, before: String, last: inout String
+    ) -> Refusal? {
+        last = word
+        var letters = word.dropFirst()
+        while let letter = letters.popFirst() {
+            let isOver = letters.isEmpty
+            guard let option = StartupSwitch(letter) else { return .invalidArgument(isOver ? word : before) }
+            var argument = String(letters)
+            if option.takesArgument {
+                if isOver {
+                    guard let next = words.popFirst() else { return .invalidArgument(word) }
+                    argument = next
+                    last = next
+                }
+                letters = ""
+            }
+            switch option.settings(argument) {
+            case .success(let found): settings += found
+            case .failure(.unfit): return .invalidArgument(last)
+            case .failure(.noValue): return .valueRequired("\(letter == "c" ? "-c " : "--")\(argument)")
+            }
+        }
+        return nil
     }
 
     /// The words, with their escapes resolved.
@@ -60,5 +91,29 @@ package struct StartupOptions: Equatable, Sendable {
         }
         if let bytes = word { words.append(String(decoding: bytes, as: UTF8.self)) }
         return words
+    }
+}
+
+extension StartupOptions.Refusal {
+    /// The word at fault.
+    package var word: String {
+        switch self {
+        case .invalidArgument(let word), .valueRequired(let word): word
+        }
+    }
+
+    /// What PostgreSQL says.
+    package var message: String {
+        switch self {
+        case .invalidArgument(let word): "invalid command-line argument for server process: \(word)"
+        case .valueRequired(let word): "\(word) requires a value"
+        }
+    }
+
+    package var hint: String? {
+        switch self {
+        case .invalidArgument: "Try \"postgres --help\" for more information."
+        case .valueRequired: nil
+        }
     }
 }

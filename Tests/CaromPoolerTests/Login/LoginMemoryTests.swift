@@ -49,7 +49,8 @@ import Testing
 
     /// A server of the route reports this to a client without wishes.
     private func learn(_ reported: SettingValues, _ route: Route) {
-        _ = route.accepted.record(SettingValues(), reported: reported, at: .now)
+        _ = route.accepted.record(
+            SettingValues(), reported: reported, initial: reported, at: .now)
     }
 
     private func expectOnlyItsOwn(_ memory: LoginMemory) {

@@ -84,7 +84,8 @@ struct RelayRig: ~Copyable {
         switch next {
         case .proceed: break
         case .tell(let messages): toClient += messages
-        case .ask:
+        case .ask(let messages):
+            toClient += messages
             // The answer is not the recording's to give: there are replies to no such query in it.
             var out = Segments()
             machine.ask(&server, &out)

@@ -183,12 +183,84 @@ private let v3 = ProtocolVersion.v3_0.code
         #expect(parsed.settings.map { "\($0.name)=\($0.value)" } == expected)
     }
 
+    /// What PostgreSQL 15 has in `pg_settings` with source `client` after these, or says about their settings.
     @Test(arguments: [
-        ("-c", ["-c"]), ("-c novalue", ["novalue"]), ("--novalue", ["novalue"]), ("-d 5", ["-d", "5"]),
-        ("-c =x", ["=x"]), ("--", [""]),
+        ("-e", "DateStyle=euro"), ("-F", "fsync=false"), ("-f s", "enable_seqscan=false"),
+        ("-fi", "enable_indexscan=false"), ("-f o", "enable_indexonlyscan=false"),
+        ("-f b", "enable_bitmapscan=false"), ("-f t", "enable_tidscan=false"),
+        ("-f n", "enable_nestloop=false"),
+        ("-f m", "enable_mergejoin=false"), ("-f h", "enable_hashjoin=false"),
+        ("-f so", "enable_seqscan=false"),
+        ("-fsfi", "enable_seqscan=false"), ("-fs -fi", "enable_seqscan=false enable_indexscan=false"),
+        ("-esfh", "DateStyle=euro log_statement_stats=true enable_hashjoin=false"),
+        ("-B 100", "shared_buffers=100"), ("-B100", "shared_buffers=100"), ("-h x", "listen_addresses=x"),
+        ("-i", "listen_addresses=*"), ("-k /tmp", "unix_socket_directories=/tmp"), ("-l", "ssl=true"),
+        ("-N 5", "max_connections=5"), ("-O", "allow_system_table_mods=true"),
+        ("-P", "ignore_system_indexes=true"), ("-p 5", "port=5"), ("-S 64", "work_mem=64"),
+        ("-s", "log_statement_stats=true"), ("-t pa", "log_parser_stats=true"),
+        ("-t parser", "log_parser_stats=true"),
+        ("-tpl -tex", "log_planner_stats=true log_executor_stats=true"),
+        ("-t e", "log_executor_stats=true"), ("-W 3", "post_auth_delay=3"),
+        ("-r file -v 3 -D x -C port -b -E -j -n -T", ""), ("-r x -O", "allow_system_table_mods=true"),
+        ("--", ""), ("-e --", "DateStyle=euro"), ("-ecgeqo=off", "DateStyle=euro geqo=off"),
+        ("-e--geqo=off", "DateStyle=euro _geqo=off"), ("-c -geqo=1", "_geqo=1"), ("-c=1", "=1"),
+        ("--=x", "=x"),
+        ("-c geqo=", "geqo="), ("-c Work-Mem=1MB", "Work_Mem=1MB"), ("-c -e=1 -e", "_e=1 DateStyle=euro"),
+        ("-d 0", "log_min_messages=notice"), ("-d x", "log_min_messages=notice"),
+        ("-d -1", "log_min_messages=notice"), ("-de", "log_min_messages=notice"),
+        ("-d 1", "log_min_messages=debug1"),
+        ("-d 2", "log_min_messages=debug2 log_statement=all"),
+        ("-d 3abc", "log_min_messages=debug3 log_statement=all debug_print_parse=true"),
+        ("-d \\ +3", "log_min_messages=debug3 log_statement=all debug_print_parse=true"),
+        ("-d4", "log_min_messages=debug4 log_statement=all debug_print_parse=true debug_print_plan=true"),
+        (
+            "-d 5",
+            "log_min_messages=debug5 log_statement=all debug_print_parse=true debug_print_plan=true debug_print_rewritten=true"
+        ),
+        (
+            "-d 99999999999",
+            "log_min_messages=debug1215752191 log_statement=all debug_print_parse=true debug_print_plan=true debug_print_rewritten=true"
+        ),
     ])
-    func whatIsNoSettingIsNamed(_ options: String, _ expected: [String]) {
-        #expect(StartupOptions(options).rejected == expected)
-        #expect(StartupOptions(options).settings.isEmpty)
+    func aSwitchStandsForItsSettings(_ options: String, _ expected: String) {
+        let parsed = StartupOptions(options)
+        #expect(parsed.settings.map { "\($0.name)=\($0.value)" }.joined(separator: " ") == expected)
+        #expect(parsed.refusal == nil)
+    }
+
+    /// What PostgreSQL 15 says, each with SQLSTATE 42601.
+    @Test(arguments: [
+        ("-c", "-c"), ("-d", "-d"), ("-f", "-f"), ("-f x", "x"), ("-fx", "-fx"), ("-f S", "S"), ("-f \\", ""),
+        ("-t", "-t"), ("-t x", "x"), ("-t p", "p"), ("-t PA", "PA"), ("-x", "-x"), ("-?", "-?"), ("-V", "-V"),
+        ("-w", "-w"), ("-o x", "-o"), ("-ec", "-ec"), ("-sB", "-sB"), ("-e-", "-e-"), ("-e=", "-e="),
+        ("-ey", "-ey"),
+        ("-yz", "postgres"), ("-ye", "postgres"), ("-e=1", "postgres"), ("-e -yz", "-e"), ("-S 64 -yz", "64"),
+        ("foo -yz", "foo"), ("-y -z", "-y"), ("-ef x -z", "x"), ("-efx", "-efx"), ("-ey -F", "-ey"),
+        ("foo", "foo"), ("-", "-"), ("foo -y", "-y"), ("-c geqo=off bar", "bar"), ("bar -c geqo=off", "bar"),
+        ("foo -- bar", "foo"), ("-e -- foo", "foo"), ("-- -y", "-y"), ("-y --", "-y"), ("-S 64 foo", "foo"),
+    ])
+    func whatIsNoSwitchIsRefused(_ options: String, _ word: String) {
+        let parsed = StartupOptions(options)
+        #expect(parsed.refusal == .invalidArgument(word))
+        #expect(parsed.refusal?.message == "invalid command-line argument for server process: \(word)")
+        #expect(parsed.refusal?.hint == "Try \"postgres --help\" for more information.")
+        #expect(parsed.rejected == [word])
+    }
+
+    @Test(arguments: [
+        ("-c novalue", "-c novalue"), ("-cgeqo", "-c geqo"), ("--geqo", "--geqo"), ("-ec geqo", "-c geqo"),
+        ("-c geqo=off --geqo", "--geqo"), ("--help", "--help"), ("-c a-b", "-c a-b"), ("-c \\", "-c "),
+    ])
+    func aSettingWithoutAValueIsRefused(_ options: String, _ setting: String) {
+        #expect(StartupOptions(options).refusal == .valueRequired(setting))
+        #expect(StartupOptions(options).refusal?.message == "\(setting) requires a value")
+        #expect(StartupOptions(options).refusal?.hint == nil)
+    }
+
+    /// A server refuses what it can set first: `fsync` here, not the word.
+    @Test(arguments: ["-F foo", "foo -F", "-F -y", "-F - x", "foo - -F", "-F -c geqo"])
+    func settingsBeforeWhatIsRefusedStay(_ options: String) {
+        #expect(StartupOptions(options).settings == [StartupParameter("fsync", "false")])
+        #expect(StartupOptions(options).refusal != nil)
     }
 }

@@ -16,10 +16,7 @@ FORMS = {"simple": 12, "multi": 3, "unnamed": 8, "later": 2, "named": 7, "limits
 ALL_KINDS = [*FORMS, *statements.KINDS]
 
 #: What differs by design, and why. These kinds are not in programs unless asked for.
-NOT_POOLED = {
-    "custom-startup": "a startup parameter that no server knows by itself is refused with a hint",
-    "odd-startup": "a list in a startup parameter is spelled as SET spells it, with a blank after each comma",
-}
+NOT_POOLED = {}
 #: The same for transaction pooling alone.
 NOT_IN_TRANSACTION_POOLING = {
     "currval": "a session's last value of a sequence is kept by the server that gave it, and a later transaction may "
@@ -152,6 +149,9 @@ def simple(dice, n, kinds):
 
 def multi(dice, n, kinds):
     chosen = [kinds.statement(dice, n) for _ in range(dice.randrange(2, 5))]
+    # Behind a RESET in the same string settings have the server's defaults: by design.
+    resetting = [pair for pair in chosen if pair[0].resets]
+    chosen = [pair for pair in chosen if not pair[0].resets] + resetting[:1]
     return [query("; ".join(_plain(statement) for statement, _ in chosen), kind="+".join(kind for _, kind in chosen))]
 
 
@@ -161,8 +161,12 @@ def _parse(name, statement, kind):
     return item
 
 
-def unnamed(dice, n, kinds):
-    statement, kind = kinds.statement(dice, n)
+def unnamed(dice, n, kinds, chosen=None):
+    statement, kind = chosen or kinds.statement(dice, n)
+    if statement.resets:
+        # Behind a RESET in the same batch settings have the server's defaults: by design.
+        return [sync(), _parse("", statement, kind), bind("", "", statement.values), execute(), sync(),
+                parse("", "select 1"), sync()]
     unit = [_parse("", statement, kind), bind("", "", statement.values), execute()]
     if dice.random() < 0.3:
         unit.insert(dice.choice([1, 2]), describe("S", ""))
@@ -172,8 +176,8 @@ def unnamed(dice, n, kinds):
 def later(dice, n, kinds):
     """The unnamed statement outlives its Sync, and other things that come between."""
     statement, kind = kinds.statement(dice, n)
-    if statement.whole:
-        return unnamed(dice, n, kinds)
+    if statement.whole or statement.resets:
+        return unnamed(dice, n, kinds, (statement, kind))
     between = dice.choice([[], [], [close("P", "")], [parse("s1", "select 's1'"), sync()], [describe("S", "")]])
     return [_parse("", statement, kind), sync(), *between, bind("", "", statement.values), execute(), sync()]
 
@@ -181,8 +185,8 @@ def later(dice, n, kinds):
 def named(dice, n, kinds):
     name = dice.choice(STATEMENTS)
     statement, kind = kinds.statement(dice, n)
-    if statement.whole:
-        return unnamed(dice, n, kinds)
+    if statement.whole or statement.resets:
+        return unnamed(dice, n, kinds, (statement, kind))
     unit = [close("S", name)] if dice.random() < 0.5 else []
     unit.append(_parse(name, statement, kind))
     portal = dice.choice(["", "", *PORTALS])
@@ -196,6 +200,8 @@ def named(dice, n, kinds):
 
 def limits(dice, n, kinds):
     statement, kind = kinds.statement(dice, n)
+    if statement.resets:
+        return unnamed(dice, n, kinds, (statement, kind))
     portal = dice.choice(["", *PORTALS])
     unit = [_parse("", statement, kind), bind(portal, "", statement.values)]
     for _ in range(dice.randrange(1, 4)):
@@ -207,6 +213,8 @@ def limits(dice, n, kinds):
 
 def described(dice, n, kinds):
     statement, kind = kinds.statement(dice, n)
+    if statement.resets:
+        return unnamed(dice, n, kinds, (statement, kind))
     name = "" if statement.whole else dice.choice(["", *STATEMENTS])
     unit = [_parse(name, statement, kind), describe("S", name)]
     if dice.random() < 0.5:
@@ -216,6 +224,8 @@ def described(dice, n, kinds):
 
 def flushed(dice, n, kinds):
     statement, kind = kinds.statement(dice, n)
+    if statement.resets:
+        return unnamed(dice, n, kinds, (statement, kind))
     return [_parse("", statement, kind), flush(), bind("", "", statement.values), execute(), flush(), sync()]
 
 

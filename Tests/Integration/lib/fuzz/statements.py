@@ -39,6 +39,12 @@ class Statement:
     whole: bool = False
     rows: bool = False
 
+    @property
+    def resets(self):
+        """Whether it may take settings back to their defaults."""
+        sql = self.sql.lower()
+        return (sql.startswith(("reset", "discard all")) or "to default" in sql or "set_config($" in sql)
+
 
 def select(dice, n):
     return dice.choice([
