@@ -75,6 +75,7 @@ def test_transaction_pooling_tells_the_same(prepared, start):
     assert [servers_used(prepared, place.number) for place in places] == [SERVERS] * LANES
 
 
+@pytest.mark.own
 @pytest.mark.timeout(SECONDS + 200)
 def test_session_pooling_tells_the_same(prepared, start):
     pooler = start(Route(pool="session", pool_size=CLIENTS), workers=2, globals={"log_session": False})

@@ -1,6 +1,6 @@
 # Copyright the Carom authors
 # SPDX-License-Identifier: Apache-2.0
-"""What clients' prepared statements do to servers: how many there are, and what happens when a server or a plan is lost."""
+"""What clients' prepared statements do to servers: how many there are, and what a lost server or plan means."""
 
 import contextlib
 import random
@@ -14,8 +14,8 @@ from lib.waiting import wait_until
 from lib.wire import SYNC, Wire, bind, close, describe, execute, parse, query
 
 pytestmark = pytest.mark.own
-#: No server may have more of them, whatever clients prepare.
-MOST_ON_A_SERVER = 1000
+#: No server may have more of them, whatever clients prepare: the default of max_prepared_statements.
+MOST_ON_A_SERVER = 200
 
 
 def run(statement="", values=()):
@@ -62,13 +62,33 @@ def test_ten_thousand_statements_leave_few_on_servers(start):
         assert rows_of(seen) == [("17", str(m), "1") for m in range(each)]
 
 
+@pytest.mark.parametrize("most", [1, 3, 50])
+def test_a_servers_limit_is_kept_and_felt_by_nobody(start, most):
+    pooler = start(Route(pool_size=2, more={"max_prepared_statements": most}), workers=2)
+    with clients(pooler, 10) as wires:
+        for n, wire in enumerate(wires):
+            said(wire, *(parse(f"s{m}", f"select {n}, {m}") for m in range(10)), SYNC)
+        for turn in range(3):
+            for n, wire in enumerate(wires):
+                # One at a time, in one go, and in one transaction.
+                assert rows_of(said(wire, run("s0"), SYNC)) == [(str(n), "0")]
+                assert len(rows_of(said(wire, *(run(f"s{m}") for m in range(10)), SYNC))) == 10
+                wire.rows("begin")
+                for m in range(turn, 10, 3):
+                    assert rows_of(said(wire, run(f"s{m}"), SYNC)) == [(str(n), str(m))]
+                wire.rows("commit")
+        found = counts(pooler, 2)
+        assert all(count <= most for count in found.values()), found
+
+
 def test_one_text_is_prepared_once_a_server(start):
     pooler = start(Route(pool_size=2), workers=2)
     with clients(pooler, 30) as wires:
-        for _ in range(3):
+        for turn in range(3):
             for n, wire in enumerate(wires):
-                said(wire, parse(f"s{n}", "select 'shared by all'"), run(f"s{n}"), close(b"S", f"s{n}"), SYNC)
-        assert all(count <= 2 for count in counts(pooler, 2).values())
+                said(wire, parse(f"s{n}_{turn}", "select 'shared by all'"), run(f"s{n}_{turn}"), SYNC)
+        found = counts(pooler, 2)
+        assert all(count <= 2 for count in found.values()), found
 
 
 def test_names_that_come_and_go_leave_nothing(start):

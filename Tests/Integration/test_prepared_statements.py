@@ -8,6 +8,7 @@ import pytest
 
 from lib.config import Route
 from lib.differential import told_alike
+from lib.pooler import Poolers
 from lib.talk import said
 from lib.wire import FLUSH, SYNC, Wire, bind, close, describe, execute, parse, query
 
@@ -92,10 +93,10 @@ def a_closed_statement_is_gone(address):
 
 
 FORGETTING = {
-    "deallocate": "deallocate s", "deallocate_prepare": "deallocate prepare s", "deallocate_upper": "DEALLOCATE  \"s\" ;",
-    "deallocate_all": "deallocate all", "deallocate_prepare_all": "DEALLOCATE PREPARE ALL", "discard_all": "discard all",
+    "deallocate": "deallocate s", "deallocate_prepare": "deallocate prepare s",
+    "deallocate_upper": "DEALLOCATE  \"s\" ;", "deallocate_all": "deallocate all",
+    "deallocate_prepare_all": "DEALLOCATE PREPARE ALL", "discard_all": "discard all", "discard_plans": "discard plans",
     "among_others": "select 1; deallocate s; select 2", "deallocate_unknown": "deallocate nobody",
-    "discard_plans": "discard plans",
 }
 
 
@@ -227,13 +228,31 @@ def a_large_statement(address):
 @scenario
 def names_of_every_kind(address):
     names = ["carom", "carom_1", "carom_s1", "C_1", "S_1", "__carom_1", "1", "_", " ", "s;drop", "ü", "%s", "\\", "'",
-             '"', "PGBOUNCER_1", "DEALLOCATE", "x" * 60]
+             '"', "PGBOUNCER_1", "DEALLOCATE", "carom_", "carom_/", "carom_/carom_1", "carom_01", "carom_2x",
+             # As long as PostgreSQL lets a name be, and told apart by its last letter.
+             "x" * 63, "x" * 62 + "y", "carom_" + "x" * 57, "carom_" + "x" * 56 + "y"]
     with clients(address, 3) as wires:
         seen = [said(wire, *(parse(name, f"select 'client {n}, name {m}'") for m, name in enumerate(names)), SYNC)
                 for n, wire in enumerate(wires)]
         for name in names:
             seen += [said(wire, run(name), SYNC) for wire in wires]
         return seen
+
+
+@scenario
+def names_in_sql_that_could_be_the_poolers(address):
+    with clients(address) as (wire, other):
+        seen = [said(wire, parse(f"s{n}", f"select 's{n}'"), run(f"s{n}"), SYNC) for n in range(3)]
+        for n in range(6):
+            name = f"carom_{n}"
+            seen += [said(wire, query(f"execute {name}")), said(wire, query(f"deallocate {name}"))]
+            seen += [said(wire, run(name), SYNC), said(wire, describe(b"S", name), SYNC)]
+            seen += [said(wire, query("begin")), said(wire, query(f"prepare {name} as select 'by sql'"))]
+            seen.append(said(wire, *(run(f"s{m}") for m in range(3)), SYNC))
+            seen += [said(wire, query(f"execute {name}")), said(wire, query(f"deallocate {name}"))]
+            seen.append(said(wire, query("commit")))
+            elsewhere([other])
+        return [*seen, *(said(wire, run(f"s{n}"), SYNC) for n in range(3))]
 
 
 @scenario
@@ -250,7 +269,8 @@ def types_belong_to_the_statement(address):
 @scenario
 def one_client_with_the_same_text_and_other_types(address):
     with clients(address, 2) as (wire, other):
-        seen = [said(wire, parse("i", "select $1", [23]), parse("t", "select $1", [25]), parse("", "select $1", [20]), SYNC)]
+        seen = [said(wire, parse("i", "select $1", [23]), parse("t", "select $1", [25]), SYNC),
+                said(wire, parse("", "select $1", [20]), SYNC)]
         elsewhere([other])
         for name in ("i", "t"):
             seen.append(said(wire, describe(b"S", name), bind("", name, [b"x"]), execute(), SYNC))
@@ -347,11 +367,13 @@ def prepared(postgres):
     return postgres
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3], ids="{}servers".format)
+@pytest.fixture(scope="module", params=[(1, 200), (2, 200), (3, 200), (1, 2), (2, 1)],
+                ids=lambda sizes: "servers_{}_statements_{}".format(*sizes))
 def pooled(request, place, prepared):
-    from lib.pooler import Poolers
+    servers, statements = request.param
     poolers = Poolers(place, prepared.address)
-    yield poolers(Route(pool_size=request.param), workers=2)
+    more = {} if statements == 200 else {"max_prepared_statements": statements}
+    yield poolers(Route(pool_size=servers, more=more), workers=2)
     poolers.finish()
 
 

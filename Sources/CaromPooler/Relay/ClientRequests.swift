@@ -102,10 +102,12 @@ struct ClientRequests {
             } else {
                 let text = (range.lowerBound + Framing.headerSize)..<(range.upperBound - 1)
                 let effects = text.isEmpty ? [] : StatementEffects(of: chunk.extracting(text))
-                if !effects.isEmpty,
-                    try forwardQuery(effects, text, chunk, &server, &book, &out)
-                {
-                    return true
+                if !effects.isEmpty {
+                    switch try forwardQuery(effects, text, chunk, &server, &book, &out) {
+                    case .asItIs: break
+                    case .sent: return true
+                    case .notYet: return false
+                    }
                 }
             }
             statements?.querySent(&server)
@@ -164,46 +166,64 @@ struct ClientRequests {
         longQuery = chunk.array((range.lowerBound + Framing.headerSize)..<range.upperBound)
     }
 
-    /// A simple query that ends something or leaves something. True: it has been sent, in other words.
+    /// What became of a simple query.
+    private enum Forwarded {
+        /// It can be sent as it is.
+        case asItIs
+        /// It has been sent, in other words.
+        case sent
+        /// It waits until what was sent before is answered.
+        case notYet
+    }
+
+    /// A simple query that ends something or leaves something.
     @inline(never)
     private mutating func forwardQuery(
         _ effects: StatementEffects, _ text: Range<Int>, _ chunk: RawSpan, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
-    ) throws(SessionEnd) -> Bool {
-        if server.flow.isSkippingToSync { return false }
+    ) throws(SessionEnd) -> Forwarded {
+        if server.flow.isSkippingToSync { return .asItIs }
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)
-        if effects.contains(.deallocates), statements != nil,
-            let wish = Deallocation(chunk.extracting(text)), let number = statements?.deallocate(wish.name)
+        if effects.contains(.deallocates), let wish = Deallocation(chunk.extracting(text)),
+            let number = statements?.number(of: wish.name)
         {
-            try deallocate(number, wish, text, chunk, &server, &out)
-            return true
+            return try deallocate(number, wish, text, chunk, &server, &out)
         }
         hold(after: effects, &server, book)
         if effects.contains(.resets) { resetSetting = SettingNames.reset(by: chunk.extracting(text)) }
-        return false
+        return .asItIs
     }
 
     /// `DEALLOCATE` of a statement that the server knows by another name, if at all.
     private mutating func deallocate(
         _ number: UInt64, _ wish: Deallocation, _ text: Range<Int>, _ chunk: RawSpan,
         _ server: inout ServerState, _ out: inout Segments
-    ) throws(SessionEnd) {
-        var name: [UInt8] = []
-        name.append(UInt8(ascii: "\""))
-        PreparedStatement.appendName(number, to: &name)
-        name.append(UInt8(ascii: "\""))
-        if !server.statements.holds(number), !server.flow.hasUnsyncedMessages {
-            RelayMachine.ask(Array("PREPARE ".utf8) + name + Array(" AS SELECT 1".utf8), &server, &out)
+    ) throws(SessionEnd) -> Forwarded {
+        if !server.statements.holds(number) {
+            if server.flow.hasUnsyncedMessages {
+                statements?.parseAnything(number, &server, &out)
+            } else if server.flow.awaitsServer {
+                // A question of our own would come behind answers that are the client's.
+                isHeldBack = true
+                return .notYet
+            } else {
+                let name = Array("PREPARE \"".utf8) + PreparedStatement.name(number)
+                RelayMachine.ask(name + Array("\" AS SELECT 1".utf8), &server, &out)
+            }
         }
+        statements?.deallocate(wish.name)
         server.statements.forget(number)
         do throws(FlowError) { try server.send(.query) } catch { throw .fatal(error.sqlState, "\(error)") }
         let start = text.lowerBound
-        let query =
-            chunk.array(start..<(start + wish.nameRange.lowerBound)) + name
-            + chunk.array((start + wish.nameRange.upperBound)..<text.upperBound)
+        var query = chunk.array(start..<(start + wish.nameRange.lowerBound))
+        query.append(UInt8(ascii: "\""))
+        query.append(contentsOf: PreparedStatement.name(number))
+        query.append(UInt8(ascii: "\""))
+        query.append(contentsOf: chunk.array((start + wish.nameRange.upperBound)..<text.upperBound))
         out.append { Query(query).encode(into: &$0) }
         hasSent = true
+        return .sent
     }
 
     /// A statement with these effects is about to run.

@@ -30,15 +30,6 @@ struct ClientStatements {
         let parsedAt: UInt64
     }
 
-    /// The unnamed statement.
-    private struct Unnamed {
-        /// Text, terminator, types; empty if there is none.
-        var content: [UInt8] = []
-        var effects: StatementEffects = []
-        /// Which of the client's unnamed statements it is.
-        var version: UInt64 = 0
-    }
-
     /// A Parse that comes in pieces.
     private struct LongParse {
         let name: [UInt8]
@@ -60,18 +51,7 @@ struct ClientStatements {
     /// A server's copy of any of these that is older is parsed anew.
     private var oldest: UInt64 = 0
 
-    private var unnamed = Unnamed()
-    /// The one before, for a Parse that is skipped.
-    private var unnamedBefore = Unnamed()
-    /// The number of the Parse of the unnamed statement, as long as the server may still refuse it, and its batch.
-    private var unnamedNumber: UInt64 = 0
-    /// The same of the one before.
-    private var unnamedNumberBefore: UInt64 = 0
-    private var unnamedBatch: UInt64 = 0
-    /// A simple query ends the unnamed statement, unless one of the messages up to this number fails: then it is skipped.
-    private var dropsUnnamedBehind: UInt64?
-    /// How many unnamed statements the client has had.
-    private var unnamedCount: UInt64 = 0
+    private var unnamed = UnnamedStatement()
     private var long: LongParse?
     /// The setting that the statement of the last Bind takes back, if that is all that it does.
     private(set) var lastReset: String?
@@ -147,12 +127,7 @@ struct ClientStatements {
     private mutating func isOpen(_ name: RawSpan?, _ server: inout ServerState) -> Bool {
         let done = server.flow.extendedDone
         guard let name else {
-            if let last = dropsUnnamedBehind {
-                if last > done { return true }
-                dropsUnnamedBehind = nil
-                dropUnnamed(&server)
-            }
-            return unnamedNumber > done && unnamedBatch != server.flow.batch
+            return unnamed.isOpen(server.flow)
         }
         if !changes.isEmpty {
             for change in changes where change.number > done && change.batch != server.flow.batch {
@@ -339,8 +314,7 @@ struct ClientStatements {
         long = nil
         let content = parse.content
         if parse.number == 0 {
-            unnamed.content = content
-            unnamed.effects = Self.effects(of: content.span.bytes)
+            unnamed.set(content.span.bytes, effects: Self.effects(of: content.span.bytes))
             return
         }
         let statement = PreparedStatement(
@@ -372,20 +346,12 @@ struct ClientStatements {
         _ message: borrowing ExtendedMessage, _ content: RawSpan, _ server: inout ServerState, _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
         let outcome = try pass(message, &server, &out)
-        swap(&unnamed, &unnamedBefore)
-        unnamed.content.removeAll(keepingCapacity: unnamed.content.capacity <= Self.keptCapacity)
-        unnamedCount &+= 1
-        unnamed.version = unnamedCount
-        unnamedNumberBefore = unnamedNumber
-        unnamedNumber = server.flow.extendedSent
-        unnamedBatch = server.flow.batch
-        dropsUnnamedBehind = nil
+        unnamed.replace(server.flow)
         server.statements.setUnnamed(.of(user: user, version: unnamed.version), server.flow)
         if message.isPart {
             long = LongParse(name: [], number: 0, parsedAt: 0, content: content.array())
         } else {
-            content.withUnsafeBytes { unnamed.content.append(contentsOf: $0) }
-            unnamed.effects = Self.effects(of: content)
+            unnamed.set(content, effects: Self.effects(of: content))
         }
         return outcome
     }
@@ -394,7 +360,7 @@ struct ClientStatements {
         _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ book: inout SessionBook,
         _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
-        if unnamed.content.isEmpty {
+        if !unnamed.exists {
             // It must not be another client's: the server says that there is none.
             if server.statements.unnamed != .none {
                 server.sendHidden()
@@ -422,37 +388,15 @@ struct ClientStatements {
     ) throws(SessionEnd) -> Outcome {
         let outcome = try pass(message, &server, &out)
         server.statements.setUnnamed(.none, server.flow)
-        swap(&unnamed, &unnamedBefore)
-        forgetUnnamed()
-        unnamedNumberBefore = unnamedNumber
-        unnamedNumber = server.flow.extendedSent
-        unnamedBatch = server.flow.batch
-        dropsUnnamedBehind = nil
+        unnamed.replace(server.flow)
         return outcome
     }
 
     /// A simple query is sent, which ends the unnamed statement.
+    @inline(__always)
     mutating func querySent(_ server: inout ServerState) {
-        if server.flow.maySkipQuery {
-            dropsUnnamedBehind = server.flow.extendedSent
-        } else {
-            dropUnnamed(&server)
-        }
+        if unnamed.endByQuery(server.flow) { server.statements.endUnnamed() }
     }
-
-    private mutating func dropUnnamed(_ server: inout ServerState) {
-        server.statements.endUnnamed()
-        unnamedNumber = 0
-        if !unnamed.content.isEmpty { forgetUnnamed() }
-    }
-
-    private mutating func forgetUnnamed() {
-        unnamed.content.removeAll(keepingCapacity: unnamed.content.capacity <= Self.keptCapacity)
-        unnamed.effects = []
-    }
-
-    /// Memory for a longer text is given back.
-    private static var keptCapacity: Int { 1_024 }
 
     // MARK: What the server says
 
@@ -474,17 +418,7 @@ struct ClientStatements {
 
     /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
     mutating func failed(_ numbers: ClosedRange<UInt64>) {
-        // The query behind them was skipped.
-        if let dropsUnnamedBehind, numbers.contains(dropsUnnamedBehind) { self.dropsUnnamedBehind = nil }
-        if unnamedNumber != 0, numbers.contains(unnamedNumber) {
-            // A Parse that fails takes the old statement with it; one that is skipped does not.
-            if unnamedNumber == numbers.lowerBound || numbers.contains(unnamedNumberBefore) {
-                unnamed = Unnamed()
-            } else {
-                swap(&unnamed, &unnamedBefore)
-            }
-            unnamedNumber = 0
-        }
+        unnamed.failed(numbers)
         if changes.isEmpty { return }
         for change in changes.reversed() where numbers.contains(change.number) {
             let name = change.name.span.bytes
@@ -500,6 +434,8 @@ struct ClientStatements {
 
     /// `DEALLOCATE ALL` or `DISCARD ALL`.
     mutating func removeAll() {
+        // What is under way may still name them.
+        refused.append(contentsOf: named.all.map { ($0.value.statement.number, $0.name) })
         named.removeAll()
         numbers = []
         changes = []
@@ -508,11 +444,7 @@ struct ClientStatements {
     /// Nothing is under way: no message can fail any more.
     @inline(__always)
     mutating func settle() {
-        unnamedNumber = 0
-        if dropsUnnamedBehind != nil {
-            dropsUnnamedBehind = nil
-            forgetUnnamed()
-        }
+        unnamed.settle()
         if !changes.isEmpty { changes = [] }
         if !refused.isEmpty { refused = [] }
     }
@@ -533,11 +465,15 @@ struct ClientStatements {
 
     // MARK: DEALLOCATE
 
-    /// The client ends a statement by a simple query. Nil if the name is none that it has prepared by Parse.
-    ///
-    /// - Returns: the statement's number.
-    mutating func deallocate(_ name: [UInt8]) -> UInt64? {
-        setMeaning(of: name.span.bytes, to: nil)?.statement.number
+    /// The number of a statement that the client has prepared by Parse.
+    mutating func number(of name: [UInt8]) -> UInt64? { named[name.span.bytes]?.statement.number }
+
+    /// The client ends a statement by a simple query.
+    mutating func deallocate(_ name: [UInt8]) { setMeaning(of: name.span.bytes, to: nil) }
+
+    /// Makes the server have a statement of this number, whatever it does.
+    func parseAnything(_ number: UInt64, _ server: inout ServerState, _ out: inout Segments) {
+        Self.parse(number, Array("SELECT 1".utf8), &server, &out)
     }
 
     /// The client is about to run a statement that ends another one, by the client's name. Adds one that ends it by the server's.

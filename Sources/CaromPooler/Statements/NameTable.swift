@@ -49,6 +49,9 @@ struct NameTable<Value> {
         last = 0
     }
 
+    /// All values with their names.
+    var all: [(name: [UInt8], value: Value)] { entries.map { ($0.name, $0.value) } }
+
     /// The name of the first value that `isWanted`.
     func name(where isWanted: (Value) -> Bool) -> [UInt8]? { entries.first { isWanted($0.value) }?.name }
 

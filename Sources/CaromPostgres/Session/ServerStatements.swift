@@ -132,6 +132,8 @@ package struct ServerStatements: Sendable {
             let isLost = unnamedSentAs == numbers.lowerBound || numbers.contains(unnamedSentAsBefore)
             unnamed = isLost ? .unknown : unnamedBefore
             unnamedSentAs = 0
+        } else if numbers.contains(unnamedSentAsBefore) {
+            unnamedBefore = .unknown
         }
         if pending.isEmpty { return }
         for entry in pending where numbers.contains(entry.number) {

@@ -20,6 +20,8 @@ EXCEPTIONS = {
     "ParameterStatus of what servers do not report": "the pooler repeats what the client asked for when it logged in",
     "a cancelled pg_sleep": "may have ended before the cancel came",
     "0A000 healed": "a cached plan whose result changed is prepared anew on a server that did not have it yet",
+    "misuse in a failed transaction": "a statement that this server does not have cannot be prepared in a failed "
+                                      "transaction: 25P02 comes before 26000, 42P05 or 08P01",
     "refused startup parameter": "without an idle server it is refused before the first query, not at login",
 }
 _TEMP = re.compile(rb"pg_temp_\d+|pg_toast_temp_\d+")
@@ -93,7 +95,14 @@ def _without_table_oids(body):
 
 def same(direct, pooled):
     return direct == pooled or (
-        len(direct) == len(pooled) and all(a == b or canonical(a) == canonical(b) for a, b in zip(direct, pooled)))
+        len(direct) == len(pooled)
+        and all(a == b or canonical(a) == canonical(b) or failed_alike(a, b) for a, b in zip(direct, pooled)))
+
+
+def failed_alike(direct, pooled):
+    """Whether a misuse of a statement is told as what it is or, in a failed transaction, as that."""
+    return (direct[:1] == pooled[:1] == b"E" and b"\0C25P02\0" in pooled
+            and any(code in direct for code in (b"\0C26000\0", b"\0C42P05\0", b"\0C08P01\0")))
 
 
 def healed(direct, pooled):

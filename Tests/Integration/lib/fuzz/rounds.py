@@ -87,8 +87,8 @@ def replace_servers(server, lane):
         f"select pid from pg_stat_activity where datname = '{pooled_database(lane)}'")]
     if pids:
         server.rows("; ".join(f"select pg_terminate_backend({pid})" for pid in pids))
-        wait_until(lambda: server.value(f"select count(*) from pg_stat_activity where pid in ({','.join(pids)})") == "0",
-                   "the pooler's old servers are gone")
+        left = f"select count(*) from pg_stat_activity where pid in ({','.join(pids)})"
+        wait_until(lambda: server.value(left) == "0", "the pooler's old servers are gone")
         # The pooler hears of it when its loop turns.
         time.sleep(0.02)
 

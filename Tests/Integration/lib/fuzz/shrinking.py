@@ -91,5 +91,5 @@ def listing(clients):
         lines.append(f"client {client.number}, startup {client.startup}")
         for index, items in enumerate(client.programs):
             lines += [f"  program {index}:"]
-            lines += [f"    {item.label}{'' if not item.flushes else ' -- waits' if item.wait else ''}" for item in items]
+            lines += [f"    {item.label}{' -- waits' if item.flushes and item.wait else ''}" for item in items]
     return "\n".join(lines)

@@ -188,7 +188,8 @@ def hold(dice, n):
     name = dice.choice(["h", "i"])
     return Statement(dice.choice([
         f"declare {name} cursor with hold for select id, name from item order by id", f"fetch 2 from {name}",
-        f"fetch 2 from {name}", f"close {name}", "select name, is_holdable from pg_cursors where name in ('h', 'i') order by 1"]))
+        f"fetch 2 from {name}", f"close {name}",
+        "select name, is_holdable from pg_cursors where name in ('h', 'i') order by 1"]))
 
 
 def temp(dice, n):
@@ -204,7 +205,7 @@ def temp(dice, n):
 
 
 def sql_prepare(dice, n):
-    name = dice.choice(["q", "r"])
+    name = dice.choice(["q", "r", "carom_2"])
     return Statement(dice.choice([
         f"prepare {name} as select 7", f"prepare {name} (int) as select $1 * 2",
         f"prepare {name} as select id, name from item order by id", f"execute {name}", f"execute {name} (4)",
