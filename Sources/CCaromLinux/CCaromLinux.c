@@ -14,6 +14,14 @@ void carom_name_thread(const char *name) { pthread_setname_np(pthread_self(), na
 
 const char *carom_error_text(int code, char *buffer, size_t size) { return strerror_r(code, buffer, size); }
 
-int carom_thread_id(void) { return gettid(); }
+int carom_thread_id(void) {
+    static _Thread_local int number;
+    if (number == 0) number = gettid();
+    return number;
+}
 
 int carom_replace_descriptor(int source, int target) { return dup3(source, target, O_CLOEXEC); }
+
+int carom_wait_until(sem_t *semaphore, const struct timespec *time) {
+    return sem_clockwait(semaphore, CLOCK_MONOTONIC, time);
+}

@@ -83,8 +83,8 @@ public final class Reactor: @unchecked Sendable {
         try SystemThread.start(name: "\(name)-\(index)") { self.run() }
     }
 
-    /// Ends the loop after the turn in progress. Call it when no task prefers this reactor any more: jobs that
-    /// arrive later are never run.
+    /// Ends the loop after the turn in progress and the calls (``call(_:)``) asked for so far. Call it when no task prefers this
+    /// reactor any more: jobs that arrive later are never run.
     public func stop() {
         stopping.store(true, ordering: .releasing)
         inbox.post(call: {})
@@ -100,6 +100,8 @@ public final class Reactor: @unchecked Sendable {
             resumeYielded()
             if inbox.takeLazyCalls() { readInbox() }
         }
+        // Calls that were asked for before the stop, such as to take over a descriptor, are still made.
+        readInbox()
     }
 
     // MARK: One turn

@@ -19,6 +19,17 @@ public final class Signals {
         pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
+    /// Has signals do nothing whose default is to end the process. What somebody else has a handler for stays with that.
+    public static func ignore(_ numbers: [Int32]) {
+        for number in numbers {
+            var action = sigaction()
+            guard sigaction(number, nil, &action) == 0, action.sa_flags & SA_SIGINFO == 0,
+                unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 0
+            else { continue }
+            signal(number, SIG_IGN)
+        }
+    }
+
     /// Listens for the given signals, which must be blocked. Call it on the reactor's thread.
     ///
     /// - Throws: ``SystemError`` when descriptors have run out.

@@ -51,6 +51,8 @@ package enum SystemThread {
 
         func run() {
             carom_name_thread(String(decoding: name.utf8.prefix(15), as: UTF8.self))
+            let stack = carom_enter_fault_stack()
+            defer { carom_leave_fault_stack(stack) }
             body()
         }
     }
