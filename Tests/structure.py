@@ -35,7 +35,7 @@ MODULES = {
     # First floor.
     "CaromTCP": "Carom CaromReactor CaromTLS CCaromLinux Glibc",
     "CaromStats": "Carom FlyingFox FlyingSocks FoundationEssentials Histogram Logging Synchronization Glibc",
-    "CaromPostgres": "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS Glibc",
+    "CaromPostgres": "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS Synchronization Glibc",
     "CaromConfiguration": "CaromPostgresProtocol CaromTLS Glibc",
     "CaromPooler":
         "Carom CaromConfiguration CaromDNS CaromFile CaromPostgres CaromPostgresProtocol CaromReactor CaromStats CaromTCP "

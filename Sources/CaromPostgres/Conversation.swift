@@ -137,8 +137,10 @@ extension PostgresError {
             switch error.code {
             case ETIMEDOUT: .timedOut
             case ECANCELED: .cancelled
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL: .resources
             default: .connection
             }
-        self.init(code, error.description)
+        let cause = error.code == EMFILE ? " (this process's own limit, ulimit -n)" : ""
+        self.init(code, error.description + cause)
     }
 }

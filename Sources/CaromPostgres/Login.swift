@@ -89,11 +89,21 @@ struct Login {
             throw PostgresError(
                 .authentication, "the server asks for a password and none is configured for \(configuration)")
         }
-        return password
+        let form: String
+        switch StoredSecret(password) {
+        case .plain: return password
+        case .md5: form = "MD5 hash"
+        case .scram: form = "SCRAM verifier"
+        }
+        // Sent as a password it would be wrong, and told to a server that is not meant to know it.
+        throw PostgresError(
+            .authentication,
+            "the server asks for a password, and only a \(form) is configured for \(configuration)")
     }
 
     private func md5(_ salt: [UInt8]) throws(PostgresError) -> [UInt8] {
-        let password = Array(try password().utf8)
+        let known = Array((configuration.password ?? "").utf8)
+        let password = MD5Password.isHash(known) ? known : Array(try password().utf8)
         let hash =
             MD5Password.isHash(password)
             ? password : MD5Password.hash(user: configuration.user, password: password, using: cryptography)
@@ -117,13 +127,17 @@ struct Login {
             guard case .saslContinue(let challenge) = try await request() else {
                 throw PostgresError(.protocolViolation, "the server broke off the SCRAM exchange")
             }
+            let derivation = try client.receive(challenge)
+            var keys: SCRAMKeys?
+            if let derivation { keys = await SCRAMKeyring.servers.keys(of: derivation) }
             bytes = []
-            SASLResponse.encode(try client.respond(to: challenge, using: cryptography), into: &bytes)
+            SASLResponse.encode(try client.respond(with: keys, using: cryptography), into: &bytes)
             try await conversation.send(bytes)
             guard case .saslFinal(let proof) = try await request() else {
                 throw PostgresError(.protocolViolation, "the server did not prove that it knows the password")
             }
             try client.finish(proof, using: cryptography)
+            if let derivation, let keys { SCRAMKeyring.servers.remember(keys, of: derivation) }
         } catch let error as PostgresError {
             throw error
         } catch {

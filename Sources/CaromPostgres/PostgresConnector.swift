@@ -157,12 +157,12 @@ public final class PostgresConnector: Connector {
     }
 
     /// A server that does not let us in is not broken: it does not believe us (class 28), has no such database (class 3D), or
-    /// does not grant CONNECT on it (42501). Neither is one whose connect was cancelled.
+    /// does not grant CONNECT on it (42501). Neither is one whose connect was cancelled, or for which there was no descriptor.
     public func classify(_ error: any Error) -> FailureKind {
         let error = error as? PostgresError
         switch error?.code {
         case .authentication: return .authentication
-        case .cancelled, .busy, .invalidRequest, .tooLarge, .decoding: return .other
+        case .cancelled, .resources, .busy, .invalidRequest, .tooLarge, .decoding: return .other
         case .server:
             let state = error?.sqlState ?? ""
             return state.hasPrefix("28") || state.hasPrefix("3D") || state == "42501"

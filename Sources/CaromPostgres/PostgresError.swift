@@ -7,6 +7,9 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     public enum Code: Sendable, Hashable {
         /// No connection could be made, or it broke.
         case connection
+        /// This process or this machine has no descriptor, port or memory left for another connection: nothing that the
+        /// server could help.
+        case resources
         /// The server did not answer in time.
         case timedOut
         /// The task was cancelled while it waited for the server.

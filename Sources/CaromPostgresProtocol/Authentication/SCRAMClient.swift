@@ -25,8 +25,10 @@ package struct SCRAMClient: Sendable {
     }
 
     private enum State: Sendable {
-        /// → `.challenged` by `respond`.
+        /// → `.asked` by `receive`.
         case fresh
+        /// → `.challenged` by `respond`. What the server sent, and its nonce.
+        case asked(challenge: [UInt8], nonce: [UInt8])
         /// → `.done` by `finish`. Holds the signature the server must send.
         case challenged(signature: [UInt8])
         case done
@@ -95,10 +97,10 @@ package struct SCRAMClient: Sendable {
         }
     }
 
-    /// Answers the server's challenge.
-    package mutating func respond(
-        to challenge: [UInt8], using cryptography: some ProtocolCryptography
-    ) throws(SCRAMError) -> [UInt8] {
+    /// Reads the server's challenge; `respond` with the keys comes next.
+    ///
+    /// - Returns: what the keys are to be made of, which takes long; nil if they are known.
+    package mutating func receive(_ challenge: [UInt8]) throws(SCRAMError) -> SCRAMKeyDerivation? {
         guard case .fresh = state else { throw .outOfTurn }
         guard challenge.count <= SCRAM.longestMessage else { throw .tooLong(challenge.count) }
         try throwServerError(challenge)
@@ -115,13 +117,23 @@ package struct SCRAMClient: Sendable {
                 String(decoding: rounds.prefix(12), as: UTF8.self), limit: iterationLimit)
         }
         try attributes.skipExtensions()
+        state = .asked(challenge: challenge, nonce: Array(wholeNonce))
+        guard case .password(let password) = credential else { return nil }
+        return SCRAMKeyDerivation(password: password, salt: salt, iterations: iterations)
+    }
 
+    /// Answers the challenge.
+    ///
+    /// - Parameter derived: the keys that `receive` asked for.
+    package mutating func respond(
+        with derived: SCRAMKeys?, using cryptography: some ProtocolCryptography
+    ) throws(SCRAMError) -> [UInt8] {
+        guard case .asked(let challenge, let wholeNonce) = state else { throw .outOfTurn }
         let keys: SCRAMKeys
-        switch credential {
-        case .password(let password):
-            keys = SCRAMKeys(
-                password: password, salt: salt, iterations: iterations, using: cryptography)
-        case .keys(let known): keys = known
+        switch (credential, derived) {
+        case (.keys(let known), nil): keys = known
+        case (.password, let derived?): keys = derived
+        case (.keys, _?), (.password, nil): throw .outOfTurn
         }
         var bound = header
         if case .tlsServerEndPoint(let data) = binding { bound += data }
@@ -133,6 +145,14 @@ package struct SCRAMClient: Sendable {
             key: cryptography.sha256(keys.clientKey), data: transcript)
         state = .challenged(signature: cryptography.hmacSHA256(key: keys.serverKey, data: transcript))
         return withoutProof + Array(",p=".utf8) + Base64.encode(SCRAM.xor(keys.clientKey, signature))
+    }
+
+    /// Answers the server's challenge, hashing here and now.
+    package mutating func respond(
+        to challenge: [UInt8], using cryptography: some ProtocolCryptography
+    ) throws(SCRAMError) -> [UInt8] {
+        let derivation = try receive(challenge)
+        return try respond(with: derivation?.keys(using: cryptography), using: cryptography)
     }
 
     /// Checks the server's last word.
@@ -155,7 +175,7 @@ package struct SCRAMClient: Sendable {
     package var isDone: Bool {
         switch state {
         case .done: true
-        case .fresh, .challenged: false
+        case .fresh, .asked, .challenged: false
         }
     }
 

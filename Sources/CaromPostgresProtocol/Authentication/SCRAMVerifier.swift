@@ -60,9 +60,17 @@ package struct SCRAMVerifier: Equatable, Sendable {
 
     /// Whether this is the password it was made from.
     package func matches(password: [UInt8], using cryptography: some ProtocolCryptography) -> Bool {
-        let other = SCRAMVerifier(
-            password: password, salt: salt, iterations: iterations, using: cryptography)
-        return cryptography.constantTimeEquals(other.storedKey, storedKey)
+        matches(derivation(of: password).keys(using: cryptography), using: cryptography)
+    }
+
+    /// What the keys of a password are made of that may be the one it was made from.
+    package func derivation(of password: [UInt8]) -> SCRAMKeyDerivation {
+        SCRAMKeyDerivation(password: password, salt: salt, iterations: iterations)
+    }
+
+    /// Whether these are the keys of the password it was made from.
+    package func matches(_ keys: SCRAMKeys, using cryptography: some ProtocolCryptography) -> Bool {
+        cryptography.constantTimeEquals(cryptography.sha256(keys.clientKey), storedKey)
     }
 
     /// Digits only, at most ten of them, within 31 bits.
