@@ -23,7 +23,10 @@ struct CaromCommand: AsyncParsableCommand {
         do {
             var command = try parseAsRoot()
             guard let running = command as? any AsyncParsableCommand else { return try command.run() }
-            if running is Serve { Signals.block(Pooler.handledSignals) }
+            if running is Serve {
+                Signals.block(Pooler.handledSignals)
+                Signals.ignore(Pooler.ignoredSignals)
+            }
             start(running)
             while true { pause() }
         } catch {

@@ -19,12 +19,13 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var argument: ConfigurationArgument
 
     func run() async throws {
-        signal(SIGPIPE, SIG_IGN)
         let settings = try ConfigurationArgument.load(argument.file)
         do {
             try DescriptorLimit.raise()
             let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-            try await Pooler(settings, processors: processors).run()
+            let pooler = try Pooler(settings, processors: processors)
+            pooler.reportFaults()
+            try await pooler.run()
         } catch {
             complain("carom: \(error)")
             throw ExitCode(1)

@@ -15,6 +15,7 @@ package final class Pooler: Sendable {
     let statistics: StatisticsCollector
     private let current: CurrentSnapshot
     private let nextWorker = Atomic<Int>(0)
+    private let refusals: RefusalCount
     private let reactors: ReactorGroup
     private let router: Router
     private let routeEvents: AsyncStream<Router.Event>
@@ -36,14 +37,18 @@ package final class Pooler: Sendable {
         self.router = router
         let cancels = CancelRegistry()
         let admission = Admission()
+        let keyring = SCRAMKeyring(name: "client-keys")
         let presences = reactors.reactors.map { _ in ClientPresence() }
-        let statistics = StatisticsCollector(router: router, current: current, presences: presences)
+        refusals = RefusalCount()
+        let statistics = StatisticsCollector(
+            router: router, current: current, presences: presences, refusals: refusals, log: log)
         self.statistics = statistics
         let console = ConsoleContext { statistics.statistics }
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,
-                presence: presence, log: log, snapshot: snapshot)
+                presence: presence, keyring: keyring, log: log, snapshot: snapshot,
+                workerCount: presences.count)
         }
     }
 
@@ -64,6 +69,7 @@ package final class Pooler: Sendable {
     ///
     /// - Throws: `SystemError` when an address cannot be listened on or `pid_file` cannot be written; nothing was served then.
     package func run() async throws {
+        defer { log.flush() }
         let first = reactors.reactors[0]
         let snapshot = snapshot
         let listeners = try await withTaskExecutorPreference(first) { try self.listen(snapshot, on: first) }
@@ -170,6 +176,11 @@ package final class Pooler: Sendable {
     private func accept(_ listener: OpenListener) async {
         do throws(SystemError) {
             while let accepted = try await listener.socket.accept() {
+                let budget = snapshot.descriptors
+                guard budget.hasRoom(for: accepted.descriptor) else {
+                    refuse(accepted, Refusal(budget))
+                    continue
+                }
                 let index = nextWorker.wrappingAdd(1, ordering: .relaxed).oldValue
                 workers[index % workers.count].deliver(
                     Worker.Arrival(accepted: accepted, listener: listener.definition))
@@ -180,10 +191,22 @@ package final class Pooler: Sendable {
         }
     }
 
+    private func refuse(_ client: Listener.Accepted, _ refusal: Refusal) {
+        refusals.add()
+        log.error("client from \(client.peer): \(refusal.reason)")
+        refusal.send(to: client)
+    }
+
     // MARK: Stopping
 
     /// The signals that the pooler handles; block them before any thread starts, see `Signals.block`.
     package static var handledSignals: [Int32] { SignalDecision.handled }
+
+    /// The signals that shall do nothing, see `Signals.ignore`.
+    package static var ignoredSignals: [Int32] { SignalDecision.ignored }
+
+    /// A fault of the process is told in the log, see ``LogWriter/reportFaults()``. For the one pooler of a process.
+    package func reportFaults() { log.reportFaults() }
 
     /// Follows signals until the task is cancelled, which it is when the last client has gone.
     ///

@@ -25,6 +25,12 @@ struct SignalDecision {
     /// by its default action; see `Signals.block`.
     static let handled = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2]
 
+    /// Signals that mean nothing here and would end the process: sent by mistake, by a limit on the size of files, or by
+    /// a socket or a pipe whose other end is gone.
+    static let ignored: [Int32] =
+        [SIGPIPE, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGXFSZ]
+        + (__libc_current_sigrtmin()...__libc_current_sigrtmax())
+
     /// What to do about a signal.
     mutating func received(_ signal: Int32) -> Action {
         switch signal {

@@ -25,5 +25,12 @@ import Testing
         for signal in [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2] {
             #expect(Pooler.handledSignals.contains(signal))
         }
+        for signal in [SIGPIPE, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGXFSZ, 34, 64] {
+            #expect(Pooler.ignoredSignals.contains(signal))
+        }
+        // Those that tell of a fault must end it, and those that stop it are no end.
+        for signal in [SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGXCPU, SIGTSTP] {
+            #expect(!Pooler.ignoredSignals.contains(signal) && !Pooler.handledSignals.contains(signal))
+        }
     }
 }

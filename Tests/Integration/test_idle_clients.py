@@ -114,8 +114,8 @@ def test_configuration_and_process_are_written_down_where_that_is_wanted(start, 
     file = f"{place.directory('pid')}/carom.pid"
     pooler = start(Route(user="postgres", authentication="md5", password="t0p-secret"),
                    globals={"log_config": True, "pid_file": file})
-    with open(file) as pid:
-        assert int(pid.read()) == pooler.pid
+    # The listeners are opened first.
+    wait_until(lambda: os.path.exists(file) and open(file).read() == f"{pooler.pid}\n", "the file is written")
     assert 'pool "transaction"' in pooler.log() and "t0p-secret" not in pooler.log()
     assert pooler.stop() == 0
     with pytest.raises(FileNotFoundError):

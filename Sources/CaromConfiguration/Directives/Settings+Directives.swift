@@ -42,6 +42,7 @@ extension Settings: ConfigurationScope {
     private static let limits: [Directive<Settings>] = [
         .limit("client_max", \.clientMax),
         ignoredParameters,
+        .limit("client_max_routing", \.clientMaxRouting),
         .time("server_login_retry", in: .milliseconds, \.serverLoginRetry),
         .time("backend_connect_timeout_ms", in: .milliseconds, \.backendConnectTimeout),
         .time("cancel_timeout_ms", in: .milliseconds, orNever: \.cancelTimeout),
@@ -57,7 +58,7 @@ extension Settings: ConfigurationScope {
 
     private static let foreign: Set<String> = [
         "availability_zone", "bindwith_reuseport", "cancel_max_inflight", "cancel_queue_timeout_ms",
-        "client_max_routing", "conn_drop_options", "cpu_affinity", "disable_nolinger", "dns_cache_ttl",
+        "conn_drop_options", "cpu_affinity", "disable_nolinger", "dns_cache_ttl",
         "enable_host_watcher", "enable_online_restart", "external_auth_socket_path", "group_checker_interval",
         "hba_file", "keepalive_usr_timeout", "ldap_endpoint", "locks_dir", "log_general_stats_prom",
         "log_route_stats_prom", "max_sigterms_to_die", "online_restart_drop_options", "priority",

@@ -203,6 +203,11 @@ struct ConfigurationValidator {
     /// MD5 cannot be checked against a SCRAM verifier, nor SCRAM against an MD5 hash; clear text works with both.
     private mutating func checkPassword(_ block: ConfigurationBlock<RouteSettings>) {
         let route = block.value
+        if route.storagePassword?.form == .scramVerifier, let position = block.given["storage_password"] {
+            report(
+                position,
+                "storage_password: a SCRAM verifier proves nothing to a server; it needs the password")
+        }
         let method = quoted(route.authentication.rawValue)
         guard let password = route.password, let position = block.given["password"] else {
             if route.authentication.needsPassword, let position = block.given["authentication"] {

@@ -28,6 +28,8 @@ final class ClientSession {
     @exclusivity(unchecked) private var showsID = true
     @exclusivity(unchecked) private var cancelKey: CancelKey?
     @exclusivity(unchecked) private var isEnding = false
+    /// It counts as one that has not logged in.
+    @exclusivity(unchecked) private var isLoggingIn = false
     /// Places under limits, which are given back at the end.
     @exclusivity(unchecked) private var isAdmitted = false
     @exclusivity(unchecked) private var enteredRoute: Route?
@@ -46,6 +48,7 @@ final class ClientSession {
     /// Begins with the login. The client may have sent something already.
     func begin() {
         worker.log.session("new client connection from \(transport.peer)", in: context(.startup))
+        isLoggingIn = true
         let login = Login(self)
         enter(login)
         login.handle(0)
@@ -53,6 +56,7 @@ final class ClientSession {
 
     /// The login is over, and the client goes where its route leads. `input` is what it sent behind its last message.
     func go(to destination: Destination, _ arrival: Opening, input: [UInt8]) throws(SessionEnd) {
+        leaveLogin()
         switch destination {
         case .relay(let route):
             let relay = Relay(self, route: route, opening: arrival, input: input)
@@ -71,6 +75,7 @@ final class ClientSession {
     func end(_ end: SessionEnd) {
         if isEnding { return }
         isEnding = true
+        leaveLogin()
         let waiting = stage?.leave() ?? OutputQueue()
         if let cancelKey { worker.cancels.remove(cancelKey) }
         cancelKey = nil
@@ -79,6 +84,21 @@ final class ClientSession {
         enter(farewell)
         leaveLimits()
         farewell.begin()
+    }
+
+    /// Ends the session of a client that has not logged in, for want of room. It is told, and not waited for: others need its
+    /// descriptor.
+    func displace(limit: Int) {
+        end(
+            .fatal(
+                .tooManyConnections, "too many clients that have not logged in",
+                hint: "\(limit) are allowed (client_max_routing); the one that came first has to go"))
+        stage?.abort()
+    }
+
+    private func leaveLogin() {
+        if isLoggingIn { worker.leaveLogin(self) }
+        isLoggingIn = false
     }
 
     /// The socket is closed and the client forgotten.
@@ -90,6 +110,9 @@ final class ClientSession {
         stage = nil
         worker.forget(self)
     }
+
+    /// Keys that the login asked for are made.
+    func receive(_ keys: SCRAMKeys) { (stage as? Login)?.receive(keys) }
 
     private func enter(_ stage: any SessionStage) {
         self.stage = stage

@@ -1,18 +1,15 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CCaromLinux
 package import CaromConfiguration
-import Glibc
 package import Logging
 import Synchronization
 
 /// The pooler's log: says what happened if the settings want to know. What is switched off costs one load of a flag;
 /// its message is not even put together.
 package final class PoolerLog: Sendable {
-    private let format: LogFormat
-    private let writer: LogWriter
-    private let processID = getpid()
+    private let formatter: LogFormatter
+    let writer: LogWriter
     private let enabled: Atomic<UInt8>
 
     /// What can be switched on and off by a reload.
@@ -31,7 +28,7 @@ package final class PoolerLog: Sendable {
     }
 
     package init(_ settings: Settings, writer: LogWriter) {
-        format = settings.logFormat
+        formatter = LogFormatter(settings.logFormat)
         self.writer = writer
         enabled = Atomic(Self.topics(of: settings))
     }
@@ -105,14 +102,15 @@ package final class PoolerLog: Sendable {
         }
     }
 
-    /// Opens the log file anew, after it was moved away (SIGUSR1). When that fails, the old file says so and goes on.
-    package func reopen() {
-        do {
-            try writer.reopen()
-        } catch {
-            self.error("\(error); lines go on into the old file")
-        }
-    }
+    /// Opens the log file anew, after it was moved away (SIGUSR1); see ``LogWriter/reopen()``.
+    package func reopen() { writer.reopen() }
+
+    /// Waits until all lines of before are written, for a bounded time; see ``LogWriter/flush(within:)``.
+    @discardableResult
+    package func flush() -> Bool { writer.flush() }
+
+    /// A fault of the process is told in this log; see ``LogWriter/reportFaults()``.
+    package func reportFaults() { writer.reportFaults() }
 
     /// A logger for one of our libraries: its lines appear in this log, each with the label in front.
     ///
@@ -136,13 +134,6 @@ package final class PoolerLog: Sendable {
     }
 
     private func emit(_ level: LogLevel, _ message: String, _ context: LogContext) {
-        let line = LogLine(
-            time: .now(), processID: processID,
-            threadID: format.showsThread ? UInt64(truncatingIfNeeded: carom_thread_id()) : 0, level: level,
-            context: context, message: message)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(256 + message.utf8.count)
-        format.append(line, to: &bytes)
-        writer.write(bytes, level: level)
+        writer.write(formatter.line(level, message, context), level: level)
     }
 }

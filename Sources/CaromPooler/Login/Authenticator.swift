@@ -14,12 +14,22 @@ protocol Authenticator {
     ///
     /// - Throws: how the session ends if the answer is malformed.
     mutating func receive(_ body: [UInt8]) throws(SessionEnd) -> AuthenticationStep
+
+    /// Goes on with keys that it asked for by ``AuthenticationStep/derive(_:)``.
+    mutating func receive(_ keys: SCRAMKeys) -> AuthenticationStep
+}
+
+extension Authenticator {
+    /// Those that ask for no keys.
+    func receive(_ keys: SCRAMKeys) -> AuthenticationStep { .refused }
 }
 
 /// What follows from a client's answer.
 enum AuthenticationStep: Equatable {
     /// The client is asked on.
     case ask(AuthenticationRequest)
+    /// Keys are to be made for it first, which takes longer than a loop may be kept.
+    case derive(SCRAMKeyDerivation)
     /// The client is who it says; in some methods it is told a last thing before AuthenticationOk.
     case accepted(AuthenticationRequest?)
     /// It is not, or the route knows no password for it.

@@ -15,7 +15,17 @@ struct ClearTextAuthenticator: Authenticator {
 
     func receive(_ body: [UInt8]) throws(SessionEnd) -> AuthenticationStep {
         let password = try Self.password(in: body)
+        if case .scram(let verifier) = secret, !password.isEmpty {
+            return .derive(verifier.derivation(of: password))
+        }
         guard let secret, secret.matches(password: password, user: user, using: cryptography) else {
+            return .refused
+        }
+        return .accepted(nil)
+    }
+
+    func receive(_ keys: SCRAMKeys) -> AuthenticationStep {
+        guard case .scram(let verifier) = secret, verifier.matches(keys, using: cryptography) else {
             return .refused
         }
         return .accepted(nil)

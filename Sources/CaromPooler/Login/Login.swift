@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromConfiguration
+import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
 import CaromTCP
+import Synchronization
 
 /// The first stage of a session: startup packets, admission, authentication. It is freed when the next one begins.
 final class Login: SessionStage {
@@ -19,6 +21,19 @@ final class Login: SessionStage {
     @exclusivity(unchecked) private var exchange: Exchange?
     @exclusivity(unchecked) private var known: LoginMemory.Entry?
     @exclusivity(unchecked) private var isOver = false
+    /// Keys are being made; the client's next message waits for them.
+    @exclusivity(unchecked) private var derivation: Derivation?
+
+    /// Keys that are being made for the client.
+    private struct Derivation {
+        let what: SCRAMKeyDerivation
+        let isAbandoned: AbandonFlag
+    }
+
+    /// Tells another thread that a client has gone.
+    private final class AbandonFlag: Sendable {
+        let isSet = Atomic<Bool>(false)
+    }
 
     /// What is under way once the client has said who it wants to be.
     private struct Exchange {
@@ -46,6 +61,7 @@ final class Login: SessionStage {
         do throws(SessionEnd) {
             if token == Self.timerToken { throw .loginTimedOut }
             if !output.isEmpty { try flush() }
+            if derivation != nil { return }
             repeat {
                 if try advance() { return }
             } while try read()
@@ -71,12 +87,13 @@ final class Login: SessionStage {
         throw .clientLeft
     }
 
-    /// Deals with what has come. True: the login is over.
+    /// Deals with what has come. True: nothing is to be read now.
     private func advance() throws(SessionEnd) -> Bool {
-        while !isOver {
+        while !isOver, derivation == nil {
             let hasMoved = exchange == nil ? try readPacket() : try readAnswer()
             if !hasMoved { return false }
         }
+        // What comes while keys are made is read afterwards.
         return true
     }
 
@@ -127,9 +144,16 @@ final class Login: SessionStage {
     /// Judges the next message of the authentication, which must be of type `p`.
     private func readAnswer() throws(SessionEnd) -> Bool {
         guard let body = try takeAnswer() else { return false }
-        guard let step = try exchange?.authenticator.receive(body), let exchange else { return false }
+        guard let step = try exchange?.authenticator.receive(body) else { return false }
+        try take(step)
+        return true
+    }
+
+    private func take(_ step: AuthenticationStep) throws(SessionEnd) {
+        guard let exchange else { return }
         switch step {
         case .ask(let request): try ask(request)
+        case .derive(let what): try derive(what)
         case .accepted(let last):
             if let last { try ask(last) }
             try enter(exchange.definition, exchange.opening, known)
@@ -137,7 +161,34 @@ final class Login: SessionStage {
             throw .fatal(
                 .invalidPassword, "password authentication failed for user \"\(session.user)\"")
         }
-        return true
+    }
+
+    private func derive(_ what: SCRAMKeyDerivation) throws(SessionEnd) {
+        if let known = worker.keyring.recall(what) { return try take(known) }
+        let isAbandoned = AbandonFlag()
+        derivation = Derivation(what: what, isAbandoned: isAbandoned)
+        let (worker, owner) = (worker, session.owner)
+        worker.keyring.derive(
+            what, ifWanted: { !isAbandoned.isSet.load(ordering: .relaxed) },
+            then: { keys in worker.reactor.call { worker.session(of: owner)?.receive(keys) } })
+    }
+
+    /// The keys that were asked for are made.
+    func receive(_ keys: SCRAMKeys) {
+        guard let derivation, !isOver else { return }
+        self.derivation = nil
+        do throws(SessionEnd) {
+            try take(keys)
+        } catch {
+            return session.end(error)
+        }
+        worker.keyring.remember(keys, of: derivation.what)
+        handle(0)
+    }
+
+    private func take(_ keys: SCRAMKeys) throws(SessionEnd) {
+        guard let step = exchange?.authenticator.receive(keys) else { return }
+        try take(step)
     }
 
     private func takeAnswer() throws(SessionEnd) -> [UInt8]? {
@@ -189,6 +240,8 @@ final class Login: SessionStage {
 
     @discardableResult func leave() -> OutputQueue {
         isOver = true
+        derivation?.isAbandoned.isSet.store(true, ordering: .relaxed)
+        derivation = nil
         if let timer { worker.reactor.disarm(timer) }
         // It holds on to this stage.
         timer = nil

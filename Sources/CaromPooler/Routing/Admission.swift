@@ -25,3 +25,14 @@ final class Admission: Sendable {
     /// A client that was admitted leaves.
     func leave() { present.wrappingSubtract(1, ordering: .relaxed) }
 }
+
+/// How many clients were turned away at the door.
+final class RefusalCount: Sendable {
+    private let total = Atomic<Int>(0)
+
+    /// Since the start.
+    var count: Int { total.load(ordering: .relaxed) }
+
+    /// One more.
+    func add() { total.add(1, ordering: .relaxed) }
+}

@@ -20,6 +20,8 @@ final class Snapshot: Sendable {
     let listeners: [ListenerDefinition]
     /// Of every TCP connection.
     let tcp: TCPOptions
+    /// How descriptors are shared out.
+    let descriptors: DescriptorBudget
     /// Limits of the messages that clients send.
     let clientFrames: FrameLimits
     /// Limits of the messages that servers send.
@@ -58,6 +60,11 @@ final class Snapshot: Sendable {
             let definition = RouteDefinition(
                 route, policy: policy, target: target, tcp: tcp, previous: old, cryptography: cryptography)
             definitions.append((route.pattern, definition))
+        }
+        do throws(SystemError) {
+            descriptors = DescriptorBudget(settings, limit: try DescriptorLimit.current())
+        } catch {
+            throw SnapshotError(description: "\(error)")
         }
         self.settings = settings
         self.tcp = tcp

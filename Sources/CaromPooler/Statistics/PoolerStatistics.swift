@@ -49,6 +49,14 @@ struct PoolerStatistics: Sendable {
         }
     }
 
+    /// Clients that were sent away for want of room before they had logged in, since the start.
+    struct Refusals: Equatable, Sendable {
+        /// For want of descriptors.
+        var descriptors = 0
+        /// For the sake of others that had not logged in either (`client_max_routing`).
+        var logins = 0
+    }
+
     /// Connections to servers by what they are doing.
     struct Servers: Equatable, Sendable {
         var connecting = 0
@@ -101,6 +109,9 @@ struct PoolerStatistics: Sendable {
     var clientsByWorker: [Int]
     /// By database, user and rule.
     var routes: [Route]
+    /// Lines of the log that were lost since the start: nobody took them in time, or they could not be written.
+    var lostLogLines: Int
+    var refusals: Refusals
 
     /// Servers of all routes.
     var servers: Servers { Servers(routes.flatMap(\.pool.backends)) }

@@ -33,6 +33,16 @@ extension PoolerStatistics {
             clientsByWorker.enumerated().map { index, count in
                 .init(labels: [("worker", "\(index)")], value: Double(count))
             })
+        metrics.add(
+            "carom_refused_clients", .counter,
+            "Clients sent away for want of room before they had logged in.",
+            [
+                .init(labels: [("reason", "descriptors")], value: Double(refusals.descriptors)),
+                .init(labels: [("reason", "logins")], value: Double(refusals.logins)),
+            ])
+        metrics.add(
+            "carom_log_lost_lines", .counter, "Lines of the log that nobody took in time.",
+            [.init(value: Double(lostLogLines))])
     }
 
     private func addRoutes(to metrics: inout OpenMetrics) {

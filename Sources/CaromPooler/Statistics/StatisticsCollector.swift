@@ -12,9 +12,16 @@ final class StatisticsCollector: Sendable {
     private let router: Router
     private let current: CurrentSnapshot
     private let presences: [ClientPresence]
+    private let refusals: RefusalCount
+    private let log: PoolerLog
 
     /// - Parameter presences: one for each worker.
-    init(router: Router, current: CurrentSnapshot, presences: [ClientPresence]) {
+    init(
+        router: Router, current: CurrentSnapshot, presences: [ClientPresence], refusals: RefusalCount,
+        log: PoolerLog
+    ) {
+        self.refusals = refusals
+        self.log = log
         self.router = router
         self.current = current
         self.presences = presences
@@ -27,7 +34,10 @@ final class StatisticsCollector: Sendable {
             StatisticsReadings(
                 takenAt: .nanoseconds(SystemPoolClock().now.nanoseconds), process: process,
                 clients: presences.map(\.count), consoleClients: current.value.consoleClients,
-                routes: router.all.map(StatisticsReadings.Route.init)))
+                routes: router.all.map(StatisticsReadings.Route.init), lostLogLines: log.lostLines,
+                refusals: PoolerStatistics.Refusals(
+                    descriptors: refusals.count,
+                    logins: presences.reduce(0) { $0 + $1.displacedCount })))
     }
 }
 

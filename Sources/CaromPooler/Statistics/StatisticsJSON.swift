@@ -34,11 +34,15 @@ private struct StatisticsDocument: Encodable {
         var clientsByWorker: [Int]
         var servers: [String: Int]
         var routes: [Route]
+        var lostLogLines: Int
+        var refusedClients: [String: Int]
 
         enum CodingKeys: String, CodingKey {
             case version, workers, clients, servers, routes
             case startedAt = "started_at"
             case clientsByWorker = "clients_by_worker"
+            case lostLogLines = "lost_log_lines"
+            case refusedClients = "refused_clients"
         }
     }
 
@@ -81,7 +85,10 @@ private struct StatisticsDocument: Encodable {
                     servers: Self.counts(route.servers.byState), queries: route.counters.queries,
                     transactions: route.counters.transactions, receivedBytes: route.counters.received,
                     sentBytes: route.counters.sent)
-            })
+            }, lostLogLines: statistics.lostLogLines,
+            refusedClients: [
+                "descriptors": statistics.refusals.descriptors, "logins": statistics.refusals.logins,
+            ])
     }
 
     private static func counts(_ states: [(state: String, count: Int)]) -> [String: Int] {

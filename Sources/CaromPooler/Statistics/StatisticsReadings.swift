@@ -27,6 +27,9 @@ struct StatisticsReadings {
     /// Clients at the console.
     var consoleClients: Int
     var routes: [Route]
+    /// Lines of the log that were lost since the start.
+    var lostLogLines = 0
+    var refusals = PoolerStatistics.Refusals()
 }
 
 extension PoolerStatistics {
@@ -37,6 +40,8 @@ extension PoolerStatistics {
     init(_ readings: StatisticsReadings) {
         takenAt = readings.takenAt
         process = readings.process
+        lostLogLines = readings.lostLogLines
+        refusals = readings.refusals
         clientsByWorker = readings.clients
         let sorted = readings.routes.sorted {
             ($0.database, $0.user, $0.rule) < ($1.database, $1.user, $1.rule)

@@ -18,6 +18,9 @@ final class Worker: Sendable {
     let console: ConsoleContext
     let presence: ClientPresence
     let cryptography = OpenSSLCryptography()
+    /// Makes keys that clients are checked by.
+    let keyring: SCRAMKeyring
+    private let workerCount: Int
     private let local: UnsafeSingleOwner<Local>
 
     /// What only the worker's thread touches.
@@ -30,6 +33,7 @@ final class Worker: Sendable {
         var snapshot: Snapshot
         var jobs: [@Sendable () async -> Void] = []
         var sessions: [UInt64: ClientSession] = [:]
+        var loginLine = LoginLine()
         var nextOwner: UInt64
         var isStopping = false
 
@@ -47,8 +51,11 @@ final class Worker: Sendable {
 
     init(
         reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission,
-        console: ConsoleContext, presence: ClientPresence, log: PoolerLog, snapshot: Snapshot
+        console: ConsoleContext, presence: ClientPresence, keyring: SCRAMKeyring, log: PoolerLog,
+        snapshot: Snapshot, workerCount: Int
     ) {
+        self.workerCount = workerCount
+        self.keyring = keyring
         self.reactor = reactor
         self.router = router
         self.cancels = cancels
@@ -117,8 +124,26 @@ final class Worker: Sendable {
             worker: self, transport: transport, owner: owner, listener: arrival.listener)
         local.value.sessions[owner] = session
         presence.enter()
+        local.value.loginLine.enter(owner)
         session.begin()
+        makeRoomForLogins()
     }
+
+    /// Sends those away that have not logged in for longest, if there are too many: whoever sends nothing shall not keep
+    /// others out.
+    private func makeRoomForLogins() {
+        let budget = snapshot.descriptors
+        while local.value.loginLine.count > budget.logins(ofWorkers: workerCount),
+            let oldest = local.value.loginLine.oldest
+        {
+            presence.displace()
+            local.value.loginLine.leave(oldest)
+            local.value.sessions[oldest]?.displace(limit: budget.logins)
+        }
+    }
+
+    /// The client has logged in, or is leaving.
+    func leaveLogin(_ session: ClientSession) { local.value.loginLine.leave(session.owner) }
 
     /// The session is over.
     func forget(_ session: ClientSession) {
@@ -126,6 +151,9 @@ final class Worker: Sendable {
         presence.leave()
         if local.value.isStopping, local.value.sessions.isEmpty { local.value.waker.wake() }
     }
+
+    /// The session of an owner's number, if it is still here. On the worker's thread.
+    func session(of owner: UInt64) -> ClientSession? { local.value.sessions[owner] }
 
     /// Clients that are being served; exact on the worker's own thread.
     var clientCount: Int { presence.count }

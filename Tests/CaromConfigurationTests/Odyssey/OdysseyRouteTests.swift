@@ -24,6 +24,32 @@ import Testing
                 """)
     }
 
+    @Test func aVerifierIsNoPasswordForAServer() {
+        #expect(
+            Self.findings(inRoute: Self.good + " storage_password \"\(Self.verifier)\"")
+                == [
+                    "4:51: error: storage_password: a SCRAM verifier proves nothing to a server; it needs the password"
+                ].map { "a.conf:\($0)" })
+        #expect(Self.findings(inRoute: Self.good + " storage_password \"\(Self.md5)\"").isEmpty)
+    }
+
+    @Test(arguments: ["h:5432, h", "h,H,[::1]", "10.0.0.1,10.0.0.1:5432", "[::1],[0:0:0:0:0:0:0:1]"])
+    func aServerThatIsListedTwiceCountsOnce(hosts: String) throws {
+        let text = """
+            listen { host "*" }
+            storage "pg" { type "remote" host "\(hosts)" port 5432 }
+            database default { user default { \(Self.good) } }
+            """
+        let loaded = try ConfigurationFile.parse(text: text)
+        #expect(loaded.warnings.count == 1)
+        #expect(loaded.warnings.allSatisfy { "\($0)".contains("is listed twice and counts once") })
+        guard case .hosts(let kept) = loaded.settings.storages[0].backends else {
+            Issue.record("the storage has no list of hosts")
+            return
+        }
+        #expect(kept.count == hosts.split(separator: ",").count - 1)
+    }
+
     @Test(arguments: [
         (good, []),
         (

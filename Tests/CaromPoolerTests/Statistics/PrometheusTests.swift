@@ -40,7 +40,10 @@ import Testing
         let backend = route + #",backend="db1",address="10.0.0.1:5432""#
         let expected = [
             #"carom_build_info{version="9.8.7"}"#: "1", "carom_start_time_seconds": "1700000000",
-            "carom_workers": "2", #"carom_worker_clients{worker="0"}"#: "20",
+            "carom_workers": "2", "carom_log_lost_lines_total": "17",
+            #"carom_refused_clients_total{reason="descriptors"}"#: "18",
+            #"carom_refused_clients_total{reason="logins"}"#: "19",
+            #"carom_worker_clients{worker="0"}"#: "20",
             #"carom_clients{state="idle"}"#: "13",
             "carom_route_info{\(route),mode=\"transaction\"}": "1",
             "carom_route_queries_total{\(route)}": "5", "carom_route_transactions_total{\(route)}": "4",

@@ -49,6 +49,7 @@ enum Sample {
             StatisticsReadings(
                 takenAt: .seconds(seconds),
                 process: .init(version: "9.8.7", startedAt: 1_700_000_000, workers: clients.count),
-                clients: clients, consoleClients: consoleClients, routes: routes))
+                clients: clients, consoleClients: consoleClients, routes: routes,
+                lostLogLines: 17, refusals: .init(descriptors: 18, logins: 19)))
     }
 }

@@ -77,7 +77,21 @@ class Pooler:
         return Wire.open(self.address, user=user, database=database, **options)
 
     def log(self):
+        """What the log says by now. Threads of its own write it: as long as one of them works, there is more to come."""
+        if self.kind == "carom":
+            wait_until(lambda: not self.child.running or self._log_rests(), "the log is written")
         return self.child.text()
+
+    def _log_rests(self):
+        """Every thread that writes the log waits for something to write."""
+        try:
+            for thread in os.scandir(f"/proc/{self.pid}/task"):
+                with open(f"{thread.path}/comm") as comm, open(f"{thread.path}/wchan") as place:
+                    if comm.read() == "log\n" and "futex" not in place.read():
+                        return False
+        except FileNotFoundError:
+            return False
+        return True
 
     def stop(self):
         """Ends it as an operator would; returns the exit code."""
