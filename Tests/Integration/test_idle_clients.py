@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that ask for nothing a server is needed for get no server, and the answers PostgreSQL would give."""
 
+import os
+
 import pytest
 
 from lib.config import Route
