@@ -29,7 +29,7 @@ final class ClientSession {
     @exclusivity(unchecked) private var cancelKey: CancelKey?
     @exclusivity(unchecked) private var isEnding = false
     /// It counts as one that has not logged in.
-    @exclusivity(unchecked) private var isLoggingIn = false
+    @exclusivity(unchecked) private(set) var isLoggingIn = false
     /// Places under limits, which are given back at the end.
     @exclusivity(unchecked) private var isAdmitted = false
     @exclusivity(unchecked) private var enteredRoute: Route?

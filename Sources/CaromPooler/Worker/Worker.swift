@@ -124,9 +124,12 @@ final class Worker: Sendable {
             worker: self, transport: transport, owner: owner, listener: arrival.listener)
         local.value.sessions[owner] = session
         presence.enter()
-        local.value.loginLine.enter(owner)
         session.begin()
-        makeRoomForLogins()
+        // Most clients need not stand in line: their first packet is all it takes.
+        if session.isLoggingIn {
+            local.value.loginLine.enter(owner)
+            makeRoomForLogins()
+        }
     }
 
     /// Sends those away that have not logged in for longest, if there are too many: whoever sends nothing shall not keep
