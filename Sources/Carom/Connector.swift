@@ -3,10 +3,11 @@
 
 /// Knows how to open, validate, clean and close connections of one kind.
 ///
-/// Time bounds: the pool bounds every asynchronous call (connect by ``Policy/connectTimeout``, the others by
-/// ``Policy/healthTimeout``, close by ``Policy/closeTimeout``). At the bound the call's task is cancelled and its
-/// result no longer counts; a connection delivered late is closed. Be safe to cancel: free what you opened and
-/// throw. A call that ignores cancellation delays nobody, but it keeps what it holds.
+/// Time bounds: the pool bounds every asynchronous call (connect by ``Policy/connectTimeout``, recycle by
+/// ``Policy/recycleTimeout``, close by ``Policy/closeTimeout``, the others by ``Policy/healthTimeout``). At the bound the
+/// call's task is cancelled and its result no longer counts; a connection delivered late is closed. Be safe to cancel: free
+/// what you opened and throw. A call that ignores cancellation keeps what it holds, and that counts against
+/// ``Policy/maxSlots`` until the call returns.
 ///
 /// No call is made under a lock of the pool. Synchronous methods run on the claimer's thread: keep them cheap.
 ///
@@ -31,7 +32,8 @@ public protocol Connector<Connection>: ConnectionInspector {
     /// and for one whose check hangs: it must be safe beside another call.
     func close(_ connection: Connection) async
 
-    /// Says against whom a failed connect counts.
+    /// Says against whom a failed connect or recycle counts. A recycle whose error is of kind ``FailureKind/other`` failed
+    /// by what the claimer left behind: the connection is closed, and the backend is not blamed.
     func classify(_ error: any Error) -> FailureKind
 }
 

@@ -8,6 +8,11 @@ extension Policy {
     public func validate() throws(PolicyError) {
         try atLeast(1, maxSlots, "maxSlots")
         try atLeast(0, spares, "spares")
+        try atLeast(0, minSlots, "minSlots")
+        if minSlots > maxSlots {
+            throw PolicyError(
+                knob: "minSlots", value: "\(minSlots)", allowed: "maxSlots (\(maxSlots)) or less")
+        }
         try atLeast(1, perBackendMax, "perBackendMax")
         try atLeast(0, maxWaiters, "maxWaiters")
         try atLeast(0, acquireRetries, "acquireRetries")
@@ -20,6 +25,7 @@ extension Policy {
         try positive(codelTarget, "codelTarget")
         try positive(codelInterval, "codelInterval")
         try positive(connectTimeout, "connectTimeout")
+        try positive(hedgeDelay, "hedgeDelay")
         try positive(minBackoff, "minBackoff")
         if maxBackoff < minBackoff {
             throw PolicyError(
@@ -31,6 +37,7 @@ extension Policy {
         try positive(healthInterval, "healthInterval")
         try share(healthSpread, "healthSpread", upTo: 0.5)
         try positive(healthTimeout, "healthTimeout")
+        try positive(recycleTimeout, "recycleTimeout")
         try positive(closeTimeout, "closeTimeout")
         try positive(maxLifetime, "maxLifetime")
         try share(lifetimeSpread, "lifetimeSpread", upTo: 0.5)

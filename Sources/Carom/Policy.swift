@@ -22,6 +22,8 @@ public struct Policy: Sendable, Hashable {
     public var maxSlots: Int = 16
     /// Idle connections to keep beyond those lent and those waited for. Default 8, at least 0.
     public var spares: Int = 8
+    /// Connections to keep in all, lent ones included. Default 0, at least 0 and at most ``maxSlots``.
+    public var minSlots: Int = 0
     /// Connections to one backend. Default 16, at least 1.
     public var perBackendMax: Int = 16
     /// How the pool shrinks. Default ``Shrink/lowPass``.
@@ -50,12 +52,16 @@ public struct Policy: Sendable, Hashable {
 
     /// The longest connect. Default 10 s, more than 0.
     public var connectTimeout: Duration = .seconds(10)
+    /// A connect that takes longer than this, and than three times what is usual for its backend, no longer holds anybody
+    /// up: another backend is tried beside it, or in its place if the pool is full. Default 300 ms, nil never.
+    public var hedgeDelay: Duration? = .milliseconds(300)
     /// Connects in flight to one backend. Default 4, at least 1.
     public var connectConcurrency: Int = 4
-    /// Connects in flight in all. Default 16, at least 1.
+    /// Connects in flight in all, without those that take longer than ``hedgeDelay``. Default 16, at least 1.
     public var totalConnectConcurrency: Int = 16
     /// The wait after a first failure; it doubles with each further one. Default 20 ms, more than 0. After a refused login
-    /// (``FailureKind/authentication``) it is at least a second, or ``maxBackoff`` if that is less.
+    /// (``FailureKind/authentication``) it is at least a second, or ``maxBackoff`` if that is less, and no longer while a
+    /// claim waits.
     public var minBackoff: Duration = .milliseconds(20)
     /// The longest wait between attempts. Default 30 s, not below ``minBackoff``.
     public var maxBackoff: Duration = .seconds(30)
@@ -64,7 +70,8 @@ public struct Policy: Sendable, Hashable {
     /// A connection that lasted this long, or passed a check, ends a series of failures. Default 5 s, at least 0.
     public var stableAfter: Duration = .seconds(5)
     /// A backend that fails for this long, and three attempts, is dead: it keeps one probe. Default 5 s, at least 0.
-    /// One that answers and does not let us in (``FailureKind/authentication``) is dead at once.
+    /// One that answers and does not let us in (``FailureKind/authentication``) is dead at once, and is asked again only for
+    /// a claim, ``spares`` or ``minSlots``.
     public var failedAfter: Duration = .seconds(5)
 
     // MARK: Health and age
@@ -73,9 +80,12 @@ public struct Policy: Sendable, Hashable {
     public var healthInterval: Duration? = .seconds(30)
     /// The spread of ``healthInterval`` to both sides, as a share. Default 0.1, from 0 to 0.5.
     public var healthSpread: Double = 0.1
-    /// The longest check, recycle or acquire hook. Default 3 s, more than 0.
+    /// The longest check or acquire hook. Default 3 s, more than 0.
     public var healthTimeout: Duration = .seconds(3)
-    /// The longest close; a connection not closed by then is given up. Default 3 s, more than 0.
+    /// The longest recycle. Default 3 s, nil unlimited.
+    public var recycleTimeout: Duration? = .seconds(3)
+    /// The longest close; one that takes longer is cancelled, and its slot counts until the connector is done with it.
+    /// Default 3 s, more than 0.
     public var closeTimeout: Duration = .seconds(3)
     /// The greatest age of a connection. Default 30 min, nil unlimited.
     public var maxLifetime: Duration? = .seconds(1800)

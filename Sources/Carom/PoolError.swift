@@ -13,7 +13,8 @@ public struct PoolError: Error, Sendable {
 
         /// The resolver knows no backend.
         public static var noBackends: Code { Code(kind: .noBackends) }
-        /// Backends are known, none that would do could be reached in time.
+        /// Backends are known, and there was room for a connection, but none that would do could be opened in time; the
+        /// causes say why.
         public static var noBackendsOnline: Code { Code(kind: .noBackendsOnline) }
         /// Every connection there may be was in use for the whole wait.
         public static var exhausted: Code { Code(kind: .exhausted) }
@@ -74,14 +75,16 @@ public struct PoolError: Error, Sendable {
     public var pool: String { details.pool }
     /// How long the claim had waited.
     public var waited: Duration { details.waited }
-    /// The last failure of each backend that had one.
+    /// The last failure of each backend that was not well.
     public var causes: [Cause] { details.causes }
 
     /// One sentence without the causes, for example `exhausted: 6 of 6 in use`.
     public var message: String {
         switch code.kind {
         case .noBackends: "no backends: the resolver knows none"
-        case .noBackendsOnline: "no backends online: none of \(details.backends) could serve the claim"
+        case .noBackendsOnline:
+            "no backends online: none of \(details.backends) could serve the claim"
+                + (details.inUse > 0 ? " (\(details.inUse) of \(details.limit) in use)" : "")
         case .exhausted: "exhausted: \(details.inUse) of \(details.limit) in use"
         case .timedOut: "timed out"
         case .queueFull: "queue full: no more claims may wait"

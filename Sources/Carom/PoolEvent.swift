@@ -57,7 +57,9 @@ public enum PoolEvent: Sendable, Equatable {
     case closing(SlotID, BackendID, CloseReason)
     /// It is closed.
     case closed(SlotID)
-    /// Closing took longer than ``Policy/closeTimeout``: the connection is given up and no longer counts.
+    /// Closing takes longer than ``Policy/closeTimeout``: it is cancelled, and the connection counts until `closed`.
+    case closeOverdue(SlotID)
+    /// A pool that stops has not waited for the end of a close: the connection no longer counts.
     case closeAbandoned(SlotID)
 
     // Backends and pool

@@ -28,7 +28,7 @@ public struct PoolLogging: PoolObserver {
         switch event {
         case .claimFailed, .acquireFailed, .forgotten, .overdue, .overdueReturned, .revoked, .connectFailed,
             .connectedTooLate, .checkFailed, .recycleFailed, .backendAdded, .backendRemoved, .backendState,
-            .closeAbandoned, .state, .policyChanged:
+            .closeOverdue, .closeAbandoned, .state, .policyChanged:
             .debug
         case .claimQueued, .claimed, .claimCancelled, .acquireStarted, .acquireDone, .returned,
             .connectStarted, .connected, .checkStarted, .checkDone, .recycleStarted, .recycleDone, .closing,

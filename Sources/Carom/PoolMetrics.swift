@@ -67,7 +67,8 @@
             case .closed, .closeAbandoned: closes.increment()
             case .claimCancelled, .acquireStarted, .acquireDone, .acquireFailed, .overdue, .overdueReturned,
                 .connected, .connectedTooLate, .checkStarted, .checkDone, .recycleStarted, .recycleDone,
-                .closing, .backendAdded, .backendRemoved, .backendState, .planned, .state, .policyChanged:
+                .closing, .closeOverdue, .backendAdded, .backendRemoved, .backendState, .planned, .state,
+                .policyChanged:
                 return
             }
         }

@@ -21,6 +21,8 @@ struct BackendRecord: Sendable {
     var counts = SlotCounts()
     /// Slots planned for it.
     var wanted = 0
+    /// The plan leaves it what it has, for whether it can be connected to is uncertain.
+    var isDoubted = false
     var idleLists: ContiguousArray<IdleList> = []
     /// Its place among the backends with idle connections, -1 if it has none.
     var readyPosition: Int32 = -1
@@ -51,5 +53,6 @@ struct BackendRecord: Sendable {
     var share: Double { backend.weight > 0 ? Double(backend.weight) : 1.0 / 16 }
     var isDead: Bool { state == .dead }
     var deficit: Int { max(0, wanted - counts.live) }
-    var surplus: Int { max(0, counts.live - wanted) }
+    /// A probe beside the plan is no surplus.
+    var surplus: Int { max(0, (isDoubted ? counts.usable : counts.live) - wanted) }
 }

@@ -10,12 +10,14 @@ struct CompiledPolicy: Sendable {
     let codelTarget: Int64
     let codelInterval: Int64
     let connectTimeout: Int64
+    let hedgeDelay: Int64
     let minBackoff: Int64
     let maxBackoff: Int64
     let stableAfter: Int64
     let failedAfter: Int64
     let healthInterval: Int64
     let healthTimeout: Int64
+    let recycleTimeout: Int64
     let closeTimeout: Int64
     let maxLifetime: Int64
     let rebalanceInterval: Int64
@@ -28,6 +30,7 @@ struct CompiledPolicy: Sendable {
     let sweepInterval: Int64
     let maxSlots: Int
     let spares: Int
+    let minSlots: Int
 
     init(_ policy: Policy) {
         func time(_ duration: Duration?) -> Int64 { duration.map { $0.inNanoseconds } ?? .never }
@@ -37,12 +40,14 @@ struct CompiledPolicy: Sendable {
         codelTarget = time(policy.codelTarget)
         codelInterval = time(policy.codelInterval)
         connectTimeout = time(policy.connectTimeout)
+        hedgeDelay = time(policy.hedgeDelay)
         minBackoff = time(policy.minBackoff)
         maxBackoff = time(policy.maxBackoff)
         stableAfter = time(policy.stableAfter)
         failedAfter = time(policy.failedAfter)
         healthInterval = time(policy.healthInterval)
         healthTimeout = time(policy.healthTimeout)
+        recycleTimeout = time(policy.recycleTimeout)
         closeTimeout = time(policy.closeTimeout)
         maxLifetime = time(policy.maxLifetime)
         rebalanceInterval = time(policy.rebalanceInterval)
@@ -57,6 +62,7 @@ struct CompiledPolicy: Sendable {
         sweepInterval = Self.sweepInterval(within: [validationBypass, healthInterval, idleLimit])
         maxSlots = policy.maxSlots
         spares = policy.spares
+        minSlots = policy.minSlots
     }
 }
 

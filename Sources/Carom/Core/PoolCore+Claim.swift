@@ -26,11 +26,11 @@ extension PoolCore {
                 return .hand(id)
             }
         }
+        var limit = timeout ?? policy.claimTimeout
         if slot < 0 {
-            if mode == .running, failed { return refuse(.failed) }
+            if mode == .running, failed, limit <= 0 || !forgetRefusals(now) { return refuse(.failed) }
             if order.isEmpty, policy.source.failFastWhenEmpty { return refuse(.noBackends) }
         }
-        var limit = timeout ?? policy.claimTimeout
         if limit <= 0 { return refuse(reasonForWaiting(request.requirement)) }
         let (product, isBeyond) = policy.codelTarget.multipliedReportingOverflow(by: Self.patienceInTargets)
         let patience = isBeyond ? .never : product
@@ -46,6 +46,7 @@ extension PoolCore {
             beginAcquire(slot, waiter: waiter, now: now)
         } else {
             queue.enqueue(waiter)
+            needsConnects = true
             if queue.records[waiter].requirementQueue > 0 { needsPlan = true }
             mostWaiting = max(mostWaiting, queue.count)
             if observesClaims { emit(.claimQueued(id, waiting: queue.count)) }
@@ -75,6 +76,10 @@ extension PoolCore {
     func reasonForWaiting(_ requirement: [String: String]) -> PoolError.Code {
         if mode == .suspended { return .timedOut }
         if order.isEmpty, counts.usable == 0 { return .noBackends }
+        if counts.usable < capacity, order.contains(where: { backends[$0].isDead || backends[$0].isDoubted })
+        {
+            return .noBackendsOnline
+        }
         for slot in slots.indices {
             switch slots[slot].state {
             case .idle, .acquiring, .claimed, .recycling, .checking:

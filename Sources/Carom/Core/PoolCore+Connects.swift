@@ -4,10 +4,10 @@
 extension PoolCore {
     /// Starts the connects that are wanted and allowed now, and notes when the next one is.
     ///
-    /// Live backends come first, in turns; a probe of a dead one needs a slot they do not want.
+    /// Backends that are counted on come first, in turns; a probe of another one needs a slot they do not want.
     mutating func startConnects(_ now: Int64) {
         needsConnects = false
-        connectAt = .never
+        connectAt = doubtEndsAt
         blocked = false
         var effective = 0
         for backend in order where !backends[backend].isDead {
@@ -18,26 +18,26 @@ extension PoolCore {
         while progress, effective < goal {
             progress = false
             for backend in order where effective < goal && !backends[backend].isDead {
+                if backends[backend].isDoubted { continue }
                 if startIfAllowed(backend, now: now) {
                     effective += 1
                     progress = true
                 }
             }
         }
-        lacking = wantedTotal - effective
+        lacking = (trustedPriority == nil ? max(planned, wantedTotal) : wantedTotal) - effective
         probe(reserved: max(0, goal - effective), now: now)
         if blocked, counts.closing == 0 { makeRoom(now) }
     }
 
     private mutating func startIfAllowed(_ backend: Int, now: Int64) -> Bool {
         guard backends[backend].deficit > 0 else { return false }
-        let limit = backends[backend].health.isUnreachable ? 1 : policy.source.connectConcurrency
-        guard backends[backend].counts.connecting < limit else { return false }
+        guard backends[backend].counts.connecting < policy.source.connectConcurrency else { return false }
         if now < backends[backend].health.notBefore {
             connectAt = min(connectAt, backends[backend].health.notBefore)
             return false
         }
-        guard counts.connecting < policy.source.totalConnectConcurrency else { return false }
+        guard mayConnectMore else { return false }
         guard counts.all < policy.maxSlots else {
             if backends[backend].health.isProven || backends[backend].counts.live == 0 { blocked = true }
             return false
@@ -46,23 +46,49 @@ extension PoolCore {
         return true
     }
 
-    /// Dead backends, the one that waited longest first.
+    /// A connect that takes its time does not count: it may be one of many to hosts that are gone.
+    private var mayConnectMore: Bool {
+        counts.connecting - slowConnects < policy.source.totalConnectConcurrency
+    }
+
+    /// One connect each to dead and doubted backends, the one that waited longest first.
     private mutating func probe(reserved: Int, now: Int64) {
-        var due: [Int] = []
-        for backend in order where backends[backend].isDead && backends[backend].counts.live == 0 {
-            if now < backends[backend].health.notBefore {
-                connectAt = min(connectAt, backends[backend].health.notBefore)
+        let isNeeded = demand > counts.usable
+        let isAwaited = queue.count > 0
+        var due: [(backend: Int, at: Int64)] = []
+        for backend in order where needsProbe(backend, isNeeded: isNeeded) {
+            let at = backends[backend].health.nextConnect(isAwaited: isAwaited)
+            if now < at {
+                connectAt = min(connectAt, at)
             } else {
-                due.append(backend)
+                due.append((backend, at))
             }
         }
-        if due.count > 1 { due.sort { backends[$0].health.notBefore < backends[$1].health.notBefore } }
-        for backend in due {
-            guard counts.connecting < policy.source.totalConnectConcurrency,
-                counts.all < policy.maxSlots - reserved
-            else { return }
-            startConnect(backend, now: now)
+        if due.count > 1 { due.sort { $0.at < $1.at } }
+        for (backend, _) in due where mayConnectMore {
+            if counts.all < policy.maxSlots - reserved {
+                startConnect(backend, now: now)
+            } else {
+                // Nobody is left but the doubted: the others have a turn when one does not answer.
+                if isNeeded, trustedPriority == nil, slowConnects > 0 { blocked = true }
+                return
+            }
         }
+    }
+
+    /// Whether a backend the plan does not count on gets a connect beside the plan. One that does not let us in gets it only
+    /// if a connection is needed: somebody has to change something first.
+    private func needsProbe(_ backend: Int, isNeeded: Bool) -> Bool {
+        if backends[backend].counts.connecting > 0 { return false }
+        let isRefused = backends[backend].health.isRefused
+        if backends[backend].isDead {
+            return backends[backend].counts.live == 0 && (isNeeded || !isRefused)
+        }
+        guard backends[backend].isDoubted, backends[backend].health.doubtEnd == .never,
+            backends[backend].counts.live < policy.source.perBackendMax
+        else { return false }
+        guard let trustedPriority, !isRefused else { return isNeeded }
+        return planned > 0 && backends[backend].backend.priority <= trustedPriority
     }
 
     private mutating func startConnect(_ backend: Int, now: Int64) {
@@ -71,7 +97,9 @@ extension PoolCore {
         backends[backend].totalConnects += 1
         let attempt = backends[backend].health.failures + 1
         slots[slot].attempt = Int32(clamping: attempt)
+        slots[slot].connectedAt = now
         begin(slot, .connecting, now: now, limit: policy.connectTimeout)
+        arm(slot, by: slowAt(slot))
         if observed { emit(.connectStarted(id(slot), backends[backend].id, attempt: attempt)) }
         effects.append(
             .connect(
@@ -96,9 +124,14 @@ extension PoolCore {
         return affinity == .noAffinity ? nil : affinity
     }
 
-    /// A connect that is due finds the pool full: one idle connection of a backend that has more than its share
-    /// goes, within the churn limit. If none is idle, the next to come back goes.
+    /// A connect that is due finds the pool full: a slow connect goes, or one idle connection of a backend that has more
+    /// than its share, within the churn limit. If none is idle, the next to come back goes.
     private mutating func makeRoom(_ now: Int64) {
+        if slowConnects > 0 {
+            giveUpSlowest(now)
+            needsConnects = false
+            return
+        }
         var donor: Int?
         for backend in order where backends[backend].surplus > 0 && backends[backend].counts.idle > 0 {
             if donor == nil || backends[backend].surplus > backends[donor!].surplus { donor = backend }

@@ -10,12 +10,19 @@ extension PoolCore {
     private func brokenCounts() -> String? {
         var recount = SlotCounts()
         var perBackend = ContiguousArray(repeating: SlotCounts(), count: backends.count)
+        var slow = 0
         for slot in slots.indices where slots[slot].state != .free {
             let state = slots[slot].state
+            if slots[slot].slow { slow += 1 }
+            if slots[slot].slow, state != .connecting { return "slot \(id(slot)) is slow and \(state)" }
             recount.add(1, to: state)
             perBackend[Int(slots[slot].backend)].add(1, to: state)
             if state != .idle, state != .claimed {
-                if slots[slot].deadline == .never { return "slot \(id(slot)) is \(state) without a deadline" }
+                if slots[slot].deadline == .never, !slots[slot].lingers,
+                    state != .recycling || policy.recycleTimeout != .never
+                {
+                    return "slot \(id(slot)) is \(state) without a deadline"
+                }
                 if slots[slot].timerAt > slots[slot].deadline { return "slot \(id(slot)) is not timed" }
             }
             if slots[slot].timerAt != timers.at(slot) { return "the timer of slot \(id(slot)) is elsewhere" }
@@ -26,6 +33,7 @@ extension PoolCore {
                 }
             }
         }
+        if slow != slowConnects { return "\(slow) connects are slow, counted as \(slowConnects)" }
         if recount != counts { return "slots are \(recount), counted as \(counts)" }
         for backend in backends.indices where backends[backend].counts != perBackend[backend] {
             return "slots of backend \(backend) are \(perBackend[backend])"
@@ -108,7 +116,9 @@ extension PoolCore {
         if order.isEmpty || counts.connecting > 0 || connectAt <= soon || counts.all >= policy.maxSlots {
             return nil
         }
-        for backend in order where !backends[backend].isDead && backends[backend].deficit > 0 {
+        for backend in order where !backends[backend].isDead {
+            if trustedPriority != nil, backends[backend].deficit == 0 { continue }
+            if backends[backend].counts.live >= policy.source.perBackendMax { continue }
             return """
                 \(queue.count) claims wait, backend \(backend) lacks connections, and none is being opened: demand \
                 \(demand), planned \(planned), wanted \(wantedTotal), \(counts), \

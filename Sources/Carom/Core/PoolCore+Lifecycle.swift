@@ -97,6 +97,9 @@ extension PoolCore {
                 if waiter >= 0 { fail(waiter, .stopped, now: now) }
                 close(slot, .stopping, now: now)
             case .idle, .connecting, .recycling, .checking: close(slot, .stopping, now: now)
+            case .closing where slots[slot].lingers:
+                slots[slot].deadline = now.after(policy.closeTimeout)
+                arm(slot, by: slots[slot].deadline)
             case .free, .claimed, .closing: continue
             }
         }

@@ -42,7 +42,7 @@ extension PoolCore {
         guard let slot = find(id) else { return false }
         let backend = Int(slots[slot].backend)
         return !backends[backend].present || counts.all > policy.maxSlots || now >= slots[slot].retireAt
-            || backends[backend].counts.live > backends[backend].wanted
+            || backends[backend].surplus > 0
             || (slots[slot].unproven && now - slots[slot].connectedAt >= policy.stableAfter)
     }
 

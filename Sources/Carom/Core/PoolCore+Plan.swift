@@ -5,46 +5,77 @@ extension PoolCore {
     /// Says how many connections each backend should have.
     ///
     /// Live backends of the best priority share what is planned in proportion to their weights, in order of
-    /// preference; a dead one gets a probe, which takes a slot only if live ones leave one; the others get none.
+    /// preference. One that is doubted keeps what it has; the rest of its share goes to others of its priority, or to the
+    /// next priority if all are doubted. A dead one gets a probe, which takes a slot only if live ones leave one.
     mutating func plan(_ now: Int64) {
         needsPlan = false
         needsRecall = needsRecall || isParkingUsed
         needsTrim = true
         needsConnects = true
         planned = max(min(planned, policy.maxSlots), demand)
-        var best = Int.max
-        for backend in order where !backends[backend].isDead {
-            best = min(best, backends[backend].backend.priority)
-        }
-        var candidates: [Int] = []
+        doubtEndsAt = .never
         for backend in order {
-            backends[backend].wanted = backends[backend].isDead ? 1 : 0
-            if !backends[backend].isDead, backends[backend].backend.priority == best {
-                candidates.append(backend)
+            let isDead = backends[backend].isDead
+            backends[backend].wanted = isDead ? 1 : 0
+            backends[backend].isDoubted = !isDead && backends[backend].health.isDoubtful(now)
+            if backends[backend].isDoubted {
+                doubtEndsAt = min(doubtEndsAt, backends[backend].health.doubtEnd)
             }
         }
-        var away = 0
+        var left = planned
         if draining > 0 {
-            for backend in backends where !backend.present { away += backend.counts.busy }
+            for backend in backends where !backend.present { left -= backend.counts.busy }
         }
-        deal(max(0, planned - away), to: candidates, now: now)
+        left = max(0, left)
+        wantedTotal = 0
+        trustedPriority = nil
+        var priority = nextPriority(after: nil)
+        let isAnyAlive = priority != nil
+        while let current = priority {
+            let candidates = order.filter {
+                !backends[$0].isDead && backends[$0].backend.priority == current
+            }
+            left -= deal(left, to: candidates, now: now)
+            if candidates.contains(where: { !backends[$0].isDoubted }) {
+                trustedPriority = current
+                break
+            }
+            priority = nextPriority(after: current)
+        }
         if observed { emit(.planned(total: wantedTotal)) }
-        setFailed(!order.isEmpty && candidates.isEmpty, now: now)
+        setFailed(!order.isEmpty && !isAnyAlive, now: now)
     }
 
-    private mutating func deal(_ total: Int, to candidates: [Int], now: Int64) {
+    /// The best priority of a live backend, among those worse than the given one.
+    private func nextPriority(after priority: Int?) -> Int? {
+        var next: Int?
+        for backend in order where !backends[backend].isDead {
+            let own = backends[backend].backend.priority
+            if let priority, own <= priority { continue }
+            next = min(next ?? own, own)
+        }
+        return next
+    }
+
+    /// Deals connections to backends of one priority; returns how many.
+    private mutating func deal(_ total: Int, to candidates: [Int], now: Int64) -> Int {
         var hands = candidates.map { backend in
-            WeightedShares.Share(
-                weight: backends[backend].share, limit: policy.source.perBackendMax, count: 0)
+            let most = policy.source.perBackendMax
+            return WeightedShares.Share(
+                weight: backends[backend].share,
+                limit: backends[backend].isDoubted ? min(most, backends[backend].counts.usable) : most,
+                count: 0)
         }
         let reserved = reserveForRequirements(total, candidates, &hands)
         WeightedShares.deal(total - reserved, to: &hands)
-        wantedTotal = 0
+        var dealt = 0
         for (backend, hand) in zip(candidates, hands) {
             backends[backend].wanted = hand.count
-            wantedTotal += hand.count
+            dealt += hand.count
             if hand.count > 0 { backends[backend].plannedAt = now }
         }
+        wantedTotal += dealt
+        return dealt
     }
 
     /// Waiters with a requirement first: backends that can meet it keep what is lent and get one for each waiter.
@@ -112,7 +143,8 @@ extension PoolCore {
     /// least preferred one in use.
     mutating func exchangeOne(_ now: Int64) {
         var newcomer: Int?
-        for backend in order where backends[backend].wanted == 0 && !backends[backend].isDead {
+        for backend in order where backends[backend].wanted == 0 {
+            if backends[backend].isDead || backends[backend].isDoubted { continue }
             if newcomer == nil || backends[backend].plannedAt < backends[newcomer!].plannedAt {
                 newcomer = backend
             }
@@ -128,6 +160,8 @@ extension PoolCore {
         if demand >= planned {
             shrink.peakAt = now
         } else if sampleAt == .never, policy.source.shrink == .lowPass {
+            // Until this event it was not below.
+            shrink.peakAt = now
             shrink.begin(planned, now: now)
             sampleAt = now.after(DemandFilter.interval)
         }

@@ -21,7 +21,10 @@ extension PoolCore {
         switch kind {
         case .clean, .parked:
             slots[slot].activeAt = claimedAt.after(max(0, held))
-            if slots[slot].unproven, now - slots[slot].connectedAt >= policy.stableAfter { prove(slot) }
+            if slots[slot].unproven, now - slots[slot].connectedAt >= policy.stableAfter {
+                prove(slot)
+                settle(now)
+            }
         case .untouched: break
         case .recycle:
             slots[slot].activeAt = now
@@ -29,7 +32,7 @@ extension PoolCore {
                 close(slot, reason, now: now)
             } else {
                 totals.recycles += 1
-                begin(slot, .recycling, now: now, limit: policy.healthTimeout)
+                begin(slot, .recycling, now: now, limit: policy.recycleTimeout)
                 if observed { emit(.recycleStarted(id)) }
                 effects.append(.recycle(id))
             }
@@ -90,7 +93,7 @@ extension PoolCore {
         if isStopping { return .stopping }
         if counts.all > policy.maxSlots { return .surplus }
         if now >= slots[slot].retireAt { return .tooOld }
-        if backends[backend].counts.live > backends[backend].wanted {
+        if backends[backend].counts.live > backends[backend].wanted, backends[backend].surplus > 0 {
             return surplusReason(backend, now: now)
         }
         return nil

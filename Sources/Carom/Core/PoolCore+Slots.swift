@@ -9,16 +9,27 @@ extension PoolCore {
             return false
         }
         let backend = Int(slots[slot].backend)
-        backends[backend].health.connected()
+        backends[backend].health.connected(after: now - slots[slot].connectedAt)
         if observed { emit(.connected(id, backends[backend].id)) }
+        keepIfOvertaken(slot)
+        endConnecting(slot)
         prepare(slot, learnt, affinity, now: now)
         evaluate(backend, now: now)
+        noteDoubt(backend, now: now)
         if needsPlan { plan(now) }
         makeAvailable(slot, now: now)
         needsTrim = true
         needsConnects = true
         settle(now)
         return true
+    }
+
+    /// A slow connect arrives after all, and others may have been opened in its place: a pool that keeps what it opened keeps
+    /// both.
+    private mutating func keepIfOvertaken(_ slot: Int) {
+        guard slots[slot].slow, policy.source.shrink != .lowPass, counts.usable >= planned else { return }
+        planned = min(policy.maxSlots, counts.usable + 1)
+        needsPlan = true
     }
 
     private mutating func prepare(_ slot: Int, _ learnt: [String: String], _ affinity: Int, now: Int64) {
@@ -52,6 +63,7 @@ extension PoolCore {
         case .connecting:
             let backend = Int(slots[slot].backend)
             recordFailedConnect(slot, kind, reason, now: now)
+            endConnecting(slot)
             freeSlot(slot)
             evaluate(backend, now: now)
         case .closing where !slots[slot].connected:
@@ -80,14 +92,15 @@ extension PoolCore {
         _ backend: Int, blamed: Bool, restart: Bool, _ reason: String, now: Int64
     ) {
         if backends[backend].health.recordFailure(reason, blamed: blamed, restart: restart, now: now) {
-            var nominal = backoff(backends[backend].health.failures)
-            if backends[backend].health.isRefused {
-                nominal = max(nominal, min(Self.refusedBackoff, policy.maxBackoff))
-            }
+            let isRefused = backends[backend].health.isRefused
+            let least = isRefused ? min(Self.refusedBackoff, policy.maxBackoff) : 0
+            let nominal = max(least, backoff(backends[backend].health.failures))
             let wait = random.early(nominal, spread: policy.source.backoffSpread)
-            backends[backend].health.wait(until: now.after(wait))
+            backends[backend].health.wait(
+                until: now.after(wait), ifAwaited: now.after(isRefused ? min(wait, least) : wait))
         }
         evaluate(backend, now: now)
+        noteDoubt(backend, now: now)
     }
 
     /// The nominal wait after the n-th failure of a series.
@@ -115,6 +128,7 @@ extension PoolCore {
         slots[slot].checkBy = .never
         let backend = Int(slots[slot].backend)
         guard backends[backend].health.endSeries() else { return }
+        if backends[backend].isDoubted { needsPlan = true }
         setState(backend, .online)
         needsConnects = true
     }
@@ -135,13 +149,13 @@ extension PoolCore {
         settle(now)
     }
 
-    /// A recycle ended.
-    mutating func recycled(_ id: SlotID, failure reason: String?, now: Int64) {
+    /// A recycle ended. Without blame its failure is not the backend's fault.
+    mutating func recycled(_ id: SlotID, failure reason: String?, blame: Bool = true, now: Int64) {
         guard let slot = find(id), slots[slot].state == .recycling else { return }
         if let reason {
             totals.recycleFailures += 1
             if observed { emit(.recycleFailed(id, reason: reason)) }
-            blameConnection(slot, reason, now: now)
+            if blame { blameConnection(slot, reason, now: now) }
             close(slot, .recycleFailed, now: now)
         } else {
             if observed { emit(.recycleDone(id)) }
@@ -221,11 +235,13 @@ extension PoolCore {
         }
     }
 
-    /// Begins to close what the slot holds. The slot counts until `closed`, or until the close took too long.
+    /// Begins to close what the slot holds. The slot counts until `closed`: until then there may be a socket.
     mutating func close(_ slot: Int, _ reason: PoolEvent.CloseReason, now: Int64) {
         if slots[slot].state == .idle { takeIdle(slot) }
+        endConnecting(slot)
         begin(slot, .closing, now: now, limit: policy.closeTimeout)
         let backend = Int(slots[slot].backend)
+        if backends[backend].isDoubted { needsPlan = true }
         if observed { emit(.closing(id(slot), backends[backend].id, reason)) }
         effects.append(slots[slot].connected ? .close(id(slot)) : .abandon(id(slot)))
         if backends[backend].health.isFailingToConnect { evaluate(backend, now: now) }

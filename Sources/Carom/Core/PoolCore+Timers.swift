@@ -15,6 +15,7 @@ extension PoolCore {
             return finishStopping()
         }
         if now >= connectAt { needsConnects = true }
+        if now >= doubtEndsAt { needsPlan = true }
         if now >= trimAt {
             needsTrim = true
             needsConnects = needsConnects || blocked
@@ -59,7 +60,9 @@ extension PoolCore {
         case .free: return
         case .idle: return fireIdle(slot, now: now)
         case .claimed: return fireClaimed(slot, now: now)
-        case .connecting, .acquiring, .recycling, .checking, .closing:
+        case .connecting:
+            if now < slots[slot].deadline { return watchConnect(slot, now: now) }
+        case .acquiring, .recycling, .checking, .closing:
             if now < slots[slot].deadline { return arm(slot, by: slots[slot].deadline) }
         }
         let late = "no answer within \(limit(of: slots[slot].state))"
@@ -70,17 +73,31 @@ extension PoolCore {
         case .acquiring: acquired(id(slot), failure: "acquire: " + late, now: now)
         case .recycling: recycled(id(slot), failure: "recycle: " + late, now: now)
         case .checking: checked(id(slot), failure: "check: " + late, now: now)
-        case .closing:
-            totals.closes += 1
-            effects.append(.forget(id(slot)))
-            if observed { emit(.closeAbandoned(id(slot))) }
-            freeSlot(slot)
+        case .closing: lateClose(slot)
         case .free, .idle, .claimed: return
         }
     }
 
     private func limit(of state: SlotState) -> Duration {
-        state == .connecting ? policy.source.connectTimeout : policy.source.healthTimeout
+        switch state {
+        case .connecting: policy.source.connectTimeout
+        case .recycling: policy.source.recycleTimeout ?? .zero
+        case .free, .idle, .acquiring, .claimed, .checking, .closing: policy.source.healthTimeout
+        }
+    }
+
+    /// A close takes longer than it may. It is cancelled, and its slot counts on; only a pool that stops waits no more.
+    private mutating func lateClose(_ slot: Int) {
+        if isStopping {
+            totals.closes += 1
+            effects.append(.forget(id(slot)))
+            if observed { emit(.closeAbandoned(id(slot))) }
+            return freeSlot(slot)
+        }
+        slots[slot].lingers = true
+        slots[slot].deadline = .never
+        effects.append(.hurry(id(slot)))
+        if observed { emit(.closeOverdue(id(slot))) }
     }
 
     /// When an idle connection next needs attention.

@@ -48,6 +48,12 @@ struct PoolCore: ~Copyable, Sendable {
     var planned = 0
     /// The sum of what backends are wanted to have, dead ones' probes left out.
     var wantedTotal = 0
+    /// The priority of the backends the plan counts on; nil if all that live are doubted.
+    var trustedPriority: Int?
+    /// When doubt about a backend ends by itself.
+    var doubtEndsAt: Int64 = .never
+    /// Connects under way that take longer than is usual.
+    var slowConnects = 0
     /// Connections that live backends lack of what they are wanted to have, as of the last look at connects.
     var lacking = 0
     var shrink = DemandFilter()
@@ -115,8 +121,9 @@ struct PoolCore: ~Copyable, Sendable {
         return min(next, decoherenceAt, sweepAt)
     }
 
-    /// Connections demand justifies at this moment: lent, waited for, and spares. Idle connections beside waiters are
-    /// none that the waiters could use, and one under check may not come back: neither counts as what they wait for.
+    /// Connections demand justifies at this moment: lent, waited for, and spares, or the minimum. Idle connections beside
+    /// waiters are none that the waiters could use, and one under check may not come back: neither counts as what they wait
+    /// for.
     ///
     /// Inlined, as are the other looks on the path of a claim: called, each would copy the core to the stack.
     @inline(__always)
@@ -125,7 +132,8 @@ struct PoolCore: ~Copyable, Sendable {
         if queue.count > 0, counts.idle > spare, mode == .running { spare = counts.idle }
         let asked =
             counts.busy - min(parked, counts.claimed) + queue.count + (queue.count > 0 ? counts.checking : 0)
-        return min(policy.maxSlots, asked > policy.maxSlots - spare ? policy.maxSlots : asked + spare)
+        let all = asked > policy.maxSlots - spare ? policy.maxSlots : asked + spare
+        return min(policy.maxSlots, max(policy.minSlots, all))
     }
 
     var isStopping: Bool {

@@ -15,6 +15,8 @@ enum PoolEffect: Equatable, Sendable {
     case abandon(SlotID)
     /// Cancel what runs on the connection and close it; answer with `closed`.
     case close(SlotID)
+    /// Cancel a close that takes too long; its answer is still expected.
+    case hurry(SlotID)
     /// The slot is gone although its last answer has not come.
     case forget(SlotID)
     /// Share the connection to the waiter.

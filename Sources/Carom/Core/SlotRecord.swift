@@ -35,6 +35,10 @@ struct SlotRecord: Sendable {
     var overdue = false
     /// To be watched until it proves stable: it was opened during a series of failures.
     var unproven = false
+    /// Its connect takes longer than is usual.
+    var slow = false
+    /// Its close has taken longer than it may.
+    var lingers = false
     /// Has a connection that must be closed (as opposed to a connect that is abandoned).
     var connected = false
     var backend: Int32 = -1
@@ -50,6 +54,7 @@ struct SlotRecord: Sendable {
     var affinity: Int = .noAffinity
     /// When the operation under way ends.
     var deadline: Int64 = .never
+    /// When it was connected; before that, when the connect began.
     var connectedAt: Int64 = 0
     /// Last connected, checked or given back.
     var activeAt: Int64 = 0

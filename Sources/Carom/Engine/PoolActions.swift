@@ -9,7 +9,7 @@ struct PoolActions: Sendable {
         case connect(BackgroundTask, Backend, ConnectContext)
         case examine(BackgroundTask, AnyPooledConnection, Examination)
         case cancel(BackgroundTask)
-        case close(AnyPooledConnection)
+        case close(BackgroundTask, AnyPooledConnection)
         case deliver(WaiterHandle, ClaimTicket)
         case event(PoolEvent)
         case sleep(BackgroundTask, until: Int64)
@@ -48,7 +48,8 @@ extension EngineState {
                 let failure = error(code, since: since, now: now, causes: causes ?? [])
                 let ticket = ClaimTicket(waiter: waiter, outcome: .failed(failure))
                 work.items.append(.deliver(takeWaiter(waiter), ticket))
-            case .connect, .check, .recycle, .acquire, .abandon, .close, .forget, .serve, .revoked, .overdue,
+            case .connect, .check, .recycle, .acquire, .abandon, .close, .hurry, .forget, .serve, .revoked,
+                .overdue,
                 .overdueReturned, .backendGone, .stopped, .event:
                 pack(effect, into: &work, now: now)
             }
@@ -82,9 +83,10 @@ extension EngineState {
             guard let box = box(slot) else { preconditionFailure("a slot to be closed has no connection") }
             countClaims(box)
             setBox(nil, slot)
-            work.items.append(.close(box))
-        case .forget(let slot):
-            cancel(slot, &work)
+            let task = BackgroundTask()
+            setRunning(task, slot)
+            work.items.append(.close(task, box))
+        case .hurry(let slot), .forget(let slot): cancel(slot, &work)
         case .serve(let waiter, let slot):
             guard let box = box(slot) else { preconditionFailure("a served slot has no connection") }
             markLent(box)

@@ -11,7 +11,7 @@ extension PoolEngine {
             case .connect(let task, let backend, let context): connect(task, backend, context)
             case .examine(let task, let box, let what): examine(task, box, what)
             case .cancel(let task): task.cancel()
-            case .close(let box): close(box)
+            case .close(let task, let box): close(task, box)
             case .deliver(let handle, let ticket): handle.deliver(ticket)
             case .event(let event): observer?.observe(event)
             case .sleep(let task, let instant): sleep(task, until: instant)
@@ -63,7 +63,7 @@ extension PoolEngine {
             if !accepted, state.box(box.slot) != nil { state.setBox(nil, box.slot) }
             return accepted
         }
-        if !accepted { close(box) }
+        if !accepted { close(BackgroundTask(), box) }
     }
 
     private func connectFailed(_ slot: SlotID, _ backend: BackendID, _ error: any Error) {
@@ -98,6 +98,7 @@ extension PoolEngine {
     private func examined(_ box: AnyPooledConnection, _ what: PoolActions.Examination, _ error: (any Error)?)
     {
         let reason = error.map { String(describing: $0) }
+        let blame = error.map { connector.classify($0) != .other } ?? false
         let learnt = error == nil ? learnt(box, connector.standing(box)) : nil
         decide { state, now in
             if state.box(box.slot) != nil { state.setRunning(nil, box.slot) }
@@ -105,16 +106,19 @@ extension PoolEngine {
             if let learnt { state.learn(box, learnt, now) }
             switch what {
             case .check: state.core.checked(box.slot, failure: reason, now: now)
-            case .recycle: state.core.recycled(box.slot, failure: reason, now: now)
+            case .recycle: state.core.recycled(box.slot, failure: reason, blame: blame, now: now)
             case .acquire: state.core.acquired(box.slot, failure: reason, now: now)
             }
         }
     }
 
-    private func close(_ box: AnyPooledConnection) {
-        start(BackgroundTask(), affinity: affinity(box)) { engine in
+    private func close(_ task: BackgroundTask, _ box: AnyPooledConnection) {
+        start(task, affinity: affinity(box)) { engine in
             await engine.connector.close(box)
-            engine.decide { state, now in state.core.closed(box.slot, now: now) }
+            engine.decide { state, now in
+                if state.core.find(box.slot) != nil { state.setRunning(nil, box.slot) }
+                state.core.closed(box.slot, now: now)
+            }
         }
     }
 

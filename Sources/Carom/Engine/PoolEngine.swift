@@ -150,12 +150,16 @@ struct EngineState: ~Copyable, Sendable {
                 backends: core.order.count, causes: causes))
     }
 
-    /// The last failure of each backend that had one.
+    /// The last failure of each backend that is not well.
     func causes() -> [PoolError.Cause] {
         core.order.compactMap { index in
-            guard let text = core.backends[index].health.lastError else { return nil }
-            let id = core.backends[index].id
-            return PoolError.Cause(backend: id, text: text, underlying: errors[id])
+            let record = core.backends[index]
+            guard record.isDead || record.isDoubted || record.health.failures > 0,
+                let text = record.health.lastError
+            else { return nil }
+            // The last error may not be the last failure: silence throws nothing.
+            let error = errors[record.id].flatMap { String(describing: $0) == text ? $0 : nil }
+            return PoolError.Cause(backend: record.id, text: text, underlying: error)
         }
     }
 }

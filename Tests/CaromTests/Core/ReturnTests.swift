@@ -143,19 +143,40 @@ struct ReturnTests {
         #expect(rig.broken == nil)
     }
 
-    @Test func aCloseThatTakesTooLongGivesItsSlotBackAndSaysSo() {
+    @Test func aCloseThatTakesTooLongIsCancelledAndKeepsItsSlotUntilItEnds() {
+        let rig = ClaimTests.fixed(1)
+        rig.closeDelay = 10 * second
+        let claim = rig.claim()
+        let slot = rig.claims[claim].slot!
+        rig.giveBack(claim, .discard(.discarded, blame: false, suspect: false))
+        let at = rig.now
+        rig.run(9)
+        let ends: [PoolEvent] = [.closeOverdue(slot), .closed(slot)]
+        #expect(rig.events.filter { ends.contains($0.event) }.map(\.at) == [at + 3 * second])
+        #expect(rig.hurries == [slot])
+        #expect(rig.usable() == [0] && rig.sockets == 1)
+        rig.run(2)
+        #expect(rig.events.filter { ends.contains($0.event) }.map(\.event) == ends)
+        #expect(rig.stats.totals.closes == 1)
+        #expect(rig.usable() == [1], "its place is filled again")
+        #expect(rig.mostSockets == 1)
+        #expect(rig.broken == nil)
+    }
+
+    @Test func aStopDoesNotWaitForACloseThatHangs() {
         let rig = ClaimTests.fixed(1)
         rig.closeDelay = .never
         let claim = rig.claim()
         let slot = rig.claims[claim].slot!
         rig.giveBack(claim, .discard(.discarded, blame: false, suspect: false))
+        rig.run(5)
         let at = rig.now
-        rig.run(4)
-        let ends = rig.events.filter { $0.event == .closeAbandoned(slot) || $0.event == .closed(slot) }
-        #expect(ends.map(\.event) == [.closeAbandoned(slot)])
-        #expect(ends.first?.at == at + 3 * second)
-        #expect(rig.stats.totals.closes == 1)
-        #expect(rig.usable() == [1], "its place is filled again")
+        _ = rig.core.stop(grace: second, now: at)
+        rig.follow()
+        rig.run(10)
+        #expect(rig.events.filter { $0.event == .closeAbandoned(slot) }.count == 1)
+        #expect(rig.stoppedAt == at + 3 * second)
+        #expect(rig.broken == nil)
     }
 
     @Test func idleConnectionsCloseAfterTheirLimitOnlyBeyondTheSpares() {
@@ -173,6 +194,34 @@ struct ReturnTests {
         #expect(rig.usable() == [10])
         rig.run(20)
         #expect(rig.usable() == [2])
+        #expect(rig.broken == nil)
+    }
+
+    @Test func aRecycleHasATimeOfItsOwn() {
+        let rig = ClaimTests.fixed(1) { $0.recycleTimeout = .seconds(20) }
+        rig.recycle = { _ in .succeed(after: 19 * second) }
+        rig.giveBack(rig.claim(), .recycle)
+        rig.run(19)
+        #expect(rig.closings.isEmpty && rig.stats("b01").idle == 1)
+        let patient = ClaimTests.fixed(1) { $0.recycleTimeout = nil }
+        patient.recycle = { _ in .hang }
+        patient.giveBack(patient.claim(), .recycle)
+        patient.run(100_000)
+        #expect(patient.closings.isEmpty && patient.stats("b01").recycling == 1)
+        #expect(rig.broken == nil && patient.broken == nil)
+    }
+
+    @Test func aRecycleThatFailsByTheClaimersFaultBlamesNobody() {
+        let rig = ClaimTests.fixed(2)
+        rig.giveBack(rig.claim(), .recycle)
+        rig.follow()
+        let slot = rig.recycles[0].slot
+        rig.core.recycled(slot, failure: "left in a query", blame: false, now: rig.now)
+        rig.follow()
+        #expect(rig.stats("b01").state == .online)
+        #expect(rig.stats("b01").score == 0)
+        rig.run(0.001)
+        #expect(rig.attempts.count == 3, "its successor does not wait")
         #expect(rig.broken == nil)
     }
 }

@@ -130,4 +130,32 @@ struct SizingTests {
         #expect(most == 4)
         #expect(rig.broken == nil)
     }
+
+    @Test("behaviour 57: the minimum is the total, opened without a claim and kept")
+    func theMinimumIsTheTotal() {
+        let rig = CoreRig(
+            Policy.with {
+                $0.spares = 0
+                $0.minSlots = 5
+                $0.shrink = .afterIdle(.seconds(5))
+            }, backends: CoreRig.backends(2))
+        rig.run(1)
+        #expect(rig.usable() == [3, 2] || rig.usable() == [2, 3])
+        let claims = (0..<4).map { _ in rig.claim() }
+        rig.run(5)
+        #expect(rig.attempts.count == 5, "those lent are part of it")
+        let more = (0..<4).map { _ in rig.claim() }
+        rig.run(1)
+        #expect(rig.usable().reduce(0, +) == 8)
+        for claim in claims + more { rig.giveBack(claim) }
+        rig.run(60)
+        #expect(rig.usable().reduce(0, +) == 5)
+        #expect(throws: PolicyError.self) {
+            try Policy.with {
+                $0.maxSlots = 4
+                $0.minSlots = 5
+            }.validate()
+        }
+        #expect(rig.broken == nil)
+    }
 }

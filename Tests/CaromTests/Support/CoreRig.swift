@@ -65,6 +65,7 @@ final class CoreRig {
     var claims: [ClaimState] = []
     var attempts: [Attempt] = []
     var closings: [Closing] = []
+    var hurries: [SlotID] = []
     var checks: [Closing] = []
     var acquires: [(at: Int64, slot: SlotID, validate: Bool)] = []
     var recycles: [Closing] = []
@@ -181,6 +182,7 @@ final class CoreRig {
                 $0.sockets -= 1
                 $0.core.closed(slot, now: $0.now)
             }
+        case .hurry(let slot): hurries.append(slot)
         case .forget, .backendGone, .overdueReturned: break
         case .overdue: break
         case .serve(let waiter, let slot): served(waiter, slot)

@@ -304,6 +304,7 @@ final class RandomWalk {
             claimed.removeAll { $0 == slot }
             closing.append(slot)
         case .forget(let slot):
+            if !core.isStopping { complaint = "a slot was given up that may have a socket" }
             open -= 1
             closing.removeAll { $0 == slot }
             abandoned.removeAll { $0 == slot }
@@ -314,7 +315,7 @@ final class RandomWalk {
             } else {
                 complaint = "a waiter failed that does not wait"
             }
-        case .revoked, .overdue, .overdueReturned, .backendGone, .stopped, .event: break
+        case .hurry, .revoked, .overdue, .overdueReturned, .backendGone, .stopped, .event: break
         }
     }
 
@@ -358,6 +359,7 @@ final class RandomWalk {
             case .forget(let slot): (7, slot)
             case .serve(_, let slot): (8, slot)
             case .fail: (9, nil)
+            case .hurry(let slot): (11, slot)
             case .revoked, .overdue, .overdueReturned, .backendGone, .stopped, .event: (10, nil)
             }
         let place = slot.map { UInt64($0.index) << 32 | UInt64($0.generation) } ?? 0
