@@ -78,6 +78,7 @@ package final class Pooler: Sendable {
         }
         log.configuration(snapshot.settings)
         for listener in listeners { log.info("listening on \(listener.socket.address)") }
+        for definition in snapshot.keptRoutes { router.open(definition) }
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { background in
                 background.addTask(executorPreference: first) { await self.runPools() }

@@ -6,13 +6,14 @@ import CaromReactor
 import CaromTCP
 
 extension PostgresConnector {
-    /// Brings a connection that was left in any state back to a clean one, or throws.
+    /// Brings a connection that was left in any state back to a clean one, or throws: ``PostgresError/Code/busy`` when that
+    /// is the fault of whoever left it, not of the server.
     func clean(_ connection: PostgresConnection, _ conversation: Conversation) async throws(PostgresError) {
         let recycling = configuration.recycling
         if !connection.state.flow.isSynchronized, !connection.state.flow.needsProbe {
             guard recycling.cancels else {
                 throw PostgresError(
-                    .connection, "the client left with a query under way, and pool_cancel is no")
+                    .busy, "the client left with a query under way, and pool_cancel is no")
             }
             try await abandon(connection, conversation)
         } else if !connection.state.unread.isEmpty || connection.state.isInsideReply {
@@ -25,7 +26,7 @@ extension PostgresConnector {
         }
         if connection.state.flow.transactionStatus != .idle {
             guard recycling.rollsBack else {
-                throw PostgresError(.connection, "the client left in a transaction, and pool_rollback is no")
+                throw PostgresError(.busy, "the client left in a transaction, and pool_rollback is no")
             }
             try await conversation.execute("ROLLBACK", in: connection)
         }
@@ -85,7 +86,11 @@ extension PostgresConnector {
                 }
                 return conversation.pause(at: .never)
             } catch {
-                guard error.code == .timedOut, Deadline.now < conversation.deadline else { throw error }
+                guard error.code == .timedOut else { throw error }
+                guard Deadline.now < conversation.deadline else {
+                    throw PostgresError(
+                        .busy, "the query that the client left did not end although it was cancelled")
+                }
                 patience *= 2
             }
         }

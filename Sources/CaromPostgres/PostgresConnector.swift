@@ -121,7 +121,8 @@ public final class PostgresConnector: Connector {
 
     /// Cancels what still runs, rolls back what is open and resets the session where that was asked for.
     ///
-    /// - Throws: ``PostgresError`` when the connection cannot be made clean; it is to be closed then.
+    /// - Throws: ``PostgresError`` when the connection cannot be made clean; it is to be closed then. With the code
+    ///   ``PostgresError/Code/busy`` the server is not to be blamed.
     public func onRecycle(_ connection: PostgresConnection) async throws {
         try await exclusively(connection, within: configuration.recycling.timeout) {
             (conversation) throws(PostgresError) in
@@ -157,7 +158,8 @@ public final class PostgresConnector: Connector {
     }
 
     /// A server that does not let us in is not broken: it does not believe us (class 28), has no such database (class 3D), or
-    /// does not grant CONNECT on it (42501). Neither is one whose connect was cancelled, or for which there was no descriptor.
+    /// does not grant CONNECT on it (42501). Neither is one whose connect was cancelled, for which there was no descriptor, or that
+    /// still works on what a client has left.
     public func classify(_ error: any Error) -> FailureKind {
         let error = error as? PostgresError
         switch error?.code {

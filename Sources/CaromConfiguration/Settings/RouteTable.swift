@@ -32,6 +32,12 @@ package struct RoutePattern: Hashable, Sendable, CustomStringConvertible {
         return database + user
     }
 
+    /// Database and user, where both are named.
+    package var names: (database: String, user: String)? {
+        guard case .exact(let database) = database, case .exact(let user) = user else { return nil }
+        return (database, user)
+    }
+
     package func matches(database: String, user: String) -> Bool {
         let databaseFits = self.database == .anything || self.database == .exact(database)
         return databaseFits && (self.user == .anything || self.user == .exact(user))

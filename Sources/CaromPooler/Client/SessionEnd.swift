@@ -20,8 +20,11 @@ enum SessionEnd: Error, Equatable {
     case shutdown
 
     /// A refusal with our own words.
-    static func fatal(_ code: SQLState, _ message: String, hint: String? = nil) -> SessionEnd {
-        .refused(ErrorFields(severity: .fatal, code: code, message: message, hint: hint))
+    static func fatal(
+        _ code: SQLState, _ message: String, detail: String? = nil, hint: String? = nil
+    ) -> SessionEnd {
+        .refused(
+            ErrorFields(severity: .fatal, code: code, message: message, detail: detail, hint: hint))
     }
 
     /// The same, without a word of ours.

@@ -96,9 +96,21 @@ final class Route: Sendable {
             return .fatal(.adminShutdown, "the pooler is shutting down")
         default:
             return .fatal(
-                .connectionFailure, "failed to connect to a server for route \(name): \(error.message)")
+                .connectionFailure, "failed to connect to a server for route \(name): \(error.message)",
+                detail: troubles(error))
         }
     }
+
+    /// What was last wrong with each server that is not well; nil if nothing is known of any.
+    private func troubles(_ error: PoolError) -> String? {
+        let told = error.causes.prefix(Self.mostTroubles).map { "\($0.backend): \($0.text)" }
+        let more = error.causes.count - told.count
+        let list = told.joined(separator: "; ") + (more > 0 ? "; and \(more) more" : "")
+        return list.isEmpty ? nil : list
+    }
+
+    /// So many servers say what the matter is, if there are more.
+    private static let mostTroubles = 8
 
     /// The server's own error behind a failed claim, for clients whose route says `client_fwd_error yes`.
     private func forwardedError(_ error: PoolError) -> ErrorFields? {

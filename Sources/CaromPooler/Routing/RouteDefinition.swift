@@ -27,6 +27,9 @@ final class RouteDefinition: Sendable {
     let cleaningRule: RelayMachine.CleaningRule
     /// A server is reset when its client leaves.
     let resetsOnLeave: Bool
+    /// Its pool has servers before the first client comes and after the last one has gone: there is only one such pool,
+    /// because no client chooses its names.
+    let keepsPool: Bool
     let clientMax: Int?
     let logsQueries: Bool
     let authentication: AuthenticationMethod
@@ -56,6 +59,7 @@ final class RouteDefinition: Sendable {
             onEveryChange: settings.pool == .transaction && settings.poolDiscard == true,
             ifTainted: settings.poolDiscard != false)
         resetsOnLeave = settings.pool == .session && settings.poolDiscard != false
+        keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil
         clientMax = settings.clientMax
         logsQueries = settings.logQuery
         authentication = settings.authentication

@@ -56,6 +56,21 @@ final class Router: Sendable {
         return (route, hasRoom)
     }
 
+    /// Opens the route of a definition that keeps its pool, before a client comes.
+    func open(_ definition: RouteDefinition) {
+        guard let (database, user) = definition.settings.pattern.names else {
+            preconditionFailure("a route without names is opened for a client")
+        }
+        let key = Route.Key(definition.settings, database: database, user: user)
+        let made = make(key, definition)
+        let isNew = routes.withLock { routes in
+            if routes[key] != nil { return false }
+            routes[key] = made
+            return true
+        }
+        if isNew { events.yield(.opened(made)) }
+    }
+
     /// Gives an authenticated client its place in a route that is known to be its own.
     ///
     /// - Returns: whether it had room; nil when the route was given up meanwhile.
@@ -77,7 +92,7 @@ final class Router: Sendable {
     /// - Parameter patience: how long a route must have been unused; without it the time depends on the route.
     func collect(after patience: Duration? = nil) {
         let now = Deadline.now
-        for route in all where route.pool.stats.slots == 0 {
+        for route in all where !route.definition.keepsPool && route.pool.stats.slots == 0 {
             let patience =
                 patience
                 ?? (route.accepted.isKnown ? Self.unusedPatience : Self.neverConnectedPatience)

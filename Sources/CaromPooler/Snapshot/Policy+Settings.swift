@@ -10,11 +10,14 @@ extension Policy {
         self.init()
         maxSlots = route.poolSize ?? Self.noLimit
         perBackendMax = maxSlots
-        spares = min(route.minPoolSize, maxSlots)
+        spares = 0
+        minSlots = min(route.minPoolSize, maxSlots)
         claimTimeout = route.poolTimeout
         connectTimeout = settings.backendConnectTimeout
         maxLifetime = route.serverLifetime
         shrink = route.poolTTL.map { .afterIdle($0) } ?? .never
+        // The connector ends a reset itself, and knows better whose fault it was that it took so long.
+        recycleTimeout = route.poolResetTimeout.map { $0 + Self.resetMargin }
         maxWaiters = Self.noLimit
         // epoll tells when an idle server hangs up, so nothing is gained by asking before each use.
         validationBypass = nil
@@ -22,6 +25,7 @@ extension Policy {
         maxBackoff = max(minBackoff, Self.longestPause)
     }
 
+    private static let resetMargin = Duration.seconds(1)
     /// More than a process can have descriptors, and small enough to be added up.
     private static let noLimit = 1_000_000
     /// A server that is back is used again within this time. Clients wait for it, so it is far below the library's 30 s.

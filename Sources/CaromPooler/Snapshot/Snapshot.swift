@@ -33,6 +33,8 @@ final class Snapshot: Sendable {
     private let resolvers: StorageResolvers
     private let routes: RouteTable<RouteDefinition>
     private let consoles: [Admission]
+    /// Those whose pools are there before a client comes.
+    let keptRoutes: [RouteDefinition]
 
     /// - Parameter previous: the snapshot that this one replaces; `nil` at the start.
     /// - Throws: ``SnapshotError`` when a storage or a route cannot work; the previous snapshot is still good then.
@@ -71,6 +73,7 @@ final class Snapshot: Sendable {
         self.resolvers = resolvers
         routes = RouteTable(definitions)
         consoles = definitions.compactMap(\.1.console)
+        keptRoutes = definitions.map(\.1).filter { $0.keepsPool && $0.console == nil }
         listeners = settings.listeners.map { ListenerDefinition($0, address: settings.address(of: $0)) }
         bufferSize = previous?.bufferSize ?? max(settings.readahead, Self.smallestBuffer)
         // A message that is never handed out in pieces must fit into the buffer.

@@ -34,6 +34,8 @@ final class Worker: Sendable {
         var jobs: [@Sendable () async -> Void] = []
         var sessions: [UInt64: ClientSession] = [:]
         var loginLine = LoginLine()
+        /// Clients whose cancel is on its way to their server, and who else waits for its arrival.
+        var cancels: [UInt64: [UnsafeContinuation<Void, Never>]] = [:]
         var nextOwner: UInt64
         var isStopping = false
 
@@ -210,15 +212,22 @@ final class Worker: Sendable {
         }
     }
 
-    /// Cancels what a client of this worker has under way, and waits until the server knows.
+    /// Cancels what a client of this worker has under way, and waits until the server knows. While one cancel is on its way
+    /// others join it: whoever sends many opens no more than one connection to the server, and so a route has never more
+    /// of them than servers.
     private func cancelQuery(of owner: UInt64, _ request: CancelRequest) async {
         await withTaskExecutorPreference(reactor) {
-            guard let relay = local.value.sessions[owner]?.relay(forCancel: request),
-                let server = relay.beginCancel()
-            else { return }
+            guard let relay = local.value.sessions[owner]?.relay(forCancel: request) else { return }
+            if local.value.cancels[owner] != nil {
+                return await withUnsafeContinuation { local.value.cancels[owner]?.append($0) }
+            }
+            guard let server = relay.beginCancel() else { return }
+            local.value.cancels[owner] = []
             let didArrive = await relay.route.connector.cancelRunningQuery(
                 server, on: reactor, within: snapshot.settings.cancelTimeout)
+            let others = local.value.cancels.removeValue(forKey: owner) ?? []
             relay.endCancel(server, didArrive: didArrive)
+            for other in others { other.resume() }
         }
     }
 }

@@ -53,10 +53,14 @@ import Testing
         let route =
             "password \"x\" pool_size 8 min_pool_size 3 pool_timeout 100 pool_ttl 60 server_lifetime 0"
         let policy = try Self.definition(Self.snapshot(Self.settings(top: top, route: route))).policy
-        #expect(policy.maxSlots == 8 && policy.perBackendMax == 8 && policy.spares == 3)
+        #expect(policy.maxSlots == 8 && policy.perBackendMax == 8)
+        #expect(policy.minSlots == 3 && policy.spares == 0 && policy.recycleTimeout == .seconds(2))
         #expect(policy.claimTimeout == .milliseconds(100) && policy.shrink == .afterIdle(.seconds(60)))
         #expect(policy.maxLifetime == nil && policy.connectTimeout == .milliseconds(700))
         #expect(policy.minBackoff == .seconds(5) && policy.maxBackoff == .seconds(5))
+        let endless = "password \"x\" pool_reset_timeout_ms 0"
+        #expect(
+            try Self.definition(Self.snapshot(Self.settings(route: endless))).policy.recycleTimeout == nil)
         let plain = try Self.definition(Self.snapshot(Self.settings())).policy
         #expect(plain.minBackoff == .milliseconds(20) && plain.maxBackoff == .seconds(3))
     }

@@ -34,12 +34,13 @@ def error(fields):
 class FakeServer:
     """Serves each connection with `login(wire)` and then `reply(sql)` for each simple query, on threads of its own.
 
-    `login` sends what it likes after the startup packet. `reply` returns bytes, or None to close.
+    `login` sends what it likes after the startup packet. `reply` returns bytes, or None to close. `on_cancel` keeps a
+    CancelRequest's connection open until it returns.
     """
 
-    def __init__(self, reply=None, greeting=GREETING, login=None):
+    def __init__(self, reply=None, greeting=GREETING, login=None, on_cancel=None):
         self.reply = reply or (lambda sql: answer(b"fine"))
-        self.greeting, self.login = greeting, login
+        self.greeting, self.login, self.on_cancel = greeting, login, on_cancel
         self.address = free_address()
         self.connections = self.cancels = 0
         self.listener = socket.create_server(self.address, backlog=128)
@@ -64,6 +65,8 @@ class FakeServer:
                     break
                 if code == 80877102:
                     self.cancels += 1
+                    if self.on_cancel:
+                        self.on_cancel()
                     return
                 stream.sendall(b"N")
             if self.login:
