@@ -237,6 +237,7 @@ extension ServerTests {
                 try await connection.execute("begin")
                 let error = await failure { try await connector.onRecycle(connection) }
                 #expect(error.message.contains("pool_rollback"))
+                #expect(connector.classify(error) == .other, "the server is not to blame")
             }
             try await withSession(connector) { (connection, _) async throws in
                 try await connection.leave(connector, sending: [.query]) {
@@ -244,6 +245,24 @@ extension ServerTests {
                 }
                 let error = await failure { try await connector.onRecycle(connection) }
                 #expect(error.message.contains("pool_cancel"))
+                #expect(connector.classify(error) == .other, "the server is not to blame")
+            }
+        }
+
+        @Test func aQueryThatIgnoresItsCancelIsNotTheServersFault() async throws {
+            let connector = World.current.connector { $0.recycling.timeout = .milliseconds(700) }
+            try await withSession(connector) { (connection, _) async throws in
+                try await connection.leave(connector, sending: [.query]) {
+                    let stubborn = """
+                        do $$ begin for round in 1..20 loop
+                            begin perform pg_sleep(0.3); exception when query_canceled then null; end;
+                        end loop; end $$
+                        """
+                    Query(stubborn).encode(into: &$0)
+                }
+                let error = await failure { try await connector.onRecycle(connection) }
+                #expect(error.message.contains("although it was cancelled"))
+                #expect(connector.classify(error) == .other)
             }
         }
 

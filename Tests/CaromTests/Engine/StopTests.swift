@@ -98,6 +98,35 @@ struct StopTests {
         #expect(rig.connector.closedOnce)
     }
 
+    @Test func aCloseThatHangsIsCancelledAndItsSlotUsedAgain() throws {
+        var script = FakeConnector.Script()
+        script.close = { $0.number == 1 ? .hang : .succeed }
+        let rig = try ShellRig(script: script) {
+            $0.spares = 1
+            $0.maxSlots = 1
+        }
+        rig.claimIdle()?.discard()
+        rig.clock.advance(by: .milliseconds(2900))
+        #expect(rig.pool.stats.slots == 1 && rig.connector.opened == 1)
+        rig.clock.advance(by: .milliseconds(200))
+        #expect(rig.pool.stats.idle == 1 && rig.connector.opened == 2)
+        #expect(rig.events.all.contains { if case .closeOverdue = $0 { true } else { false } })
+    }
+
+    @Test func aRecycleThatFailsByItsClaimersFaultBlamesNobody() throws {
+        for (kind, score) in [(FailureKind.other, 0), (.backend, 1)] {
+            var script = FakeConnector.Script()
+            script.verdict = { _ in .recycle }
+            script.onRecycle = { _ in .fail("left in a query") }
+            script.classify = { _ in kind }
+            let rig = try ShellRig(script: script)
+            rig.claimIdle()?.recycle()
+            rig.clock.runUntilQuiescent()
+            #expect(rig.pool.stats.totals.recycleFailures == 1)
+            #expect(rig.pool.stats.backends[0].score == score)
+        }
+    }
+
     @Test func suspendAndResumeThroughThePool() throws {
         let rig = try ShellRig()
         rig.pool.suspend()
