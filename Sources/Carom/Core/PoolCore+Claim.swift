@@ -46,7 +46,8 @@ extension PoolCore {
             beginAcquire(slot, waiter: waiter, now: now)
         } else {
             queue.enqueue(waiter)
-            needsConnects = true
+            // Backends in doubt may be asked sooner, or at all, now that somebody waits.
+            if trustedPriority == nil { needsConnects = true }
             if queue.records[waiter].requirementQueue > 0 { needsPlan = true }
             mostWaiting = max(mostWaiting, queue.count)
             if observesClaims { emit(.claimQueued(id, waiting: queue.count)) }
