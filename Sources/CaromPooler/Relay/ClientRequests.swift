@@ -52,7 +52,9 @@ struct ClientRequests {
     mutating func expirePlans() { statements?.expirePlans() }
 
     /// An error about a statement, with the client's name for it.
-    func renamed(_ error: ErrorFields) -> ErrorFields { statements?.renamed(error) ?? error }
+    func renamed(_ error: ErrorFields, number: UInt64?) -> ErrorFields {
+        statements?.renamed(error, number: number) ?? error
+    }
 
     // MARK: Messages
 
@@ -185,42 +187,57 @@ struct ClientRequests {
         if server.flow.isSkippingToSync { return .asItIs }
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)
-        if effects.contains(.deallocates), let wish = Deallocation(chunk.extracting(text)),
-            let number = statements?.number(of: wish.name)
-        {
-            return try deallocate(number, wish, text, chunk, &server, &out)
+        if effects.contains(.deallocates), statements != nil {
+            let renamings = renamings(chunk.extracting(text))
+            if !renamings.isEmpty { return try deallocate(renamings, text, chunk, &server, &out) }
         }
         hold(after: effects, &server, book)
         if effects.contains(.resets) { resetSetting = SettingNames.reset(by: chunk.extracting(text)) }
         return .asItIs
     }
 
-    /// `DEALLOCATE` of a statement that the server knows by another name, if at all.
+    /// The statements in a text that end one that the server knows by another name, if at all, with its number.
+    private mutating func renamings(_ text: RawSpan) -> [(wish: Deallocation, number: UInt64)] {
+        var found: [(wish: Deallocation, number: UInt64)] = []
+        for wish in Deallocation.all(in: text) {
+            if let number = statements?.number(of: wish.name) { found.append((wish, number)) }
+        }
+        return found
+    }
+
+    /// `DEALLOCATE` of statements that the server knows by other names.
     private mutating func deallocate(
-        _ number: UInt64, _ wish: Deallocation, _ text: Range<Int>, _ chunk: RawSpan,
+        _ renamings: [(wish: Deallocation, number: UInt64)], _ text: Range<Int>, _ chunk: RawSpan,
         _ server: inout ServerState, _ out: inout Segments
     ) throws(SessionEnd) -> Forwarded {
-        if !server.statements.holds(number) {
+        let missing = renamings.map(\.number).filter { !server.statements.holds($0) }
+        if !missing.isEmpty, !server.flow.hasUnsyncedMessages, server.flow.awaitsServer {
+            // A question of our own would come behind answers that are the client's.
+            isHeldBack = true
+            return .notYet
+        }
+        for number in missing {
             if server.flow.hasUnsyncedMessages {
                 statements?.parseAnything(number, &server, &out)
-            } else if server.flow.awaitsServer {
-                // A question of our own would come behind answers that are the client's.
-                isHeldBack = true
-                return .notYet
             } else {
                 let name = Array("PREPARE \"".utf8) + PreparedStatement.name(number)
                 RelayMachine.ask(name + Array("\" AS SELECT 1".utf8), &server, &out)
             }
         }
-        statements?.deallocate(wish.name)
-        server.statements.forget(number)
+        var query: [UInt8] = []
+        var end = text.lowerBound
+        for (wish, number) in renamings {
+            query.append(contentsOf: chunk.array(end..<(text.lowerBound + wish.nameRange.lowerBound)))
+            query.append(UInt8(ascii: "\""))
+            PreparedStatement.appendName(number, to: &query)
+            query.append(UInt8(ascii: "\""))
+            end = text.lowerBound + wish.nameRange.upperBound
+            statements?.deallocate(wish.name)
+            server.statements.forget(number)
+        }
+        query.append(contentsOf: chunk.array(end..<text.upperBound))
+        statements?.querySent(&server)
         do throws(FlowError) { try server.send(.query) } catch { throw .fatal(error.sqlState, "\(error)") }
-        let start = text.lowerBound
-        var query = chunk.array(start..<(start + wish.nameRange.lowerBound))
-        query.append(UInt8(ascii: "\""))
-        query.append(contentsOf: PreparedStatement.name(number))
-        query.append(UInt8(ascii: "\""))
-        query.append(contentsOf: chunk.array((start + wish.nameRange.upperBound)..<text.upperBound))
         out.append { Query(query).encode(into: &$0) }
         hasSent = true
         return .sent

@@ -340,7 +340,7 @@ extension RelayMachine {
         if received.hasError { hasFailed = true }
         if received.hasStalePlan { requests.expirePlans() }
         if let error = received.misnamed {
-            requests.renamed(error).encode(into: &told)
+            requests.renamed(error, number: received.failed?.lowerBound).encode(into: &told)
         }
         if let failed = received.failed { requests.failed(failed) }
         if let status = received.withheld { told.append(contentsOf: beginRepair(status, &server)) }

@@ -43,8 +43,10 @@ struct ClientStatements {
     /// How many shared statements a server holds.
     private let limit: Int
     private var named = NameTable<Entry>()
-    /// The numbers of the statements that the client has names for, each once: an error names a statement by its number.
-    private var numbers: Set<UInt64> = []
+    /// How many names the client has for statements of which it has several: an error names a statement by its number.
+    private var numbers: [UInt64: Int] = [:]
+    /// By which of several names a message meant its statement.
+    private var uses: [(message: UInt64, name: [UInt8])] = []
     private var changes: [Change] = []
     /// Names that the server refused, which may still stand in errors to come.
     private var refused: [(number: UInt64, name: [UInt8])] = []
@@ -173,6 +175,7 @@ struct ClientStatements {
         }
         let statement = prepare(entry, message.bytes(names.statement), &server, &book, &out)
         try Self.record(message.tag, &server)
+        noteUse(of: statement.number, message.bytes(names.statement), server.flow)
         out.append { message.appendRenamed(names, to: statement.number, into: &$0) }
         out.append(chunk: message.rest(names))
         if message.tag != .bind { return .sent([]) }
@@ -264,6 +267,7 @@ struct ClientStatements {
             // The server refuses it, because it has one of that name: unless the text is wrong, which it says first.
             let known = prepare(entry, key, &server, &book, &out)
             try sendParse(message, name, as: known.number, &server, &out)
+            noteUse(of: known.number, key, server.flow)
             return .sent([])
         }
         let parsedAt = registry.now()
@@ -273,12 +277,8 @@ struct ClientStatements {
             statement = nil
             number = registry.nextNumber()
         } else {
-            var shared = registry.statement(
+            let shared = registry.statement(
                 content, meaning: book.meaning, effects: Self.effects(of: content))
-            if numbers.contains(shared.number) {
-                let effects = shared.effects
-                shared = registry.statement(content, meaning: nil, effects: effects)
-            }
             statement = shared
             number = shared.number
         }
@@ -400,12 +400,22 @@ struct ClientStatements {
 
     // MARK: What the server says
 
+    private mutating func noteUse(of number: UInt64, _ name: RawSpan, _ flow: borrowing QueryFlow) {
+        if (numbers[number] ?? 0) < 2 { return }
+        if let first = uses.first, first.message <= flow.extendedDone {
+            uses.removeAll { $0.message <= flow.extendedDone }
+        }
+        uses.append((flow.extendedSent, name.array()))
+    }
+
     /// - Returns: what the name meant before.
     @discardableResult
     private mutating func setMeaning(of name: RawSpan, to entry: Entry?) -> Entry? {
         let before = named.set(name, to: entry)
-        if let before { numbers.remove(before.statement.number) }
-        if let entry { numbers.insert(entry.statement.number) }
+        if let number = before?.statement.number, let count = numbers[number] {
+            numbers[number] = count > 1 ? count - 1 : nil
+        }
+        if let entry { numbers[entry.statement.number, default: 0] += 1 }
         return before
     }
 
@@ -437,7 +447,7 @@ struct ClientStatements {
         // What is under way may still name them.
         refused.append(contentsOf: named.all.map { ($0.value.statement.number, $0.name) })
         named.removeAll()
-        numbers = []
+        numbers = [:]
         changes = []
     }
 
@@ -447,18 +457,22 @@ struct ClientStatements {
         unnamed.settle()
         if !changes.isEmpty { changes = [] }
         if !refused.isEmpty { refused = [] }
+        if !uses.isEmpty { uses = [] }
     }
 
     /// Plans that servers have are of no use any more: tables have changed.
     mutating func expirePlans() { oldest = registry.now() }
 
     /// An error about a statement, with the client's name for it.
-    func renamed(_ error: ErrorFields) -> ErrorFields {
+    ///
+    /// - Parameter number: of the message that failed.
+    func renamed(_ error: ErrorFields, number failed: UInt64?) -> ErrorFields {
         guard let name = error.quotedName else { return error }
         if let own = PreparedStatement.unescaped(name) { return error.quoting(own) }
         guard let number = PreparedStatement.number(ofName: name) else { return error }
+        let use = failed.flatMap { failed in uses.last { $0.message == failed }?.name }
         let own =
-            named.name { $0.statement.number == number } ?? refused.last { $0.number == number }?.name
+            use ?? named.name { $0.statement.number == number } ?? refused.last { $0.number == number }?.name
             ?? changes.last { $0.closed?.statement.number == number }?.name
         return own.map(error.quoting) ?? error
     }

@@ -36,6 +36,7 @@ package struct ServerStatements: Sendable {
 
     private struct Pending: Sendable {
         let number: UInt64
+        let batch: UInt64
         let statement: UInt64
         let change: Change
     }
@@ -108,13 +109,17 @@ package struct ServerStatements: Sendable {
         if let first = pending.first, first.number <= flow.extendedDone {
             pending.removeAll { $0.number <= flow.extendedDone }
         }
-        pending.append(Pending(number: flow.extendedSent, statement: statement, change: change))
+        pending.append(
+            Pending(
+                number: flow.extendedSent, batch: flow.batch, statement: statement, change: change))
     }
 
     /// Whether it shows only when an earlier batch is answered if the session has the statement.
     package func isOpen(_ statement: UInt64, _ flow: borrowing QueryFlow) -> Bool {
         guard let known = held[statement] else {
-            return pending.contains { $0.statement == statement && $0.number > flow.extendedDone }
+            return pending.contains {
+                $0.statement == statement && $0.number > flow.extendedDone && $0.batch != flow.batch
+            }
         }
         return known.sentAs > flow.extendedDone && known.batch != flow.batch
     }

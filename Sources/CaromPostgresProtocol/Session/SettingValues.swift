@@ -93,6 +93,7 @@ extension SettingValues {
     /// Setting one of these changes who the session's statements run as, and so what it may set.
     private static let user = "session_authorization"
     private static let role = "role"
+    private static let dateStyle = "datestyle"
 
     /// Adds the statements that bring a session in which `applied` is set to these settings, each with its terminator.
     ///
@@ -119,6 +120,10 @@ extension SettingValues {
         for entry in entries where applied[entry.name] != entry.value {
             count += 1
             if Self.isIdentity(entry.key) { continue }
+            // Half of a date style leaves the other half as it was.
+            if entry.key == Self.dateStyle, applied[entry.name] != nil {
+                SettingStatement.appendReset(entry.name, into: &bytes)
+            }
             SettingStatement.append(entry.name, to: entry.value, into: &bytes)
         }
         if count == 0 {
