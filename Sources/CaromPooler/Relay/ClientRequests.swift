@@ -15,8 +15,8 @@ struct ClientRequests {
     private var batchEffects: StatementEffects = []
     /// The settings that they take back: each alone in its statement, or nil.
     private var batchResets: [String?] = []
-    /// The client has sent something since it got the server.
-    private var hasSent = false
+    /// The client has sent something since it got the server that may have advanced a sequence.
+    private var hasWritten = false
     /// The text of a query that comes in pieces, as far as it is read.
     private var longQuery: [UInt8]?
     /// The one setting that the query whose ReadyForQuery is kept back takes back, if that is all that it does.
@@ -30,7 +30,7 @@ struct ClientRequests {
     // MARK: The server
 
     /// The client has got a server.
-    mutating func begin() { hasSent = false }
+    mutating func begin() { hasWritten = false }
 
     /// The client's server goes back.
     mutating func settle() {
@@ -98,12 +98,17 @@ struct ClientRequests {
         switch byte {
         case FrontendTag.query.rawValue:
             // It ends the batch, as Sync does.
-            if !batchEffects.isEmpty { endBatch(&server, &book) }
+            if !batchEffects.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
             if range.count < length {
                 startLong(range, chunk)
             } else {
                 let text = (range.lowerBound + Framing.headerSize)..<(range.upperBound - 1)
                 let effects = text.isEmpty ? [] : StatementEffects(of: chunk.extracting(text))
+                defer {
+                    if !text.isEmpty {
+                        noteBeginning(chunk.unsafeLoad(fromByteOffset: text.lowerBound, as: UInt8.self))
+                    }
+                }
                 if !effects.isEmpty {
                     switch try forwardQuery(effects, text, chunk, &server, &book, &out) {
                     case .asItIs: break
@@ -119,13 +124,15 @@ struct ClientRequests {
                 return try forwardExtended(tag, range, length, chunk, &server, &book, &out)
             }
             if byte == FrontendTag.parse.rawValue { noteParse(range, chunk) }
-        case FrontendTag.functionCall.rawValue: taint(.callsUnknown, &server, &book)
+        case FrontendTag.functionCall.rawValue:
+            if !batchEffects.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
+            taint(.callsUnknown, &server, &book)
+            hasWritten = true
         case FrontendTag.sync.rawValue: if !batchEffects.isEmpty { endBatch(&server, &book) }
         default: break
         }
         do throws(FlowError) { try server.send(byte) } catch { throw .fatal(error.sqlState, "\(error)") }
         out.append(chunk: range)
-        hasSent = true
         return true
     }
 
@@ -134,6 +141,10 @@ struct ClientRequests {
         _ tag: FrontendTag, _ range: Range<Int>, _ length: Int, _ chunk: RawSpan,
         _ server: inout ServerState, _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Bool {
+        if server.hasForeignSequences, !hasWritten, !server.flow.isSkippingToSync, let text = statements?.text(of: tag, range, chunk) {
+            if text.effects.contains(.readsSequences) { discardSequences(&server, &out) }
+            if let first = text.first { noteBeginning(first) }
+        }
         guard
             let outcome = try statements?.forward(
                 tag, range, length: length, of: chunk, &server, &book, &out)
@@ -153,7 +164,6 @@ struct ClientRequests {
             noteNames(effects, chunk.extracting(range), &book)
             if effects.contains(.resets) { batchResets.append(statements?.lastReset) }
         }
-        hasSent = true
         return true
     }
 
@@ -188,7 +198,7 @@ struct ClientRequests {
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)
         if effects.contains(.deallocates), statements != nil {
-            let renamings = renamings(chunk.extracting(text))
+            let renamings = renamings(chunk.extracting(text), book)
             if !renamings.isEmpty { return try deallocate(renamings, text, chunk, &server, &out) }
         }
         hold(after: effects, &server, book)
@@ -197,20 +207,25 @@ struct ClientRequests {
     }
 
     /// The statements in a text that end one that the server knows by another name, if at all, with its number.
-    private mutating func renamings(_ text: RawSpan) -> [(wish: Deallocation, number: UInt64)] {
-        var found: [(wish: Deallocation, number: UInt64)] = []
+    private mutating func renamings(_ text: RawSpan, _ book: borrowing SessionBook) -> [(wish: Deallocation, number: UInt64?)] {
+        var found: [(wish: Deallocation, number: UInt64?)] = []
         for wish in Deallocation.all(in: text) {
-            if let number = statements?.number(of: wish.name) { found.append((wish, number)) }
+            if let number = statements?.number(of: wish.name) {
+                found.append((wish, number))
+            } else if !book.mayHaveStatements, PreparedStatement.isReserved(wish.name.span.bytes) {
+                // It would be another client's.
+                found.append((wish, nil))
+            }
         }
         return found
     }
 
     /// `DEALLOCATE` of statements that the server knows by other names.
     private mutating func deallocate(
-        _ renamings: [(wish: Deallocation, number: UInt64)], _ text: Range<Int>, _ chunk: RawSpan,
+        _ renamings: [(wish: Deallocation, number: UInt64?)], _ text: Range<Int>, _ chunk: RawSpan,
         _ server: inout ServerState, _ out: inout Segments
     ) throws(SessionEnd) -> Forwarded {
-        let missing = renamings.map(\.number).filter { !server.statements.holds($0) }
+        let missing = renamings.compactMap(\.number).filter { !server.statements.holds($0) }
         if !missing.isEmpty, !server.flow.hasUnsyncedMessages, server.flow.awaitsServer {
             // A question of our own would come behind answers that are the client's.
             isHeldBack = true
@@ -229,17 +244,20 @@ struct ClientRequests {
         for (wish, number) in renamings {
             query.append(contentsOf: chunk.array(end..<(text.lowerBound + wish.nameRange.lowerBound)))
             query.append(UInt8(ascii: "\""))
-            PreparedStatement.appendName(number, to: &query)
+            if let number {
+                PreparedStatement.appendName(number, to: &query)
+                statements?.deallocate(wish.name)
+                server.statements.forget(number)
+            } else {
+                PreparedStatement.appendEscaped(wish.name, to: &query)
+            }
             query.append(UInt8(ascii: "\""))
             end = text.lowerBound + wish.nameRange.upperBound
-            statements?.deallocate(wish.name)
-            server.statements.forget(number)
         }
         query.append(contentsOf: chunk.array(end..<text.upperBound))
         statements?.querySent(&server)
         do throws(FlowError) { try server.send(.query) } catch { throw .fatal(error.sqlState, "\(error)") }
         out.append { Query(query).encode(into: &$0) }
-        hasSent = true
         return .sent
     }
 
@@ -251,12 +269,26 @@ struct ClientRequests {
     ) {
         taint(effects, &server, &book)
         // What another client's nextval left must not be read as this one's.
-        if effects.contains(.readsSequences), server.hasForeignSequences, !hasSent,
-            server.flow.isSynchronized, server.flow.transactionStatus == .idle
-        {
-            RelayMachine.ask(Array("DISCARD SEQUENCES".utf8), &server, &out)
-            server.hasForeignSequences = false
+        if effects.contains(.readsSequences), server.hasForeignSequences, !hasWritten {
+            discardSequences(&server, &out)
         }
+        if !effects.isDisjoint(with: [.advancesSequences, .callsUnknown, .runsCode]) { hasWritten = true }
+    }
+
+    private func discardSequences(_ server: inout ServerState, _ out: inout Segments) {
+        server.hasForeignSequences = false
+        let command = Array("DISCARD SEQUENCES".utf8)
+        if server.flow.isSynchronized { return RelayMachine.ask(command, &server, &out) }
+        // In front of the client's message, in its batch.
+        statements?.runHidden(command, &server, &out)
+    }
+
+    /// A statement that begins like this may insert rows, which may advance a sequence.
+    @inline(__always)
+    private mutating func noteBeginning(_ byte: UInt8) {
+        // SELECT, SET, SHOW, SAVEPOINT and BEGIN do not, by themselves.
+        let letter = byte | 0x20
+        if letter != UInt8(ascii: "s"), letter != UInt8(ascii: "b") { hasWritten = true }
     }
 
     private func taint(

@@ -122,7 +122,7 @@ final class Relay: SessionStage {
     /// while the side that they go to does not keep up.
     private var mayReadClient: Bool {
         if isFinishing { return false }
-        if leg.isAttached { return machine.mayForward && leg.keepsUp }
+        if let server = leg.server { return machine.mayForward(to: server.state) && leg.keepsUp }
         return client.keepsUp && !leg.isWaiting && opening == nil
     }
 
@@ -258,7 +258,8 @@ final class Relay: SessionStage {
             }
         case .ask(let messages):
             if !messages.isEmpty { try client.send(messages) }
-            leg.ask(server, &machine, &worker.segments)
+            // A cancel that is under way must not hit a question of our own.
+            if !leg.isBeingCancelled { leg.ask(server, &machine, &worker.segments) }
         case .finish: try finish(.terminated)
         case .refuse(let fields): throw .refused(fields)
         case .replace(let reason): try replace(server, reason)
@@ -376,7 +377,7 @@ final class Relay: SessionStage {
 
     /// The server that a cancel for this client is meant for; nil when nothing of the client's own is under way.
     func beginCancel() -> PostgresConnection? {
-        hasLeft || machine.phase == .preparing ? nil : leg.beginCancel()
+        hasLeft || machine.phase != .serving ? nil : leg.beginCancel()
     }
 
     /// The request has arrived at the server, or could not be sent.
@@ -386,6 +387,7 @@ final class Relay: SessionStage {
         leg.endCancel(server, didArrive: didArrive)
         if leg.isBeingCancelled { return }
         if hasLeft { return leg.giveUp() }
+        if case .asking = machine.phase { leg.ask(server, &machine, &worker.segments) }
         releaseIfFree()
         handle(ServerLeg.Token.signal)
     }

@@ -52,8 +52,8 @@ struct RelayMachine: ~Copyable {
     private var isConfirmed = false
     /// The last of the queries in front of the client's bytes carries its settings.
     private var preludeHasSettings = false
-    /// What only lives in the session of the server that the client holds: as long as there is any, the client keeps it.
-    private(set) var kept: KeptState = []
+    /// The question of the phase has been sent.
+    private var isAsked = false
     /// The server has told the client of an error since it was free.
     private var hasFailed = false
     /// What the client is to be told of the settings of the server that it got.
@@ -79,7 +79,9 @@ struct RelayMachine: ~Copyable {
 
     /// Whether the client's bytes go on to the server that it holds.
     @inline(__always)
-    var mayForward: Bool { phase == .serving && !isEnding && !requests.isHeldBack }
+    func mayForward(to server: borrowing ServerState) -> Bool {
+        phase == .serving && !isEnding && (!requests.isHeldBack || server.flow.awaitsClientData)
+    }
 
     /// What the client is to be told before its server answers.
     mutating func takeNews() -> [UInt8] {
@@ -126,6 +128,8 @@ extension RelayMachine {
             phase = .serving
             return true
         }
+        // That of a command in passing.
+        _ = server.takeSuppressedError()
         if server.lastUser != 0, server.lastUser != user {
             server.hasForeignSequences = true
             clean(&server, rule, &out)
@@ -171,7 +175,7 @@ extension RelayMachine {
 
     /// Whether the client's transaction is over and nothing is under way, so that the server can go. Session pooling keeps it.
     mutating func mayRelease(_ server: inout ServerState) -> Bool {
-        guard !keepsServer, kept.isEmpty, phase == .serving, walker.isAtBorder else { return false }
+        guard !keepsServer, book.kept.isEmpty, phase == .serving, walker.isAtBorder else { return false }
         switch server.readiness {
         case .idle, .dirty: return true
         case .indeterminate, .busy: return false
@@ -183,6 +187,9 @@ extension RelayMachine {
     /// Adds the question to `out` that the phase is about.
     mutating func ask(_ server: inout ServerState, _ out: inout Segments) {
         guard case .asking(let question) = phase else { preconditionFailure("there is a question to be asked") }
+        isAsked = true
+        // That of a command in passing.
+        _ = server.takeSuppressedError()
         switch question {
         case .isFree: Self.ask([], &server, &out)
         case .whatIsLeft, .whatWasReset:
@@ -218,7 +225,8 @@ extension RelayMachine {
         var next = position
         defer { server.setSendingMessage(!walker.isAtBorder) }
         do throws(SessionEnd) {
-            while !requests.isHeldBack {
+            // The data of a COPY belongs to what was sent before.
+            while !requests.isHeldBack || server.flow.awaitsClientData {
                 let before = (walker, position)
                 switch walker.next(in: chunk, at: &next, limits: limits) {
                 case .message(let byte, let range), .run(let byte, let range, _):
@@ -313,21 +321,30 @@ extension RelayMachine {
         switch phase {
         case .serving:
             if received.isOrdinary {
-                return received.completed > 0 ? completed(&server, telling: []) : .proceed
+                if received.completed > 0 { return completed(&server, telling: []) }
+                return rest(server, telling: [])
             }
             let told = heard(received, &server)
             if received.completed > 0 { return completed(&server, telling: told) }
             // Without a Sync behind what failed, no ReadyForQuery comes.
             if received.failed != nil, requests.isHeldBack, server.flow.outstandingReady == 0 {
                 requests.goOn()
+                server.passReady()
                 return .tell(told)
             }
-            return told.isEmpty ? .proceed : .tell(told)
+            return rest(server, telling: told)
         case .asking(let question):
-            return server.suppressedReplies > 0 ? .proceed : answered(question, &server)
+            return !isAsked || server.suppressedReplies > 0 ? .proceed : answered(question, &server)
         case .preparing: return server.suppressedReplies > 0 ? .proceed : prepared(&server)
         case .detached: return .proceed
         }
+    }
+
+    /// Nothing changes hands. The data of a COPY goes on all the same.
+    @inline(__always)
+    private func rest(_ server: borrowing ServerState, telling told: [UInt8]) -> Next {
+        let goesOn = requests.isHeldBack && server.flow.awaitsClientData
+        return goesOn || !told.isEmpty ? .tell(told) : .proceed
     }
 
     /// Takes note of what is rare in replies.
@@ -339,6 +356,12 @@ extension RelayMachine {
         if received.deallocatedAll { requests.deallocatedAll() }
         if received.hasError { hasFailed = true }
         if received.hasStalePlan { requests.expirePlans() }
+        if let error = received.misnamed, error.code == .invalidStatementName, let name = error.quotedName,
+            let number = PreparedStatement.number(ofName: name)
+        {
+            // Somebody has ended it by SQL where nobody could see it.
+            server.statements.forget(number)
+        }
         if let error = received.misnamed {
             requests.renamed(error, number: received.failed?.lowerBound).encode(into: &told)
         }
@@ -357,7 +380,7 @@ extension RelayMachine {
         if wasHeldBack, server.flow.outstandingReady == 0 { requests.goOn() }
         if isEnding { return owesAnswers(server) ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
         if !keepsServer, walker.isAtBorder {
-            if server.flow.isFree, book.needsInquiry(keepsState: !kept.isEmpty) {
+            if server.flow.isFree, book.needsInquiry {
                 phase = .asking(.whatIsLeft)
                 return .ask(telling: told)
             }
@@ -374,6 +397,7 @@ extension RelayMachine {
     private mutating func answered(_ question: Question, _ server: inout ServerState) -> Next {
         let error = server.takeSuppressedError()
         phase = .serving
+        isAsked = false
         var told = book.tell(server.reported)
         switch question {
         case .isFree: break
@@ -381,12 +405,12 @@ extension RelayMachine {
             if error == nil, let answer = server.takeAnswer() {
                 settle(answer, &server)
             } else {
-                // Nobody knows what the session is like.
+                // Nobody knows what the session is like; a short statement_timeout is enough for that. The client keeps it.
                 server.requireReset()
-                book.settle()
-                kept = []
+                server.taint(.everything)
+                book.keep(.unknown)
             }
-            if !kept.isEmpty, book.wishes != server.applied {
+            if !book.kept.isEmpty, book.wishes != server.applied {
                 phase = .asking(.restore(isAwaited: false))
                 return .ask(telling: told)
             }
@@ -409,9 +433,9 @@ extension RelayMachine {
     private mutating func settle(_ answer: SessionInquiry.Answer, _ server: inout ServerState) {
         server.apply(answer.settings)
         book.found(answer.settings)
-        kept = pins ? answer.kept : []
+        book.keep(pins ? answer.kept : [])
         if !answer.kept.isEmpty { server.taint(.everything) }
-        if answer.kept.isEmpty, book.effects.isDisjoint(with: [.callsUnknown, .runsCode]) { server.clearTaint() }
+        if answer.kept.isEmpty, !book.hasUnknownChanges { server.clearTaint() }
         book.settle()
     }
 
@@ -427,7 +451,7 @@ extension RelayMachine {
             book.reset(name)
             if book.wishes == applied { return endRepair(&server) }
             phase = .asking(.restore(isAwaited: true))
-        } else if book.effects.contains(.resetsAll), !hasFailed, !book.hasIdentity {
+        } else if book.onlyResetsAll, !hasFailed {
             server.apply(SettingValues())
             book.reset()
             phase = .asking(.restore(isAwaited: true))
@@ -498,7 +522,7 @@ extension RelayMachine {
         if before == .preparing { return .unnoticed }
         if isMute(server) { return .end(.cutOff("server connection lost: \(reason)")) }
         let isIdle = server.flow.isSynchronized && server.flow.transactionStatus == .idle
-        if !keepsServer, kept.isEmpty, walker.isAtBorder, isIdle { return .unnoticed }
+        if !keepsServer, book.kept.isEmpty, walker.isAtBorder, isIdle { return .unnoticed }
         let count = server.owedReplies
         let isOpenBatch = server.flow.hasUnsyncedMessages || server.flow.isSkippingToSync
         let isCertain =

@@ -20,8 +20,12 @@ struct SessionBook {
     private(set) var effects: StatementEffects = []
     /// Statements that may have changed settings since the last look.
     private var settingChanges = 0
+    /// Not all that they may have done can be asked for.
+    private(set) var hasUnknownChanges = false
     /// Custom settings that the client has named: PostgreSQL does not list them.
     private var customNames: Set<String> = []
+    /// What only lives in the session of the server that the client holds: as long as there is any, the client keeps it.
+    private(set) var kept: KeptState = []
     /// What tells this client's settings from those of others, for texts that mean something else under them.
     private var knownMeaning: [UInt8]?
 
@@ -40,11 +44,14 @@ struct SessionBook {
     mutating func note(_ effects: StatementEffects) {
         self.effects.formUnion(effects)
         if effects.contains(.settings) { settingChanges += 1 }
+        // A name or a value that is in no text may be among them.
+        if !effects.isDisjoint(with: [.resets, .callsUnknown, .runsCode]) { hasUnknownChanges = true }
     }
 
     /// A text with these names may set them.
     mutating func note(customNames names: [String]) {
         for name in names where customNames.count < Self.mostNames { customNames.insert(name.lowercased()) }
+        if names.count >= SettingNames.most || customNames.count >= Self.mostNames { hasUnknownChanges = true }
     }
 
     /// The query that shows what the session is like.
@@ -58,7 +65,7 @@ struct SessionBook {
     ///
     /// - Parameter isOver: no transaction is open that may take that back.
     mutating func settleReset(isOver: Bool) {
-        if isOver, settingChanges == 1 || effects.contains(.resetsAll) {
+        if isOver, settingChanges == 1 {
             effects.remove(.settings)
             settingChanges = 0
         }
@@ -69,13 +76,21 @@ struct SessionBook {
     mutating func settle() {
         effects = []
         settingChanges = 0
+        hasUnknownChanges = false
     }
 
     /// The server must be asked, at the end of the transaction, what the session is like.
-    ///
-    /// - Parameter keepsState: something is known to live in the session.
-    func needsInquiry(keepsState: Bool) -> Bool {
-        !effects.isDisjoint(with: [.settings, .keeps]) || (keepsState && effects.contains(.letsGo))
+    var needsInquiry: Bool {
+        if effects.isEmpty { return false }
+        return !effects.isDisjoint(with: [.settings, .keeps]) || (!kept.isEmpty && effects.contains(.letsGo))
+    }
+
+    /// This only lives in the session of the server that the client holds.
+    mutating func keep(_ kept: KeptState) { self.kept = kept }
+
+    /// Whether statements of SQL's PREPARE may be among that.
+    var mayHaveStatements: Bool {
+        effects.contains(.keeps) || !kept.isDisjoint(with: [.statements, .unknown])
     }
 
     /// Settings that went back to the server's default must go back to what the session began with.
@@ -108,10 +123,11 @@ struct SessionBook {
     /// All settings went back.
     mutating func reset() { setWishes(startup) }
 
-    /// Whether nobody but settings themselves is concerned when all settings are reset: RESET ALL leaves the role alone.
-    var hasIdentity: Bool {
-        wishes["role"] != nil || wishes["session_authorization"] != nil
-            || startup["role"] != nil || startup["session_authorization"] != nil
+    /// Whether all settings have gone back and nothing else has happened to them. RESET ALL leaves the role alone, so of a session
+    /// with a role that is not known.
+    var onlyResetsAll: Bool {
+        effects.contains(.resetsAll) && settingChanges == 1
+            && [wishes, startup].allSatisfy { $0["role"] == nil && $0["session_authorization"] == nil }
     }
 
     private mutating func setWishes(_ wanted: SettingValues) {

@@ -264,11 +264,7 @@ struct ClientStatements {
         if name.isEmpty { return try parseUnnamed(message, content, &server, &out) }
         let key = message.bytes(name)
         if let entry = named[key] {
-            // The server refuses it, because it has one of that name: unless the text is wrong, which it says first.
-            let known = prepare(entry, key, &server, &book, &out)
-            try sendParse(message, name, as: known.number, &server, &out)
-            noteUse(of: known.number, key, server.flow)
-            return .sent([])
+            return try parseAgain(entry, message, name, &server, &out)
         }
         let parsedAt = registry.now()
         let statement: PreparedStatement?
@@ -297,6 +293,24 @@ struct ClientStatements {
             long = LongParse(
                 name: key.array(), number: number, parsedAt: parsedAt, content: content.array())
         }
+        return .sent([])
+    }
+
+    /// The client has a statement of that name. The server says so, because it has one of the name that it is given; unless the text is
+    /// wrong, which it says first.
+    private mutating func parseAgain(
+        _ entry: Entry, _ message: borrowing ExtendedMessage, _ name: Range<Int>, _ server: inout ServerState,
+        _ out: inout Segments
+    ) throws(SessionEnd) -> Outcome {
+        let number = registry.nextNumber()
+        let preparation = server.statements.prepare(
+            number, parsedAt: 0, isOwnParse: true, limit: limit, server.flow)
+        makeRoom(preparation, for: number, &server, &out)
+        parseAnything(number, &server, &out)
+        // Behind the error it cannot be closed: it goes when its turn comes.
+        server.statements.didParse(number, at: 0, server.flow)
+        try sendParse(message, name, as: number, &server, &out)
+        uses.append((server.flow.extendedSent, message.bytes(name).array()))
         return .sent([])
     }
 
@@ -477,6 +491,40 @@ struct ClientStatements {
         return own.map(error.quoting) ?? error
     }
 
+    // MARK: Commands of our own
+
+    /// What a message runs: the effects and the first byte of the text of a Parse, or of the statement of a Bind. Nil for others.
+    mutating func text(of tag: FrontendTag, _ range: Range<Int>, _ chunk: RawSpan) -> (
+        effects: StatementEffects, first: UInt8?
+    )? {
+        let message = ExtendedMessage(tag, range, length: range.count, chunk)
+        switch tag {
+        case .parse:
+            guard let name = try? message.parseName() else { return nil }
+            let content = message.bytes(after: name)
+            return (Self.effects(of: content), content.byteCount > 0 ? content.unsafeLoad(fromByteOffset: 0, as: UInt8.self) : nil)
+        case .bind:
+            guard let names = try? message.names() else { return nil }
+            if names.statement.isEmpty { return (unnamed.effects, unnamed.content.first) }
+            guard let entry = named[message.bytes(names.statement)] else { return nil }
+            return (entry.statement.effects, entry.statement.content.first)
+        default: return nil
+        }
+    }
+
+    /// Runs a command in front of the client's next message, in its batch.
+    func runHidden(_ command: [UInt8], _ server: inout ServerState, _ out: inout Segments) {
+        let name = PreparedStatement.name(registry.nextNumber())
+        for _ in 0..<5 { server.sendHidden() }
+        out.append {
+            Parse(name: name, query: command).encode(into: &$0)
+            Bind(portal: name, statement: name).encode(into: &$0)
+            Execute(portal: name).encode(into: &$0)
+            NamedObject(.portal, name: name).encodeClose(into: &$0)
+            NamedObject(.statement, name: name).encodeClose(into: &$0)
+        }
+    }
+
     // MARK: DEALLOCATE
 
     /// The number of a statement that the client has prepared by Parse.
@@ -487,7 +535,8 @@ struct ClientStatements {
 
     /// Makes the server have a statement of this number, whatever it does.
     func parseAnything(_ number: UInt64, _ server: inout ServerState, _ out: inout Segments) {
-        Self.parse(number, Array("SELECT 1".utf8), &server, &out)
+        // No statement at all: that can be parsed in a failed transaction, too.
+        Self.parse(number, [], &server, &out)
     }
 
     /// The client is about to run a statement that ends another one, by the client's name. Adds one that ends it by the server's.
@@ -500,7 +549,7 @@ struct ClientStatements {
         guard let wish = Deallocation(text.span.bytes), let entry = named[wish.name.span.bytes] else { return nil }
         let target = entry.statement.number
         if !server.statements.holds(target) {
-            Self.parse(target, Array("SELECT 1".utf8), &server, &out)
+            Self.parse(target, [], &server, &out)
         }
         let number = registry.nextNumber()
         let command =

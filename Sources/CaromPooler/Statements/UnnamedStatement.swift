@@ -17,13 +17,13 @@ struct UnnamedStatement {
         /// The number and the batch of the message that made it.
         var number: UInt64 = 0
         var batch: UInt64 = 0
-        /// A simple query ends it, unless one of the messages up to this number fails: then the query is skipped.
-        var endsBehind: UInt64?
+        /// Simple queries end it, each unless one of the messages up to its number here fails: then the query is skipped.
+        var endsBehind: [UInt64] = []
 
         mutating func clear() {
             content.removeAll(keepingCapacity: content.capacity <= UnnamedStatement.keptCapacity)
             effects = []
-            endsBehind = nil
+            if !endsBehind.isEmpty { endsBehind = [] }
         }
     }
 
@@ -43,9 +43,12 @@ struct UnnamedStatement {
 
     /// Whether it shows only when an earlier batch is answered what it is.
     mutating func isOpen(_ flow: borrowing QueryFlow) -> Bool {
-        if let last = current.endsBehind {
-            if last > flow.extendedDone { return true }
-            current.clear()
+        if !current.endsBehind.isEmpty {
+            if current.endsBehind.contains(where: { $0 <= flow.extendedDone }) {
+                current.clear()
+            } else {
+                return true
+            }
         }
         return current.number > flow.extendedDone && current.batch != flow.batch
     }
@@ -83,7 +86,7 @@ struct UnnamedStatement {
     mutating func endByQuery(_ flow: borrowing QueryFlow) -> Bool {
         if flow.isSkippingToSync { return false }
         if flow.maySkipQuery {
-            current.endsBehind = flow.extendedSent
+            current.endsBehind.append(flow.extendedSent)
             return false
         }
         if exists { end() }
@@ -102,14 +105,9 @@ struct UnnamedStatement {
         versions.append(current)
         var kept: [Version] = []
         for var version in versions {
-            if let last = version.endsBehind {
-                // The query behind them was skipped, or has run.
-                if numbers.contains(last) {
-                    version.endsBehind = nil
-                } else if last < numbers.lowerBound {
-                    version.clear()
-                }
-            }
+            // A query behind them was skipped, or has run.
+            version.endsBehind.removeAll { numbers.contains($0) }
+            if version.endsBehind.contains(where: { $0 < numbers.lowerBound }) { version.clear() }
             if version.number == numbers.lowerBound {
                 version = Version()
                 kept = []
@@ -125,8 +123,8 @@ struct UnnamedStatement {
     /// Nothing is under way: no message can fail any more.
     @inline(__always)
     mutating func settle() {
-        if current.number == 0, current.endsBehind == nil { return }
-        if current.endsBehind != nil { current.clear() }
+        if current.number == 0, current.endsBehind.isEmpty { return }
+        if !current.endsBehind.isEmpty { current.clear() }
         current.number = 0
         if earlier.count > 1 { earlier.removeFirst(earlier.count - 1) }
     }

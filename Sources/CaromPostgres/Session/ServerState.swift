@@ -170,6 +170,9 @@ package struct ServerState: ~Copyable, Sendable {
     /// The ReadyForQuery that answers what was sent last is kept from the client until the pooler has done something.
     package mutating func withholdReady() { withholdsReady = true }
 
+    /// What was sent last is skipped, and there is nothing to be done.
+    package mutating func passReady() { withholdsReady = false }
+
     /// Takes the first error of the replies that were suppressed.
     package mutating func takeSuppressedError() -> SuppressedError? {
         if suppressedError == nil { return nil }
@@ -315,10 +318,11 @@ extension ServerState {
 
     /// The reply to a message of our own in the middle of the client's.
     @inline(__always)
-    private func isHidden(_ tag: UInt8) -> Bool {
-        flow.answersHidden
-            && (tag == BackendTag.parseComplete.rawValue || tag == BackendTag.closeComplete.rawValue)
-    }
+    private func isHidden(_ tag: UInt8) -> Bool { flow.answersHidden && Self.hideable.contains(tag) }
+
+    /// What may answer a Parse, Bind, Execute or Close of our own. Errors are the client's, and what a server says by itself.
+    private static let hideable = TagSet(
+        [.parseComplete, .bindComplete, .commandComplete, .closeComplete] as [BackendTag])
 
     /// The server has told the client that it is ready.
     ///
@@ -327,7 +331,7 @@ extension ServerState {
     private mutating func countReady(_ result: inout Received) -> Bool {
         result.completed += 1
         if flow.transactionStatus == .idle { result.transactions += 1 }
-        if !withholdsReady || flow.outstandingReady > 0 { return false }
+        if !withholdsReady || flow.awaitsServer { return false }
         withholdsReady = false
         result.withheld = flow.transactionStatus
         result.isOrdinary = false

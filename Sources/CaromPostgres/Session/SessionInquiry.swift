@@ -38,7 +38,7 @@ package struct SessionInquiry: Sendable {
         + " UNION ALL SELECT 's','session_authorization',"
         + hexadecimal("CAST(SESSION_USER AS pg_catalog.text)")
         + KeptState.all.map {
-            " UNION ALL SELECT 'k','\($0.name)','' WHERE EXISTS (SELECT 1 FROM \($0.source))"
+            " UNION ALL SELECT 'k','\($0.name)','' WHERE EXISTS (\($0.source))"
         }.joined()
 
     private static func hexadecimal(_ value: String) -> String {
@@ -141,24 +141,30 @@ package struct KeptState: OptionSet, Sendable, Hashable {
     /// Temporary tables and what else there is in a temporary schema.
     package static let temporary = KeptState(rawValue: 16)
 
-    /// Each of them, its name for people, and where a server shows it.
+    /// Nobody could tell.
+    package static let unknown = KeptState(rawValue: 32)
+
+    /// Each of them that a server can be asked for, its name for people, and where a server shows it.
     package static let all: [(state: KeptState, name: String, source: String)] = [
-        (.statements, "statements", "pg_catalog.pg_prepared_statements WHERE from_sql"),
-        (.cursors, "cursors", "pg_catalog.pg_cursors WHERE is_holdable"),
-        (.channels, "channels", "pg_catalog.pg_listening_channels()"),
+        (.statements, "statements", "SELECT 1 FROM pg_catalog.pg_prepared_statements WHERE from_sql"),
+        (.cursors, "cursors", "SELECT 1 FROM pg_catalog.pg_cursors WHERE is_holdable"),
+        (.channels, "channels", "SELECT 1 FROM pg_catalog.pg_listening_channels()"),
         (
             .locks, "locks",
-            "pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) 'advisory'"
+            "SELECT 1 FROM pg_catalog.pg_locks WHERE locktype OPERATOR(pg_catalog.=) 'advisory'"
                 + " AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()"
         ),
         (
             .temporary, "temporary tables",
-            "pg_catalog.pg_class WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()"
+            ["class WHERE rel", "proc WHERE pro", "type WHERE typ"].map {
+                "SELECT 1 FROM pg_catalog.pg_\($0)namespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()"
+            }.joined(separator: " UNION ALL ")
         ),
     ]
 
     /// Their names, for people.
     package var description: String {
-        Self.all.filter { contains($0.state) }.map(\.name).joined(separator: ", ")
+        (Self.all.filter { contains($0.state) }.map(\.name) + (contains(.unknown) ? ["what could not be found out"] : []))
+            .joined(separator: ", ")
     }
 }

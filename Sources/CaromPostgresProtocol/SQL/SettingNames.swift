@@ -3,17 +3,20 @@
 
 /// Finds names of settings in the text of statements.
 package enum SettingNames {
+    /// How many names are looked for in a text.
+    package static let most = 32
+
     /// Every name with a dot in it, wherever it stands: custom settings have such names, and PostgreSQL's own list of settings leaves
     /// them out. Tables and columns have them too, which does no harm.
     ///
-    /// - Parameter limit: how many are wanted at the most.
-    package static func custom(in text: RawSpan, limit: Int = 32) -> [String] {
+    /// - Returns: at most ``most`` of them.
+    package static func custom(in text: RawSpan) -> [String] {
         var found: [String] = []
         var start: Int?
         var hasDot = false
         let count = text.byteCount
         var offset = 0
-        while offset <= count, found.count < limit {
+        while offset <= count, found.count < most {
             let byte = offset < count ? text.unsafeLoad(fromByteOffset: offset, as: UInt8.self) : 0
             if isLetter(byte) || isDigit(byte) && start != nil {
                 if start == nil { start = offset }

@@ -19,8 +19,9 @@ extension StatementScanner {
         }
         let all: StatementEffects = [.settings, .resets]
         if following.kind != .dot {
+            // Another session user takes the role back.
             if tokens.isKeyword(name, "authorization") || tokens.isKeyword(following, "authorization") {
-                return .settings
+                return all
             }
             if tokens.isKeyword(name, "time"), tokens.isKeyword(following, "zone") {
                 return isAnyKeyword(ahead.next(), "local", "default") ? all : .settings
@@ -35,7 +36,9 @@ extension StatementScanner {
             following = ahead.next()
         }
         if following.kind == .equals || tokens.isKeyword(following, "to") { following = ahead.next() }
-        if tokens.isKeyword(following, "default") { return all }
+        if tokens.isKeyword(following, "default") || tokens.isKeyword(name, "session_authorization") {
+            return all
+        }
         return .settings
     }
 

@@ -190,7 +190,7 @@ struct RelayRig: ~Copyable {
             }
             attach()
         }
-        if !machine.mayForward {
+        if !machine.mayForward(to: server) {
             input.removeFirst(position)
             return false
         }

@@ -106,7 +106,13 @@ def failed_alike(direct, pooled):
 
 
 def healed(direct, pooled):
-    """Whether the direct side lost a plan that the other side still, or again, could run."""
+    """Whether one side could run a plan that the other had lost, or describe a statement in a failed transaction."""
+    def described(frames):
+        return any(frame[:1] == b"t" for frame in frames)
+    def failed(frames):
+        return any(frame[:1] == b"E" and b"\0C25P02\0" in frame for frame in frames)
+    if described(direct) and failed(pooled) and direct[-1:] == pooled[-1:] == [direct[-1]] and direct[-1][5:] == b"E":
+        return True
     def lost(frames):
         return any(frame[:1] == b"E" and b"\0C0A000\0Mcached plan" in frame for frame in frames)
     return lost(direct) != lost(pooled)
