@@ -101,6 +101,9 @@ struct ClientLeg: ~Copyable {
     /// Bytes are kept.
     var keepsInput: Bool { !input.isEmpty }
 
+    /// The first of them.
+    var firstKept: UInt8? { input.first }
+
     /// The client's socket has something that cannot be read now.
     ///
     /// - Returns: false, for the caller.

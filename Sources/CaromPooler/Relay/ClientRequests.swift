@@ -198,7 +198,7 @@ struct ClientRequests {
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)
         if effects.contains(.deallocates), statements != nil {
-            let renamings = renamings(chunk.extracting(text), book)
+            let renamings = renamings(chunk.extracting(text), server, book)
             if !renamings.isEmpty { return try deallocate(renamings, text, chunk, &server, &out) }
         }
         hold(after: effects, &server, book)
@@ -207,12 +207,16 @@ struct ClientRequests {
     }
 
     /// The statements in a text that end one that the server knows by another name, if at all, with its number.
-    private mutating func renamings(_ text: RawSpan, _ book: borrowing SessionBook) -> [(wish: Deallocation, number: UInt64?)] {
+    private mutating func renamings(
+        _ text: RawSpan, _ server: borrowing ServerState, _ book: borrowing SessionBook
+    ) -> [(wish: Deallocation, number: UInt64?)] {
         var found: [(wish: Deallocation, number: UInt64?)] = []
         for wish in Deallocation.all(in: text) {
             if let number = statements?.number(of: wish.name) {
                 found.append((wish, number))
-            } else if !book.mayHaveStatements, PreparedStatement.isReserved(wish.name.span.bytes) {
+            } else if let number = PreparedStatement.number(ofName: wish.name),
+                server.statements.holds(number) || !book.mayHaveStatements
+            {
                 // It would be another client's.
                 found.append((wish, nil))
             }

@@ -14,6 +14,15 @@ enum DetachedClient {
         case needServer
     }
 
+    /// What is dropped of what the client sends, because its wait for a server was cancelled.
+    enum Skipping: Equatable {
+        case nothing
+        /// The next message.
+        case one
+        /// Everything up to the next Sync, which is answered.
+        case toSync
+    }
+
     /// Deals, as PostgreSQL would between transactions, with what needs no server, from `position` on, which moves along.
     ///
     /// A part of a message is no reason to take a server unless the whole is longer than `heldLimit`: a client that sends
@@ -21,12 +30,12 @@ enum DetachedClient {
     ///
     /// - Throws: how the session ends, for Terminate and for what is not allowed.
     static func next(
-        in chunk: RawSpan, from position: inout Int, _ walker: inout FrameWalker, limits: borrowing FrameLimits,
-        heldLimit: Int
+        in chunk: RawSpan, from position: inout Int, _ walker: inout FrameWalker, _ skipping: inout Skipping,
+        limits: borrowing FrameLimits, heldLimit: Int
     ) throws(SessionEnd) -> Step {
         while true {
             // Most often work begins here: its type tells, and the message is walked once, by the step with a server.
-            if walker.isAtBorder, position < chunk.byteCount {
+            if walker.isAtBorder, position < chunk.byteCount, skipping == .nothing {
                 let tag = chunk.unsafeLoad(fromByteOffset: position, as: UInt8.self)
                 if tag == FrontendTag.query.rawValue || tag == FrontendTag.parse.rawValue,
                     walker.holdsNext(of: chunk, at: position, heldLimit: heldLimit)
@@ -39,13 +48,16 @@ enum DetachedClient {
             case .message(let tag, _), .run(let tag, _, _):
                 switch try meaning(of: tag) {
                 case .startsWork:
+                    if skips(&skipping) { break }
                     (walker, position) = before
                     return .needServer
-                case .answersReady: return .answerReady
+                case .answersReady:
+                    skipping = .nothing
+                    return .answerReady
                 case .ignored, .terminates, .violation: break
                 }
             case .beginning(let tag, _, let length):
-                guard case .startsWork = try meaning(of: tag) else { break }
+                guard case .startsWork = try meaning(of: tag), !skips(&skipping) else { break }
                 (walker, position) = before
                 return length > heldLimit ? .needServer : .needMore
             case .continuation: break
@@ -53,6 +65,11 @@ enum DetachedClient {
             case .invalid(let error): throw .fatal(error.sqlState, "\(error)")
             }
         }
+    }
+
+    private static func skips(_ skipping: inout Skipping) -> Bool {
+        defer { if skipping == .one { skipping = .nothing } }
+        return skipping != .nothing
     }
 
     private static func meaning(of byte: UInt8) throws(SessionEnd) -> FrontendTag.IdleMeaning {

@@ -375,6 +375,23 @@ final class Relay: SessionStage {
 
     // MARK: Cancels
 
+    /// Ends the client's wait for a server, if it waits: what it waits with is answered as cancelled.
+    ///
+    /// - Returns: whether it did.
+    func cancelWait() -> Bool {
+        guard !hasLeft, opening == nil, leg.isWaiting, let first = client.firstKept else { return false }
+        leg.leaveQueue()
+        do throws(SessionEnd) {
+            try client.send(machine.cancelWait(first))
+        } catch {
+            end(error)
+            return true
+        }
+        client.retry()
+        handle(ServerLeg.Token.signal)
+        return true
+    }
+
     /// The server that a cancel for this client is meant for; nil when nothing of the client's own is under way.
     func beginCancel() -> PostgresConnection? {
         hasLeft || machine.phase != .serving ? nil : leg.beginCancel()

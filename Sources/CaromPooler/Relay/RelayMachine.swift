@@ -44,6 +44,8 @@ struct RelayMachine: ~Copyable {
     private let pins: Bool
     /// Where the stream from the client stands.
     private var walker = FrameWalker()
+    /// What is dropped of it.
+    private var skipping = DetachedClient.Skipping.nothing
     /// The client's settings.
     private(set) var book: SessionBook
     /// What the client's messages mean.
@@ -98,7 +100,26 @@ extension RelayMachine {
     mutating func clientSent(
         _ chunk: RawSpan, from position: inout Int, limits: borrowing FrameLimits, heldLimit: Int
     ) throws(SessionEnd) -> DetachedClient.Step {
-        try DetachedClient.next(in: chunk, from: &position, &walker, limits: limits, heldLimit: heldLimit)
+        try DetachedClient.next(
+            in: chunk, from: &position, &walker, &skipping, limits: limits, heldLimit: heldLimit)
+    }
+
+    /// The client has cancelled what it waits for a server for. That is dropped, as PostgreSQL drops what it had begun with.
+    ///
+    /// - Parameter first: the type of the message that the client waits with.
+    /// - Returns: what the client is told; for extended messages ReadyForQuery comes with their Sync.
+    mutating func cancelWait(_ first: UInt8) -> [UInt8] {
+        let error = ErrorFields(
+            severity: .error, code: .queryCanceled, message: "canceling statement due to user request")
+        var told: [UInt8] = []
+        error.encode(into: &told)
+        if first == FrontendTag.query.rawValue || first == FrontendTag.functionCall.rawValue {
+            skipping = .one
+            told.append(contentsOf: ReadyForQuery.idleMessage)
+        } else {
+            skipping = .toSync
+        }
+        return told
     }
 }
 

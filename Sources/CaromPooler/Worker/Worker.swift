@@ -218,6 +218,7 @@ final class Worker: Sendable {
     private func cancelQuery(of owner: UInt64, _ request: CancelRequest) async {
         await withTaskExecutorPreference(reactor) {
             guard let relay = local.value.sessions[owner]?.relay(forCancel: request) else { return }
+            if relay.cancelWait() { return }
             if local.value.cancels[owner] != nil {
                 return await withUnsafeContinuation { local.value.cancels[owner]?.append($0) }
             }

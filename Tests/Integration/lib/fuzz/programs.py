@@ -168,9 +168,10 @@ def _parse(name, statement, kind):
 def unnamed(dice, n, kinds, chosen=None):
     statement, kind = chosen or kinds.statement(dice, n)
     if statement.resets:
-        # Behind a RESET in the same batch settings have the server's defaults: by design.
+        # Behind a RESET in the same batch settings have the server's defaults, and the pooler's own query behind it ends what
+        # is unnamed: by design.
         return [sync(), _parse("", statement, kind), bind("", "", statement.values), execute(), sync(),
-                parse("", "select 1"), sync()]
+                query("select 'after a reset'")]
     unit = [_parse("", statement, kind), bind("", "", statement.values), execute()]
     if dice.random() < 0.3:
         unit.insert(dice.choice([1, 2]), describe("S", ""))

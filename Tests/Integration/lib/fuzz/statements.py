@@ -43,7 +43,8 @@ class Statement:
     def resets(self):
         """Whether it may take settings back to their defaults."""
         sql = self.sql.lower()
-        return (sql.startswith(("reset", "discard all")) or "to default" in sql or "set_config($" in sql)
+        return (sql.startswith(("reset", "discard all")) or "to default" in sql or "set_config($" in sql
+                or "session authorization" in sql)
 
 
 def select(dice, n):
