@@ -41,7 +41,7 @@ def test_only_the_right_query_ends(postgres, start, pool):
 
 @pytest.mark.parametrize("asked", [
     query("select 'waited'"),
-    message("P", cstring("") + cstring("select 'waited'") + b"\0\0") + message("D", b"S\0") + message("S"),
+    message(b"P", cstring("") + cstring("select 'waited'") + b"\0\0") + message(b"D", b"S\0") + message(b"S"),
     query("select 'waited'") + query("select 'behind'"),
 ], ids=["query", "batch", "two"])
 def test_a_cancel_ends_the_wait_for_a_server(postgres, start, asked):

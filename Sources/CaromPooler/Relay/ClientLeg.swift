@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromPostgres
+import CaromPostgresProtocol
 import CaromReactor
 import CaromTCP
 
@@ -101,8 +102,40 @@ struct ClientLeg: ~Copyable {
     /// Bytes are kept.
     var keepsInput: Bool { !input.isEmpty }
 
-    /// The first of them.
-    var firstKept: UInt8? { input.first }
+    /// Answers or drops what needs no server. True: at `position` begins a message that needs one.
+    mutating func reachesWork(
+        _ bytes: RawSpan, _ position: inout Int, _ machine: inout RelayMachine, _ limits: FrameLimits,
+        _ heldLimit: Int
+    ) throws(SessionEnd) -> Bool {
+        while true {
+            switch try machine.clientSent(bytes, from: &position, limits: limits, heldLimit: heldLimit) {
+            case .needServer: return true
+            case .needMore: return false
+            case .answerReady:
+                try send(ReadyForQuery.idleMessage)
+                if !keepsUp { return false }
+            }
+        }
+    }
+
+    /// What the client waits for a server with is answered as cancelled.
+    mutating func cancelWait(_ machine: inout RelayMachine) throws(SessionEnd) {
+        if let first = input.first { try send(machine.cancelWait(first)) }
+        retry()
+    }
+
+    /// The client is told something, and its bytes go on.
+    @inline(never)
+    mutating func goOn(telling messages: [UInt8]) throws(SessionEnd) {
+        retry()
+        try tell(messages)
+    }
+
+    /// The client is told something, if there is anything.
+    @inline(__always)
+    mutating func tell(_ messages: [UInt8]) throws(SessionEnd) {
+        if !messages.isEmpty { try send(messages) }
+    }
 
     /// The client's socket has something that cannot be read now.
     ///
@@ -166,7 +199,7 @@ struct ClientLeg: ~Copyable {
         if server?.state.isInsideReply == true { return waitForProgress(handler) }
         if !wasProbed {
             wasProbed = true
-            try send(machine.probe())
+            try send(machine.book.repetition())
         }
         if transport.takeError("answer \(transport.peer)") != nil { throw .clientLeft }
     }

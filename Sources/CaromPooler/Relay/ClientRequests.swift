@@ -42,18 +42,23 @@ struct ClientRequests {
     /// What was held back goes on.
     mutating func goOn() { isHeldBack = false }
 
-    /// Messages failed or were skipped, by their numbers.
-    mutating func failed(_ numbers: ClosedRange<UInt64>) { statements?.failed(numbers) }
-
-    /// All prepared statements are gone, by the client's wish.
-    mutating func deallocatedAll() { statements?.removeAll() }
-
-    /// A plan was of no use any more.
-    mutating func expirePlans() { statements?.expirePlans() }
-
-    /// An error about a statement, with the client's name for it.
-    func renamed(_ error: ErrorFields, number: UInt64?) -> ErrorFields {
-        statements?.renamed(error, number: number) ?? error
+    /// Takes note of what is rare in replies, and adds what the client is told behind them.
+    mutating func heard(
+        _ received: ServerState.Received, _ server: inout ServerState, _ told: inout [UInt8]
+    ) {
+        if received.deallocatedAll { statements?.removeAll() }
+        if received.hasStalePlan { statements?.expirePlans() }
+        if let error = received.misnamed {
+            if error.code == .invalidStatementName, let name = error.quotedName,
+                let number = PreparedStatement.number(ofName: name)
+            {
+                // Somebody may have ended it by SQL where nobody could see it.
+                server.statements.forget(number)
+            }
+            let renamed = statements?.renamed(error, number: received.failed?.lowerBound) ?? error
+            renamed.encode(into: &told)
+        }
+        if let failed = received.failed { statements?.failed(failed) }
     }
 
     // MARK: Messages
@@ -141,7 +146,9 @@ struct ClientRequests {
         _ tag: FrontendTag, _ range: Range<Int>, _ length: Int, _ chunk: RawSpan,
         _ server: inout ServerState, _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Bool {
-        if server.hasForeignSequences, !hasWritten, !server.flow.isSkippingToSync, let text = statements?.text(of: tag, range, chunk) {
+        if server.hasForeignSequences, !hasWritten, !server.flow.isSkippingToSync,
+            let text = statements?.text(of: tag, range, chunk)
+        {
             if text.effects.contains(.readsSequences) { discardSequences(&server, &out) }
             if let first = text.first { noteBeginning(first) }
         }
@@ -237,10 +244,10 @@ struct ClientRequests {
         }
         for number in missing {
             if server.flow.hasUnsyncedMessages {
-                statements?.parseAnything(number, &server, &out)
+                HiddenMessages.parse(number, [], &server, &out)
             } else {
                 let name = Array("PREPARE \"".utf8) + PreparedStatement.name(number)
-                RelayMachine.ask(name + Array("\" AS SELECT 1".utf8), &server, &out)
+                OwnQuery.ask(name + Array("\" AS SELECT 1".utf8), &server, &out)
             }
         }
         var query: [UInt8] = []
@@ -282,9 +289,11 @@ struct ClientRequests {
     private func discardSequences(_ server: inout ServerState, _ out: inout Segments) {
         server.hasForeignSequences = false
         let command = Array("DISCARD SEQUENCES".utf8)
-        if server.flow.isSynchronized { return RelayMachine.ask(command, &server, &out) }
+        if server.flow.isSynchronized { return OwnQuery.ask(command, &server, &out) }
         // In front of the client's message, in its batch.
-        statements?.runHidden(command, &server, &out)
+        if let number = statements?.registry.nextNumber() {
+            HiddenMessages.run(command, number: number, &server, &out)
+        }
     }
 
     /// A statement that begins like this may insert rows, which may advance a sequence.

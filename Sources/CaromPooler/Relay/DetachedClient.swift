@@ -67,6 +67,24 @@ enum DetachedClient {
         }
     }
 
+    /// The client has cancelled what it waits for a server for.
+    ///
+    /// - Parameter first: the type of the message that the client waits with.
+    /// - Returns: what the client is told; for extended messages ReadyForQuery comes with their Sync.
+    static func cancel(_ first: UInt8, _ skipping: inout Skipping) -> [UInt8] {
+        let error = ErrorFields(
+            severity: .error, code: .queryCanceled, message: "canceling statement due to user request")
+        var told: [UInt8] = []
+        error.encode(into: &told)
+        if first == FrontendTag.query.rawValue || first == FrontendTag.functionCall.rawValue {
+            skipping = .one
+            told.append(contentsOf: ReadyForQuery.idleMessage)
+        } else {
+            skipping = .toSync
+        }
+        return told
+    }
+
     private static func skips(_ skipping: inout Skipping) -> Bool {
         defer { if skipping == .one { skipping = .nothing } }
         return skipping != .nothing

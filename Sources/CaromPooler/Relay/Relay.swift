@@ -18,7 +18,6 @@ final class Relay: SessionStage {
     // is inside a property; the run-time check would be on the path of every message.
     @exclusivity(unchecked) private unowned(unsafe) let session: ClientSession
     private unowned(unsafe) let worker: Worker
-    /// What was configured when the client came.
     private let snapshot: Snapshot
     let route: Route
     private let counters: Counters
@@ -26,7 +25,6 @@ final class Relay: SessionStage {
     @exclusivity(unchecked) private var machine: RelayMachine
     @exclusivity(unchecked) private var client: ClientLeg
     @exclusivity(unchecked) private var leg: ServerLeg
-    /// The beginning, until the client is greeted.
     @exclusivity(unchecked) private var opening: Opening?
     @exclusivity(unchecked) private var isFinishing = false
     @exclusivity(unchecked) private var isStopping = false
@@ -141,7 +139,10 @@ final class Relay: SessionStage {
         let bytes = RawSpan(_unsafeBytes: chunk)
         var position = 0
         if !leg.isAttached {
-            guard try reachesWork(bytes, &position), try attach() else {
+            let limit = worker.buffer.count
+            guard try client.reachesWork(bytes, &position, &machine, snapshot.clientFrames, limit),
+                try attach()
+            else {
                 client.keep(chunk, from: position)
                 // A client that does not take its answers goes on when it has.
                 if !client.keepsUp { client.retry() }
@@ -151,7 +152,9 @@ final class Relay: SessionStage {
         guard let server = leg.server else { preconditionFailure("attached without a server") }
         if machine.phase != .serving { return client.keep(chunk, from: position) }
         if worker.log.isLoggingQueries || route.definition.logsQueries {
-            session.log(machine.queries(in: bytes, from: position, limits: snapshot.clientFrames), server)
+            let texts = QueryTexts.collect(
+                bytes, from: position, machine.walker, limits: snapshot.clientFrames)
+            session.log(texts, server)
         }
         worker.segments.removeAll()
         let end = machine.clientSent(
@@ -164,43 +167,21 @@ final class Relay: SessionStage {
         client.keep(chunk, from: position)
     }
 
-    /// Answers or drops what needs no server. True: at `position` begins a message that needs one.
-    private func reachesWork(_ bytes: RawSpan, _ position: inout Int) throws(SessionEnd) -> Bool {
-        while true {
-            switch try machine.clientSent(
-                bytes, from: &position, limits: snapshot.clientFrames, heldLimit: worker.buffer.count)
-            {
-            case .needServer: return true
-            case .needMore: return false
-            case .answerReady:
-                try client.send(ReadyForQuery.idleMessage)
-                if !client.keepsUp { return false }
-            }
-        }
-    }
-
     // MARK: A server comes
 
     /// Gets a server and prepares it. False: the client is in the queue, and is called when it is served.
     private func attach() throws(SessionEnd) -> Bool {
         guard try leg.acquire(on: worker.reactor, mayWait: true, handler: self), let server = leg.server
         else { return false }
-        try prepare(server)
+        try client.tell(leg.prepare(server, &machine, as: session.owner, &worker.segments))
         return true
-    }
-
-    /// Brings the server to the client's settings, and tells the client what it does not know of that server yet.
-    private func prepare(_ server: PostgresConnection) throws(SessionEnd) {
-        leg.prepare(server, &machine, as: session.owner, &worker.segments)
-        let news = machine.takeNews()
-        if !news.isEmpty { try client.send(news) }
     }
 
     /// Takes the server that the client has waited for, if it has come.
     private func receiveDelivered() throws(SessionEnd) {
         guard try leg.receive(on: worker.reactor, handler: self), let server = leg.server else { return }
         if let opening { return try opening.advance(self) }
-        try prepare(server)
+        try client.tell(leg.prepare(server, &machine, as: session.owner, &worker.segments))
         client.retry()
     }
 
@@ -245,19 +226,15 @@ final class Relay: SessionStage {
         }
         switch step.next {
         case .proceed: break
-        case .tell(let messages): try goOn(telling: messages)
         case .release(let messages):
-            if !messages.isEmpty { try client.send(messages) }
+            try client.tell(messages)
             release()
-        case .prepared(let messages):
+        case .prepared where opening != nil: try opening?.confirmed(server.state, self)
+        case .prepared(let messages), .tell(let messages):
             leg.forgetLosses()
-            if let opening {
-                try opening.confirmed(server.state, self)
-            } else {
-                try goOn(telling: messages)
-            }
+            try client.goOn(telling: messages)
         case .ask(let messages):
-            if !messages.isEmpty { try client.send(messages) }
+            try client.tell(messages)
             // A cancel that is under way must not hit a question of our own.
             if !leg.isBeingCancelled { leg.ask(server, &machine, &worker.segments) }
         case .finish: try finish(.terminated)
@@ -267,13 +244,6 @@ final class Relay: SessionStage {
         }
         chunk = rest
         return received.hasMore
-    }
-
-    /// The client is told something, and its bytes go on.
-    @inline(never)
-    private func goOn(telling messages: [UInt8]) throws(SessionEnd) {
-        client.retry()
-        if !messages.isEmpty { try client.send(messages) }
     }
 
     // MARK: A server goes
@@ -286,7 +256,6 @@ final class Relay: SessionStage {
         if server.state.readiness == .idle { leg.park() } else { leg.release() }
     }
 
-    /// A reason to keep the server has just gone.
     private func releaseIfFree() {
         if let server = leg.server, machine.mayRelease(&server.state) { release() }
     }
@@ -298,15 +267,12 @@ final class Relay: SessionStage {
         try retryPreparation(reason)
     }
 
-    /// The server's connection is gone.
     @inline(never)
     private func loseServer(_ server: PostgresConnection, _ reason: String) throws(SessionEnd) {
         worker.log.error("server connection lost: \(reason)", in: session.context(.server, server: server))
         let isRetried = machine.phase == .preparing || opening != nil
         let loss = machine.serverLost(reason, &server.state)
-        server.state.fail(PostgresError(.connection, reason))
-        server.transport.close()
-        leg.release()
+        leg.lose(server, reason)
         switch loss {
         case .unnoticed:
             if isRetried { try retryPreparation(reason) } else { client.retry() }
@@ -353,10 +319,9 @@ final class Relay: SessionStage {
         return leg.server
     }
 
-    /// Asks the server whether it accepts the settings.
     func ask(_ server: PostgresConnection, for wanted: SettingValues) {
         machine.begin(with: SessionBook(startup: wanted), isConfirmed: false)
-        leg.prepare(server, &machine, as: session.owner, isAsking: true, &worker.segments)
+        _ = leg.prepare(server, &machine, as: session.owner, isAsking: true, &worker.segments)
     }
 
     /// Ends the opening: the client has these settings and is told so.
@@ -379,15 +344,9 @@ final class Relay: SessionStage {
     ///
     /// - Returns: whether it did.
     func cancelWait() -> Bool {
-        guard !hasLeft, opening == nil, leg.isWaiting, let first = client.firstKept else { return false }
+        guard !hasLeft, opening == nil, leg.isWaiting else { return false }
         leg.leaveQueue()
-        do throws(SessionEnd) {
-            try client.send(machine.cancelWait(first))
-        } catch {
-            end(error)
-            return true
-        }
-        client.retry()
+        do throws(SessionEnd) { try client.cancelWait(&machine) } catch { end(error) }
         handle(ServerLeg.Token.signal)
         return true
     }
@@ -424,7 +383,6 @@ final class Relay: SessionStage {
         session.end(isMute ? end.silent : end)
     }
 
-    /// Everything that is held goes back.
     func leave() -> OutputQueue {
         hasLeft = true
         opening = nil

@@ -20,19 +20,7 @@ struct RelayMachine: ~Copyable {
         case serving
         /// The server is asked a question of our own behind the client's last; the client's bytes wait.
         /// → `serving`, `asking` another, `detached`.
-        case asking(Question)
-    }
-
-    /// What the server is asked when the client's requests are answered.
-    enum Question: Equatable {
-        /// An empty query: its answer shows whether the server owes the client another ReadyForQuery.
-        case isFree
-        /// What the client's transaction has left in the session.
-        case whatIsLeft
-        /// The same after a RESET, whose ReadyForQuery the client is waiting for.
-        case whatWasReset
-        /// To take the settings that the session began with, after a RESET. The client may be waiting for its ReadyForQuery.
-        case restore(isAwaited: Bool)
+        case asking(SessionQuestion)
     }
 
     private(set) var phase = Phase.detached
@@ -43,7 +31,7 @@ struct RelayMachine: ~Copyable {
     /// Whether the client keeps its server as long as something of its own only lives there.
     private let pins: Bool
     /// Where the stream from the client stands.
-    private var walker = FrameWalker()
+    private(set) var walker = FrameWalker()
     /// What is dropped of it.
     private var skipping = DetachedClient.Skipping.nothing
     /// The client's settings.
@@ -87,8 +75,7 @@ struct RelayMachine: ~Copyable {
 
     /// What the client is to be told before its server answers.
     mutating func takeNews() -> [UInt8] {
-        if news.isEmpty { return [] }
-        defer { news = [] }
+        defer { if !news.isEmpty { news = [] } }
         return news
     }
 }
@@ -104,36 +91,15 @@ extension RelayMachine {
             in: chunk, from: &position, &walker, &skipping, limits: limits, heldLimit: heldLimit)
     }
 
-    /// The client has cancelled what it waits for a server for. That is dropped, as PostgreSQL drops what it had begun with.
-    ///
-    /// - Parameter first: the type of the message that the client waits with.
-    /// - Returns: what the client is told; for extended messages ReadyForQuery comes with their Sync.
+    /// The client has cancelled what it waits for a server for; see ``DetachedClient/cancel(_:_:)``.
     mutating func cancelWait(_ first: UInt8) -> [UInt8] {
-        let error = ErrorFields(
-            severity: .error, code: .queryCanceled, message: "canceling statement due to user request")
-        var told: [UInt8] = []
-        error.encode(into: &told)
-        if first == FrontendTag.query.rawValue || first == FrontendTag.functionCall.rawValue {
-            skipping = .one
-            told.append(contentsOf: ReadyForQuery.idleMessage)
-        } else {
-            skipping = .toSync
-        }
-        return told
+        DetachedClient.cancel(first, &skipping)
     }
 }
 
 // MARK: A server comes and goes
 
 extension RelayMachine {
-    /// When a server must be reset before this client uses it.
-    struct CleaningRule: Equatable {
-        /// Whenever it served another client before.
-        var onEveryChange = false
-        /// When another client left something in its session.
-        var ifTainted = true
-    }
-
     /// The client has a server now. Brings its session to the client's settings if it differs: what that takes is added to
     /// `out`, as queries of the pooler's own.
     ///
@@ -153,16 +119,16 @@ extension RelayMachine {
         _ = server.takeSuppressedError()
         if server.lastUser != 0, server.lastUser != user {
             server.hasForeignSequences = true
-            clean(&server, rule, &out)
+            rule.clean(&server, &out)
         }
         var statements: [UInt8] = []
         let count = book.wishes.appendStatements(from: server.applied, into: &statements)
         preludeHasSettings = count > 0
         if count > 0 {
-            Self.ask(statements, &server, &out)
+            OwnQuery.ask(statements, &server, &out)
             server.apply(book.wishes)
         } else if isAsking {
-            Self.ask([], &server, &out)
+            OwnQuery.ask([], &server, &out)
         }
         server.adopt(by: user)
         if server.suppressedReplies > 0 {
@@ -173,25 +139,6 @@ extension RelayMachine {
         isConfirmed = true
         news.append(contentsOf: book.tell(server.reported))
         return true
-    }
-
-    /// Asks for what takes another client's traces out of the session.
-    private func clean(_ server: inout ServerState, _ rule: CleaningRule, _ out: inout Segments) {
-        if rule.onEveryChange || (rule.ifTainted && server.taint == .everything) {
-            Self.ask(Array("DISCARD ALL".utf8), &server, &out)
-            server.didReset()
-        } else if rule.ifTainted, server.taint == .state {
-            Self.ask(Array(SessionReset.statements(server.reported).utf8), &server, &out)
-            server.didResetState()
-        }
-    }
-
-    /// Adds a query of the pooler's own, whose answer the client does not see.
-    static func ask(_ sql: [UInt8], _ server: inout ServerState, _ out: inout Segments) {
-        out.append { Query(sql).encode(into: &$0) }
-        do throws(FlowError) { try server.sendSuppressed() } catch {
-            preconditionFailure("a server that was lent takes no query: \(error)")
-        }
     }
 
     /// Whether the client's transaction is over and nothing is under way, so that the server can go. Session pooling keeps it.
@@ -207,20 +154,17 @@ extension RelayMachine {
 
     /// Adds the question to `out` that the phase is about.
     mutating func ask(_ server: inout ServerState, _ out: inout Segments) {
-        guard case .asking(let question) = phase else { preconditionFailure("there is a question to be asked") }
+        guard case .asking(let question) = phase else {
+            preconditionFailure("there is a question to be asked")
+        }
         isAsked = true
         // That of a command in passing.
         _ = server.takeSuppressedError()
+        OwnQuery.ask(book.query(for: question, server), &server, &out)
         switch question {
-        case .isFree: Self.ask([], &server, &out)
-        case .whatIsLeft, .whatWasReset:
-            Self.ask(book.inquiry, &server, &out)
-            server.expectInquiry()
-        case .restore:
-            var statements: [UInt8] = []
-            _ = book.wishes.appendStatements(from: server.applied, into: &statements)
-            Self.ask(statements, &server, &out)
-            server.apply(book.wishes)
+        case .isFree: break
+        case .whatIsLeft, .whatWasReset: server.expectInquiry()
+        case .restore: server.apply(book.wishes)
         }
     }
 
@@ -288,47 +232,15 @@ extension RelayMachine {
     /// Ends the session at once if nothing is owed to the client, else after the last answer (as PostgreSQL does: it reads the
     /// goodbye when the query before it is over).
     private mutating func endAfterAnswers(_ server: inout ServerState) -> SessionEnd? {
-        guard owesAnswers(server) else { return .terminated }
+        guard server.owesClient else { return .terminated }
         isEnding = true
         return nil
-    }
-
-    private func owesAnswers(_ server: borrowing ServerState) -> Bool {
-        server.owedReplies > 0 && !server.flow.awaitsClientData
     }
 }
 
 // MARK: From the server
 
 extension RelayMachine {
-    /// What is to be done after a chunk from the server, when its visible part has gone to the client.
-    enum Next {
-        /// Nothing changes hands.
-        case proceed
-        /// The client is told this, and its bytes go on: settings as its server reports them (`utc` is `UTC`), an answer that was held
-        /// back.
-        case tell([UInt8])
-        /// The server has confirmed the client's settings, and the client's bytes go on.
-        case prepared(telling: [UInt8])
-        /// The server is free. The client is told something first.
-        case release(telling: [UInt8])
-        /// The server is asked the question of the phase; see ``ask(_:_:)``. The client is told something first.
-        case ask(telling: [UInt8])
-        /// The client had said goodbye and has its last answer.
-        case finish
-        /// The server refused a setting of the client's.
-        case refuse(ErrorFields)
-        /// The server could not be made clean: it is closed, and the client gets another.
-        case replace(String)
-        /// The server broke the protocol.
-        case lose(String)
-    }
-
-    struct ServerStep: ~Copyable {
-        let received: ServerState.Received
-        let next: Next
-    }
-
     /// Records a chunk from the server.
     mutating func serverSent(
         _ chunk: RawSpan, _ server: inout ServerState, limits: borrowing FrameLimits
@@ -337,7 +249,9 @@ extension RelayMachine {
         return ServerStep(received: received, next: next(after: received, &server))
     }
 
-    private mutating func next(after received: ServerState.Received, _ server: inout ServerState) -> Next {
+    private mutating func next(after received: ServerState.Received, _ server: inout ServerState)
+        -> ServerStep.Next
+    {
         if received.isBroken { return .lose(server.failure?.message ?? "it broke the protocol") }
         switch phase {
         case .serving:
@@ -363,7 +277,7 @@ extension RelayMachine {
 
     /// Nothing changes hands. The data of a COPY goes on all the same.
     @inline(__always)
-    private func rest(_ server: borrowing ServerState, telling told: [UInt8]) -> Next {
+    private func rest(_ server: borrowing ServerState, telling told: [UInt8]) -> ServerStep.Next {
         let goesOn = requests.isHeldBack && server.flow.awaitsClientData
         return goesOn || !told.isEmpty ? .tell(told) : .proceed
     }
@@ -374,19 +288,8 @@ extension RelayMachine {
     private mutating func heard(_ received: ServerState.Received, _ server: inout ServerState) -> [UInt8] {
         var told: [UInt8] = []
         if received.parametersChanged { book.wasTold(server.reported) }
-        if received.deallocatedAll { requests.deallocatedAll() }
         if received.hasError { hasFailed = true }
-        if received.hasStalePlan { requests.expirePlans() }
-        if let error = received.misnamed, error.code == .invalidStatementName, let name = error.quotedName,
-            let number = PreparedStatement.number(ofName: name)
-        {
-            // Somebody has ended it by SQL where nobody could see it.
-            server.statements.forget(number)
-        }
-        if let error = received.misnamed {
-            requests.renamed(error, number: received.failed?.lowerBound).encode(into: &told)
-        }
-        if let failed = received.failed { requests.failed(failed) }
+        requests.heard(received, &server, &told)
         if let status = received.withheld { told.append(contentsOf: beginRepair(status, &server)) }
         return told
     }
@@ -394,12 +297,12 @@ extension RelayMachine {
     /// The client has got a ReadyForQuery, or would have but for a repair.
     private mutating func completed(
         _ server: inout ServerState, telling told: [UInt8], isResuming: Bool = false
-    ) -> Next {
+    ) -> ServerStep.Next {
         if case .asking = phase { return .ask(telling: told) }
         hasFailed = false
         let wasHeldBack = requests.isHeldBack
         if wasHeldBack, server.flow.outstandingReady == 0 { requests.goOn() }
-        if isEnding { return owesAnswers(server) ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
+        if isEnding { return server.owesClient ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
         if !keepsServer, walker.isAtBorder {
             if server.flow.isFree, book.needsInquiry {
                 phase = .asking(.whatIsLeft)
@@ -415,70 +318,29 @@ extension RelayMachine {
     }
 
     /// The server has answered a question of our own.
-    private mutating func answered(_ question: Question, _ server: inout ServerState) -> Next {
-        let error = server.takeSuppressedError()
+    private mutating func answered(_ question: SessionQuestion, _ server: inout ServerState)
+        -> ServerStep.Next
+    {
         phase = .serving
         isAsked = false
         var told = book.tell(server.reported)
-        switch question {
-        case .isFree: break
-        case .whatIsLeft:
-            if error == nil, let answer = server.takeAnswer() {
-                settle(answer, &server)
-            } else {
-                // Nobody knows what the session is like; a short statement_timeout is enough for that. The client keeps it.
-                server.requireReset()
-                server.taint(.everything)
-                book.keep(.unknown)
-            }
-            if !book.kept.isEmpty, book.wishes != server.applied {
-                phase = .asking(.restore(isAwaited: false))
-                return .ask(telling: told)
-            }
-        case .whatWasReset:
-            if error == nil, let answer = server.takeAnswer() {
-                server.apply(answer.settings)
-                book.found(answer.settings)
-                if server.flow.isFree, !keepsServer { settle(answer, &server) }
-                if book.wishes != server.applied {
-                    phase = .asking(.restore(isAwaited: true))
-                    return .ask(telling: told)
-                }
-            }
-            told.append(contentsOf: endRepair(&server))
-        case .restore(let isAwaited): if isAwaited { told.append(contentsOf: endRepair(&server)) }
+        if let next = book.answered(question, &server, keepsServer: keepsServer, pins: pins) {
+            phase = .asking(next)
+            return .ask(telling: told)
         }
+        if question.isAwaited { told.append(contentsOf: endRepair(&server)) }
         return completed(&server, telling: told, isResuming: true)
-    }
-
-    private mutating func settle(_ answer: SessionInquiry.Answer, _ server: inout ServerState) {
-        server.apply(answer.settings)
-        book.found(answer.settings)
-        book.keep(pins ? answer.kept : [])
-        if !answer.kept.isEmpty { server.taint(.everything) }
-        if answer.kept.isEmpty, !book.hasUnknownChanges { server.clearTaint() }
-        book.settle()
     }
 
     /// Settings went back to the server's defaults: they must go back to what the client's session began with.
     ///
     /// - Returns: the ReadyForQuery, if there is nothing to do.
     private mutating func beginRepair(_ status: TransactionStatus, _ server: inout ServerState) -> [UInt8] {
-        if status == .failed { return endRepair(&server) }
-        if !hasFailed, let name = requests.resetSetting {
-            var applied = server.applied
-            applied.remove(name)
-            server.apply(applied)
-            book.reset(name)
-            if book.wishes == applied { return endRepair(&server) }
-            phase = .asking(.restore(isAwaited: true))
-        } else if book.onlyResetsAll, !hasFailed {
-            server.apply(SettingValues())
-            book.reset()
-            phase = .asking(.restore(isAwaited: true))
-        } else {
-            phase = .asking(.whatWasReset)
-        }
+        let resetAlone = hasFailed ? nil : requests.resetSetting
+        guard status != .failed,
+            let question = book.repair(&server, resetAlone: resetAlone, hasFailed: hasFailed)
+        else { return endRepair(&server) }
+        phase = .asking(question)
         return []
     }
 
@@ -491,7 +353,7 @@ extension RelayMachine {
         return messages
     }
 
-    private mutating func prepared(_ server: inout ServerState) -> Next {
+    private mutating func prepared(_ server: inout ServerState) -> ServerStep.Next {
         if let error = server.takeSuppressedError() {
             phase = .detached
             // Which of the settings it has now is not known.
@@ -501,33 +363,17 @@ extension RelayMachine {
             if !preludeHasSettings || error.repliesLeft > 1 {
                 return .replace("the server could not be reset: \(reason)")
             }
-            return .refuse(
-                ErrorFields(
-                    severity: .fatal, code: error.fields.code ?? .invalidParameterValue, message: reason,
-                    detail: error.fields.detail, hint: error.fields.hint))
+            return .refuse(error.fields.fatal(.invalidParameterValue))
         }
         phase = .serving
         isConfirmed = true
         return .prepared(telling: book.tell(server.reported))
     }
-
-    /// A message that changes nothing for the client, whenever it comes: a parameter that it knows already.
-    func probe() -> [UInt8] { book.repetition() }
 }
 
 // MARK: A server is lost
 
 extension RelayMachine {
-    /// What the loss of its server means to the client.
-    enum Loss {
-        /// It has lost nothing; what it has sent waits for another server.
-        case unnoticed
-        /// Each of the answers that it waits for is this error, and ReadyForQuery.
-        case answer(ErrorFields, count: Int)
-        /// The session ends.
-        case end(SessionEnd)
-    }
-
     /// Bytes of ours inside a message would be taken for its own, and behind FATAL no answer is expected.
     func isMute(_ server: borrowing ServerState) -> Bool {
         phase != .preparing && (server.isInsideReply || server.hasSaidGoodbye)
@@ -537,31 +383,12 @@ extension RelayMachine {
     ///
     /// The client gets whole messages only, and one answer for each unit it waits for. Where it has been sent a part of a message, or
     /// nobody can tell how many answers it waits for, the session ends instead.
-    mutating func serverLost(_ reason: String, _ server: inout ServerState) -> Loss {
+    mutating func serverLost(_ reason: String, _ server: inout ServerState) -> ServerLoss {
         let before = phase
         phase = .detached
         if before == .preparing { return .unnoticed }
-        if isMute(server) { return .end(.cutOff("server connection lost: \(reason)")) }
-        let isIdle = server.flow.isSynchronized && server.flow.transactionStatus == .idle
-        if !keepsServer, book.kept.isEmpty, walker.isAtBorder, isIdle { return .unnoticed }
-        let count = server.owedReplies
-        let isOpenBatch = server.flow.hasUnsyncedMessages || server.flow.isSkippingToSync
-        let isCertain =
-            server.flow.isCertain && !server.flow.mayDiscardQuery && !server.flow.hasSyncInsideCopy
-        let canAnswer =
-            !keepsServer && !isEnding && walker.isAtBorder && count > 0 && !isOpenBatch && isCertain
-        let fields = ErrorFields(
-            severity: canAnswer ? .error : .fatal, code: .connectionFailure,
-            message: "server connection lost: \(reason)")
-        return canAnswer ? .answer(fields, count: count) : .end(.refused(fields))
-    }
-}
-
-// MARK: For the log
-
-extension RelayMachine {
-    /// The text of each Query and Parse of a chunk, as far as it has come.
-    func queries(in chunk: RawSpan, from start: Int, limits: borrowing FrameLimits) -> [String] {
-        QueryTexts.collect(chunk, from: start, walker, limits: limits)
+        return ServerLoss(
+            reason, server, isMute: isMute(server), ownsServer: keepsServer || !book.kept.isEmpty,
+            isAtBorder: walker.isAtBorder, isEnding: isEnding)
     }
 }

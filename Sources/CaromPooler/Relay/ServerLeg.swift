@@ -97,17 +97,20 @@ struct ServerLeg: ~Copyable {
     }
 
     /// Brings the server's session to the client's settings. The client's bytes wait if that takes a question.
+    ///
+    /// - Returns: what the client does not know of that server yet.
     func prepare(
         _ server: PostgresConnection, _ machine: inout RelayMachine, as user: UInt64,
         isAsking: Bool = false, _ segments: inout Segments
-    ) {
+    ) -> [UInt8] {
         segments.removeAll()
         if machine.attach(
             to: &server.state, as: user, rule: route.definition.cleaningRule, isAsking: isAsking, &segments)
         {
-            return
+            return machine.takeNews()
         }
         send(segments, of: UnsafeRawBufferPointer(start: nil, count: 0), to: server)
+        return []
     }
 
     /// Asks a question of our own, behind the client's last.
@@ -297,6 +300,13 @@ struct ServerLeg: ~Copyable {
         release()
     }
 
+    /// The server's connection is gone.
+    mutating func lose(_ server: PostgresConnection, _ reason: String) {
+        server.state.fail(PostgresError(.connection, reason))
+        server.transport.close()
+        release()
+    }
+
     /// Gives the server back to be closed, without blame for its backend.
     mutating func discard(_ reason: String) {
         held = nil
@@ -313,6 +323,9 @@ struct ServerLeg: ~Copyable {
         case let other: attachment = other
         }
         signal?.callNothing()
+        // Another wait has a mailbox of its own: what was left in this one was given back.
+        signal = nil
+        mailbox = nil
     }
 
     /// A server was lost before it had confirmed the client's settings: the client's bytes go to another, but not for ever.

@@ -51,11 +51,13 @@ struct SessionBook {
     /// A text with these names may set them.
     mutating func note(customNames names: [String]) {
         for name in names where customNames.count < Self.mostNames { customNames.insert(name.lowercased()) }
-        if names.count >= SettingNames.most || customNames.count >= Self.mostNames { hasUnknownChanges = true }
+        if names.count >= SettingNames.most || customNames.count >= Self.mostNames {
+            hasUnknownChanges = true
+        }
     }
 
     /// The query that shows what the session is like.
-    var inquiry: [UInt8] {
+    private var inquiry: [UInt8] {
         var names = customNames
         for setting in wishes.all where setting.name.contains(".") { names.insert(setting.name.lowercased()) }
         return SessionInquiry.query(asking: names.sorted())
@@ -73,7 +75,7 @@ struct SessionBook {
     }
 
     /// Nothing is open any more about what statements did.
-    mutating func settle() {
+    private mutating func settle() {
         effects = []
         settingChanges = 0
         hasUnknownChanges = false
@@ -84,9 +86,6 @@ struct SessionBook {
         if effects.isEmpty { return false }
         return !effects.isDisjoint(with: [.settings, .keeps]) || (!kept.isEmpty && effects.contains(.letsGo))
     }
-
-    /// This only lives in the session of the server that the client holds.
-    mutating func keep(_ kept: KeptState) { self.kept = kept }
 
     /// Whether statements of SQL's PREPARE may be among that.
     var mayHaveStatements: Bool {
@@ -103,7 +102,7 @@ struct SessionBook {
     /// These are set in the session now. What the client began with and is not among them has been reset.
     ///
     /// The role is another matter: `SET ROLE NONE` and a new session user take it away, only RESET brings it back.
-    mutating func found(_ applied: SettingValues) {
+    private mutating func found(_ applied: SettingValues) {
         var wanted = applied
         wanted.fill(from: startup)
         if applied["role"] == nil, startup["role"] != nil, !effects.contains(.resets) {
@@ -113,7 +112,7 @@ struct SessionBook {
     }
 
     /// One setting went back to what the session began with.
-    mutating func reset(_ name: String) {
+    private mutating func reset(_ name: String) {
         var wanted = wishes
         wanted.remove(name)
         if let value = startup[name] { wanted.set(name, to: value) }
@@ -121,11 +120,11 @@ struct SessionBook {
     }
 
     /// All settings went back.
-    mutating func reset() { setWishes(startup) }
+    private mutating func reset() { setWishes(startup) }
 
     /// Whether all settings have gone back and nothing else has happened to them. RESET ALL leaves the role alone, so of a session
     /// with a role that is not known.
-    var onlyResetsAll: Bool {
+    private var onlyResetsAll: Bool {
         effects.contains(.resetsAll) && settingChanges == 1
             && [wishes, startup].allSatisfy { $0["role"] == nil && $0["session_authorization"] == nil }
     }
@@ -151,6 +150,78 @@ struct SessionBook {
             knownMeaning = meaning
             return meaning
         }
+    }
+
+    // MARK: Questions
+
+    /// What the server is asked.
+    func query(for question: SessionQuestion, _ server: borrowing ServerState) -> [UInt8] {
+        switch question {
+        case .isFree: return []
+        case .whatIsLeft, .whatWasReset: return inquiry
+        case .restore:
+            var statements: [UInt8] = []
+            _ = wishes.appendStatements(from: server.applied, into: &statements)
+            return statements
+        }
+    }
+
+    /// Settings went back to the server's defaults: they must go back to what the session began with.
+    ///
+    /// - Parameter resetAlone: the one setting that went back, if that is all that happened.
+    /// - Returns: what the server is asked; nil if nothing is to be done.
+    mutating func repair(_ server: inout ServerState, resetAlone: String?, hasFailed: Bool)
+        -> SessionQuestion?
+    {
+        if let resetAlone {
+            var applied = server.applied
+            applied.remove(resetAlone)
+            server.apply(applied)
+            reset(resetAlone)
+            return wishes == applied ? nil : .restore(isAwaited: true)
+        }
+        guard onlyResetsAll, !hasFailed else { return .whatWasReset }
+        server.apply(SettingValues())
+        reset()
+        return .restore(isAwaited: true)
+    }
+
+    /// The server has answered.
+    ///
+    /// - Returns: what it is asked next.
+    mutating func answered(
+        _ question: SessionQuestion, _ server: inout ServerState, keepsServer: Bool, pins: Bool
+    ) -> SessionQuestion? {
+        let hasFailed = server.takeSuppressedError() != nil
+        let answer = server.takeAnswer()
+        switch question {
+        case .isFree, .restore: return nil
+        case .whatIsLeft:
+            if let answer, !hasFailed {
+                settle(answer, &server, pins: pins)
+            } else {
+                // Nobody knows what the session is like; a short statement_timeout is enough for that. The client keeps it.
+                server.requireReset()
+                server.taint(.everything)
+                kept.insert(.unknown)
+            }
+            return !kept.isEmpty && wishes != server.applied ? .restore(isAwaited: false) : nil
+        case .whatWasReset:
+            guard let answer, !hasFailed else { return nil }
+            server.apply(answer.settings)
+            found(answer.settings)
+            if server.flow.isFree, !keepsServer { settle(answer, &server, pins: pins) }
+            return wishes != server.applied ? .restore(isAwaited: true) : nil
+        }
+    }
+
+    private mutating func settle(_ answer: SessionInquiry.Answer, _ server: inout ServerState, pins: Bool) {
+        server.apply(answer.settings)
+        found(answer.settings)
+        kept = pins ? answer.kept : []
+        if !answer.kept.isEmpty { server.taint(.everything) }
+        if answer.kept.isEmpty, !hasUnknownChanges { server.clearTaint() }
+        settle()
     }
 
     // MARK: What the client is told

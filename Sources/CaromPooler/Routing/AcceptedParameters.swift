@@ -121,7 +121,9 @@ final class AcceptedParameters: Sendable {
             if let name = known.defaults?[Self.free] { told?.set(Self.free, to: name) }
             return told ?? SettingValues()
         }
-        for setting in wanted.all where told[setting.name] != nil { told.set(setting.name, to: setting.value) }
+        for setting in wanted.all where told[setting.name] != nil {
+            told.set(setting.name, to: setting.value)
+        }
         return Entry(wanted, told: told)
     }
 

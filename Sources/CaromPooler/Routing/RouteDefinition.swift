@@ -24,7 +24,7 @@ final class RouteDefinition: Sendable {
     /// A client keeps its server between transactions (session pooling).
     let keepsServer: Bool
     /// When a server is reset before another client of the route uses it.
-    let cleaningRule: RelayMachine.CleaningRule
+    let cleaningRule: CleaningRule
     /// A server is reset when its client leaves.
     let resetsOnLeave: Bool
     /// Its pool has servers before the first client comes and after the last one has gone: there is only one such pool,
@@ -55,7 +55,7 @@ final class RouteDefinition: Sendable {
     ) {
         self.settings = settings
         keepsServer = settings.pool == .session
-        cleaningRule = RelayMachine.CleaningRule(
+        cleaningRule = CleaningRule(
             onEveryChange: settings.pool == .transaction && settings.poolDiscard == true,
             ifTainted: settings.poolDiscard != false)
         resetsOnLeave = settings.pool == .session && settings.poolDiscard != false

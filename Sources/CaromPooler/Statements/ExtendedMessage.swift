@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgres
 import CaromPostgresProtocol
 
 /// A message of the extended protocol that names a statement, or its beginning, where it stands in a chunk.
@@ -41,6 +42,20 @@ struct ExtendedMessage: ~Escapable {
     /// The body behind a name and its terminator.
     @_lifetime(copy self)
     func bytes(after name: Range<Int>) -> RawSpan { body.extracting(droppingFirst: name.upperBound + 1) }
+
+    /// Records the message.
+    func record(_ server: inout ServerState) throws(SessionEnd) {
+        do throws(FlowError) { try server.send(tag) } catch { throw .fatal(error.sqlState, "\(error)") }
+    }
+
+    /// Records the message and sends it on as it is.
+    ///
+    /// - Returns: no effects.
+    func pass(_ server: inout ServerState, _ out: inout Segments) throws(SessionEnd) -> StatementEffects {
+        try record(&server)
+        out.append(chunk: range)
+        return []
+    }
 
     /// Where what follows the statement's name stands in the chunk.
     func rest(_ names: Names) -> Range<Int> {
@@ -105,5 +120,24 @@ struct ExtendedMessage: ~Escapable {
         out[start + 3] = UInt8(truncatingIfNeeded: word &>> 8)
         out[start + 4] = UInt8(truncatingIfNeeded: word)
         out.append(0)
+    }
+
+    /// What the message runs: the effects and the first byte of the text of a Parse, or of the statement of a Bind. Nil for others.
+    func text(_ statements: inout StatementNames, _ unnamed: UnnamedStatement) -> (
+        effects: StatementEffects, first: UInt8?
+    )? {
+        switch tag {
+        case .parse:
+            guard let name = try? parseName() else { return nil }
+            let content = bytes(after: name)
+            let first = content.isEmpty ? nil : content.unsafeLoad(fromByteOffset: 0, as: UInt8.self)
+            return (StatementEffects(ofContent: content), first)
+        case .bind:
+            guard let names = try? names() else { return nil }
+            if names.statement.isEmpty { return (unnamed.effects, unnamed.content.first) }
+            guard let meaning = statements[bytes(names.statement)] else { return nil }
+            return (meaning.statement.effects, meaning.statement.content.first)
+        default: return nil
+        }
     }
 }

@@ -16,7 +16,8 @@ final class PreparedStatement: Sendable {
     let hash: Int
 
     init(
-        number: UInt64, content: [UInt8], effects: StatementEffects, hash: Int, in registry: StatementRegistry?
+        number: UInt64, content: [UInt8], effects: StatementEffects, hash: Int,
+        in registry: StatementRegistry?
     ) {
         self.number = number
         self.content = content
@@ -72,5 +73,17 @@ final class PreparedStatement: Sendable {
     /// The client's own name of an escaped one.
     static func unescaped(_ name: [UInt8]) -> [UInt8]? {
         name.starts(with: escape) ? Array(name.dropFirst(escape.count)) : nil
+    }
+}
+
+extension StatementEffects {
+    /// Of the text in the content of a Parse: what stands behind the name.
+    init(ofContent content: RawSpan) {
+        var reader = WireReader(content)
+        guard let text = try? reader.readText() else {
+            self = []
+            return
+        }
+        self.init(of: content.extracting(text))
     }
 }

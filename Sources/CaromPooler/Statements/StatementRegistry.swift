@@ -48,7 +48,9 @@ final class StatementRegistry: Sendable {
         let hash = Self.hash(content, meaning)
         return known.withLock { known in
             for entry in known.entries[hash] ?? [] where entry.meaning == meaning {
-                if let statement = entry.statement, Self.isSame(statement.content, content) { return statement }
+                if let statement = entry.statement, Self.isSame(statement.content, content) {
+                    return statement
+                }
             }
             let statement = PreparedStatement(
                 number: nextNumber(), content: content.array(), effects: effects(), hash: hash, in: self)

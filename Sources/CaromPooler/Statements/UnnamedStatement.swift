@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgres
 import CaromPostgresProtocol
 
 /// What a client's unnamed statement is, and was, as long as the server may still refuse what changed it.
@@ -77,6 +78,21 @@ struct UnnamedStatement {
     mutating func set(_ content: RawSpan, effects: StatementEffects) {
         content.withUnsafeBytes { current.content.append(contentsOf: $0) }
         current.effects = effects
+    }
+
+    /// Makes the server of the moment have the statement, or none if there is none: it must not run another client's.
+    func provide(_ user: UInt64, _ server: inout ServerState, _ out: inout Segments) {
+        let wanted: ServerStatements.Unnamed = exists ? .of(user: user, version: version) : .none
+        if server.statements.unnamed == wanted { return }
+        server.sendHidden()
+        out.append {
+            if exists {
+                Parse.encode(name: [], content: current.content.span.bytes, into: &$0)
+            } else {
+                NamedObject(.statement, name: [UInt8]()).encodeClose(into: &$0)
+            }
+        }
+        server.statements.setUnnamed(wanted, server.flow)
     }
 
     /// A simple query is sent.

@@ -9,30 +9,6 @@ package import CaromPostgresProtocol
 /// the pooler's relay, the client API or the pool's own checks. It is noncopyable because a copy on the path of every
 /// message would cost more than the path.
 package struct ServerState: ~Copyable, Sendable {
-    /// What can be done with the session now.
-    package enum Readiness: Equatable, Sendable {
-        /// It stands between two transactions and owes nothing: anybody may have it.
-        case idle
-        /// Likewise, but it must be reset before anybody but its last user has it.
-        case dirty
-        /// A transaction is open, or answers are owed, or bytes are unread.
-        case busy
-        /// It would be idle but for a ReadyForQuery that may or may not come; the answer to an empty query shows it.
-        case indeterminate
-        /// It cannot be used again.
-        case unusable(Unusable)
-    }
-
-    /// Why a session cannot be used again.
-    package enum Unusable: Equatable, Sendable {
-        /// The connection failed or the server broke the protocol; see ``ServerState/failure``.
-        case failed
-        /// A client pipelined in a way that leaves open what the server still has to answer.
-        case lost
-        /// A client left in the middle of a message.
-        case insideMessage
-    }
-
     /// What the server still owes, and whether it is in a transaction.
     package private(set) var flow = QueryFlow()
     /// What the server has reported of the session's settings, last.
@@ -78,23 +54,6 @@ package struct ServerState: ~Copyable, Sendable {
     /// The server has told the client that the connection ends (FATAL or PANIC).
     package private(set) var hasSaidGoodbye = false
 
-    /// What a user may have left in the session.
-    package enum Taint: Comparable, Sendable {
-        case none
-        /// Settings, locks, temporary tables, cursors: everything but prepared statements.
-        case state
-        /// Anything at all.
-        case everything
-    }
-
-    /// An error in a reply that was suppressed.
-    package struct SuppressedError: Sendable {
-        /// What the server said.
-        package let fields: ErrorFields
-        /// How many replies, this one included, were still to come: it tells which request failed.
-        package let repliesLeft: Int
-    }
-
     package init() {}
 
     // MARK: Questions
@@ -120,6 +79,9 @@ package struct ServerState: ~Copyable, Sendable {
 
     /// Answers that the client waits for, each of which ends with ReadyForQuery.
     package var owedReplies: Int { flow.outstandingReady - suppressedReplies }
+
+    /// The client waits for the server, not the server for the client.
+    package var owesClient: Bool { owedReplies > 0 && !flow.awaitsClientData }
 
     /// Moves what was not understood yet to the beginning of `buffer`; the next bytes belong behind it.
     ///
@@ -237,11 +199,6 @@ package struct ServerState: ~Copyable, Sendable {
         if status.name == Self.roleParameter, reported[status.name] != status.value { roleVersion += 1 }
         reported.set(status.name, to: status.value)
     }
-
-    /// `on` at a standby, `off` at a primary; reported from PostgreSQL 14 on.
-    package static let roleParameter = "in_hot_standby"
-    /// Who the session is; right after the login, who logged in.
-    private static let userParameter = "session_authorization"
 }
 
 // MARK: From the server
@@ -290,7 +247,7 @@ extension ServerState {
                         }
                     default:
                         try record(tag)
-                        if Self.telling.contains(tag) { try read(tag, chunk, range, &result) }
+                        if Self.telling.contains(tag) { try read(tag, chunk.body(ofMessage: range), &result) }
                     }
                 case .continuation(let tag, let range, _):
                     if suppressedReplies > 0 { hide(tag, chunk, range, &visibleFrom) }
@@ -344,7 +301,7 @@ extension ServerState {
     ) throws(PostgresError) {
         let done = flow.extendedDone
         try record(BackendTag.errorResponse.rawValue)
-        try read(BackendTag.errorResponse.rawValue, chunk, range, &result)
+        try read(BackendTag.errorResponse.rawValue, chunk.body(ofMessage: range), &result)
         if isSuppressed { return }
         result.hasError = true
         result.isOrdinary = false
@@ -391,7 +348,7 @@ extension ServerState {
 
     @inline(__always)
     private mutating func recordReady(_ chunk: RawSpan, _ range: Range<Int>) throws(PostgresError) {
-        try recordReady(chunk.extracting((range.lowerBound + Framing.headerSize)..<range.upperBound))
+        try recordReady(chunk.body(ofMessage: range))
     }
 
     private mutating func recordReady(_ body: RawSpan) throws(PostgresError) {
@@ -400,12 +357,6 @@ extension ServerState {
             throw Self.broken(error)
         }
         do throws(FlowError) { try flow.receivedReady(status) } catch { throw Self.broken(error) }
-    }
-
-    private mutating func read(
-        _ tag: UInt8, _ chunk: RawSpan, _ range: Range<Int>, _ result: inout Received
-    ) throws(PostgresError) {
-        try read(tag, chunk.extracting((range.lowerBound + Framing.headerSize)..<range.upperBound), &result)
     }
 
     private mutating func read(_ tag: UInt8, _ body: RawSpan, _ result: inout Received) throws(PostgresError)

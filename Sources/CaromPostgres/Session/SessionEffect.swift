@@ -27,7 +27,9 @@ package enum SessionEffect {
         let word = UInt32(bigEndian: body.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt32.self))
         // DEAL, DISC
         guard word == 0x4445_414C || word == 0x4449_5343 else { return false }
-        return body.text(0..<body.byteCount).map { $0.hasPrefix("DEALLOCATE ALL") || $0.hasPrefix("DISCARD ALL") }
+        return body.text(0..<body.byteCount).map {
+            $0.hasPrefix("DEALLOCATE ALL") || $0.hasPrefix("DISCARD ALL")
+        }
             ?? false
     }
 }

@@ -164,7 +164,8 @@ package struct KeptState: OptionSet, Sendable, Hashable {
 
     /// Their names, for people.
     package var description: String {
-        (Self.all.filter { contains($0.state) }.map(\.name) + (contains(.unknown) ? ["what could not be found out"] : []))
+        (Self.all.filter { contains($0.state) }.map(\.name)
+            + (contains(.unknown) ? ["what could not be found out"] : []))
             .joined(separator: ", ")
     }
 }

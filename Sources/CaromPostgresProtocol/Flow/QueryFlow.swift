@@ -101,7 +101,9 @@ package struct QueryFlow: Equatable, Sendable {
 
     /// A Query stands behind extended messages without a Sync in between: whether it is answered or discarded depends on whether one of
     /// them fails.
-    package var mayDiscardQuery: Bool { queue.has(.extended, before: .query) || queue.has(.hidden, before: .query) }
+    package var mayDiscardQuery: Bool {
+        queue.has(.extended, before: .query) || queue.has(.hidden, before: .query)
+    }
 
     /// False while it cannot be known how many ReadyForQuery the server will send.
     package var isCertain: Bool { possibleStrays == 0 && !isLost }

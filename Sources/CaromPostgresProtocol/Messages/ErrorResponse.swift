@@ -123,6 +123,15 @@ package struct ErrorFields: Equatable, Sendable, Error {
         }
     }
 
+    /// The same as the end of a session.
+    ///
+    /// - Parameter code: if there is none.
+    package func fatal(_ code: SQLState) -> ErrorFields {
+        ErrorFields(
+            severity: .fatal, code: self.code ?? code, message: message ?? "no reason given", detail: detail,
+            hint: hint)
+    }
+
     /// It may be about a prepared statement, and name it: one that does not exist, or exists already, or takes other parameters.
     package var mayNameStatement: Bool {
         code == .invalidStatementName || code == .duplicatePreparedStatement || code == .protocolViolation

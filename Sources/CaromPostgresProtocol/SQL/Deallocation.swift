@@ -13,6 +13,12 @@ package struct Deallocation: Equatable, Sendable {
         self.name = name
     }
 
+    /// The text with another name, in quotes, in the place of this one.
+    package func renamed(to name: [UInt8], in text: [UInt8]) -> [UInt8] {
+        let quote = UInt8(ascii: "\"")
+        return text[..<nameRange.lowerBound] + [quote] + name + [quote] + text[nameRange.upperBound...]
+    }
+
     /// The text is such a statement and nothing else. Nil for `DEALLOCATE ALL` too, and for a name in `U&` escapes.
     package init?(_ text: RawSpan) {
         let found = Self.statements(in: text)

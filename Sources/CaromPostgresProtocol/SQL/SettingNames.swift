@@ -48,7 +48,9 @@ package enum SettingNames {
             words.append(word)
         }
         guard whole.utf8.last(where: { $0 != 0x20 && $0 != 0x3b && $0 != 0x0a }) != nil,
-            whole.split(separator: ";", omittingEmptySubsequences: true).count(where: { !$0.allSatisfy(\.isWhitespace) }) == 1
+            whole.split(separator: ";", omittingEmptySubsequences: true).count(where: {
+                !$0.allSatisfy(\.isWhitespace)
+            }) == 1
         else { return nil }
         if words.first?.lowercased() == "reset" {
             words.removeFirst()

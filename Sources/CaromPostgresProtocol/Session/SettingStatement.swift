@@ -33,7 +33,9 @@ package enum SettingStatement {
     /// Settings whose value is a list of identifiers, each of which is quoted by itself: all that a session can change and that
     /// PostgreSQL marks so (`GUC_LIST_QUOTE`).
     private static func isIdentifierList(_ name: String) -> Bool {
-        let lists = ["search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries"]
+        let lists = [
+            "search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries",
+        ]
         return lists.contains { name.utf8.count == $0.utf8.count && name.lowercased() == $0 }
     }
 

@@ -101,6 +101,12 @@ package struct WireReader: ~Escapable {
 }
 
 extension RawSpan {
+    /// The body of a whole message that stands in this range.
+    @_lifetime(copy self)
+    package func body(ofMessage range: Range<Int>) -> RawSpan {
+        extracting((range.lowerBound + Framing.headerSize)..<range.upperBound)
+    }
+
     /// A copy of these bytes.
     package func array(_ range: Range<Int>) -> [UInt8] {
         extracting(range).withUnsafeBytes { Array($0) }

@@ -10,7 +10,7 @@ import CaromPostgresProtocol
 struct RelayRig: ~Copyable {
     var machine: RelayMachine
     var server = ServerState()
-    private let rule: RelayMachine.CleaningRule
+    private let rule: CleaningRule
     private let user: UInt64
 
     private(set) var toServer: [UInt8] = []
@@ -25,7 +25,7 @@ struct RelayRig: ~Copyable {
     var left = SessionInquiry.Answer()
     private(set) var replacements = 0
     private(set) var end: SessionEnd?
-    private(set) var loss: RelayMachine.Loss?
+    private(set) var loss: ServerLoss?
     /// A sentence about the first rule that was broken.
     private(set) var broken: String?
 
@@ -40,7 +40,7 @@ struct RelayRig: ~Copyable {
     init(
         keepsServer: Bool = false, user: UInt64 = 7, startup: SettingValues = SettingValues(),
         statements: StatementRegistry? = nil, statementLimit: Int = 200,
-        rule: RelayMachine.CleaningRule = RelayMachine.CleaningRule()
+        rule: CleaningRule = CleaningRule()
     ) {
         self.rule = rule
         self.user = user
@@ -80,7 +80,7 @@ struct RelayRig: ~Copyable {
         work()
     }
 
-    private mutating func follow(_ next: RelayMachine.Next) {
+    private mutating func follow(_ next: ServerStep.Next) {
         switch next {
         case .proceed: break
         case .tell(let messages): toClient += messages

@@ -34,7 +34,9 @@ private func statements(_ wanted: [String: String], from applied: [String: Strin
     }
 
     @Test func ofSeveralValuesTheLastCounts() {
-        let settings = SettingValues([StartupParameter("a", "1"), StartupParameter("b", "2"), StartupParameter("A", "3")])
+        let settings = SettingValues([
+            StartupParameter("a", "1"), StartupParameter("b", "2"), StartupParameter("A", "3"),
+        ])
         #expect(settings["a"] == "3" && settings.all.count == 2)
     }
 
@@ -45,7 +47,9 @@ private func statements(_ wanted: [String: String], from applied: [String: Strin
 
     @Test func differencesAreSetAndWhatNobodyWantsIsReset() {
         #expect(
-            statements(["TimeZone": "Europe/Paris", "DateStyle": "German"], from: ["DateStyle": "German", "work_mem": "1"])
+            statements(
+                ["TimeZone": "Europe/Paris", "DateStyle": "German"],
+                from: ["DateStyle": "German", "work_mem": "1"])
                 == "RESET work_mem;SET TimeZone='Europe/Paris';")
     }
 
@@ -90,7 +94,8 @@ private func statements(_ wanted: [String: String], from applied: [String: Strin
     }
 
     @Test(arguments: [
-        ("a,b", "'a,b'"), ("\"$user\", public", "'\"$user\", public'"), ("it's", "'it''s'"), ("\u{e9}", "E'\\u00e9'"),
+        ("a,b", "'a,b'"), ("\"$user\", public", "'\"$user\", public'"), ("it's", "'it''s'"),
+        ("\u{e9}", "E'\\u00e9'"),
     ])
     func aSearchPathIsSetAsItIsSpelt(_ path: String, _ literal: String) {
         #expect(

@@ -1,0 +1,24 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+import CaromPostgresProtocol
+
+/// When a server must be reset before this client uses it.
+struct CleaningRule: Equatable {
+    /// Whenever it served another client before.
+    var onEveryChange = false
+    /// When another client left something in its session.
+    var ifTainted = true
+
+    /// Asks for what takes another client's traces out of the session.
+    func clean(_ server: inout ServerState, _ out: inout Segments) {
+        if onEveryChange || (ifTainted && server.taint == .everything) {
+            OwnQuery.ask(Array("DISCARD ALL".utf8), &server, &out)
+            server.didReset()
+        } else if ifTainted, server.taint == .state {
+            OwnQuery.ask(Array(SessionReset.statements(server.reported).utf8), &server, &out)
+            server.didResetState()
+        }
+    }
+}

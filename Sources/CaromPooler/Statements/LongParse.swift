@@ -1,0 +1,10 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// A Parse that comes in pieces.
+struct LongParse {
+    let name: [UInt8]
+    let number: UInt64
+    let parsedAt: UInt64
+    var content: [UInt8]
+}

@@ -1,0 +1,151 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgresProtocol
+
+/// What a client's names for prepared statements mean.
+///
+/// A name means something as soon as the message that says so is sent; while the server may still refuse that message, it can be taken
+/// back.
+struct StatementNames {
+    /// What a name means.
+    struct Meaning {
+        var statement: PreparedStatement
+        /// The settings under which it was parsed; see ``SessionBook/version``.
+        var version: Int
+        /// A server's copy that is older is parsed anew.
+        let parsedAt: UInt64
+    }
+
+    /// What a message did to a name.
+    private struct Change {
+        let number: UInt64
+        /// The batch of the message.
+        let batch: UInt64
+        let name: [UInt8]
+        /// What the name meant before it was ended; nil for a Parse.
+        let ended: Meaning?
+        let parsedAt: UInt64
+    }
+
+    private var table = NameTable<Meaning>()
+    /// Changes that can still be taken back, oldest first.
+    private var changes: [Change] = []
+    /// How many names there are for each statement.
+    private var counts: [UInt64: Int] = [:]
+    /// By which of several names a message meant its statement: an error names a statement by its number.
+    private var uses: [(message: UInt64, name: [UInt8])] = []
+    /// Names that mean nothing any more, but may still stand in errors to come.
+    private var past: [(number: UInt64, name: [UInt8])] = []
+
+    subscript(name: RawSpan) -> Meaning? { mutating get { table[name] } }
+
+    /// Whether it shows only when an earlier batch is answered what a name means.
+    func isOpen(_ name: RawSpan, _ flow: borrowing QueryFlow) -> Bool {
+        if changes.isEmpty { return false }
+        for change in changes where change.number > flow.extendedDone && change.batch != flow.batch {
+            if NameTable<Meaning>.isSame(change.name, name) { return true }
+        }
+        return false
+    }
+
+    // MARK: Changes
+
+    /// The message that was sent last gives a name to a statement.
+    mutating func add(_ name: RawSpan, _ meaning: Meaning, _ flow: borrowing QueryFlow) {
+        set(name, to: meaning)
+        noteAdded(name, parsedAt: meaning.parsedAt, flow)
+    }
+
+    /// The message that was sent last gives a name, to a statement that is told later.
+    mutating func noteAdded(_ name: RawSpan, parsedAt: UInt64, _ flow: borrowing QueryFlow) {
+        note(
+            Change(
+                number: flow.extendedSent, batch: flow.batch, name: name.array(), ended: nil,
+                parsedAt: parsedAt), flow)
+    }
+
+    /// The message of this number ends a name.
+    mutating func end(_ name: RawSpan, by number: UInt64, _ flow: borrowing QueryFlow) {
+        guard let ended = set(name, to: nil) else { return }
+        note(
+            Change(
+                number: number, batch: flow.batch, name: name.array(), ended: ended, parsedAt: ended.parsedAt),
+            flow)
+    }
+
+    /// Sets what a name means, for good.
+    ///
+    /// - Returns: what it meant before.
+    @discardableResult
+    mutating func set(_ name: RawSpan, to meaning: Meaning?) -> Meaning? {
+        let before = table.set(name, to: meaning)
+        if let number = before?.statement.number, let count = counts[number] {
+            counts[number] = count > 1 ? count - 1 : nil
+        }
+        if let meaning { counts[meaning.statement.number, default: 0] += 1 }
+        return before
+    }
+
+    private mutating func note(_ change: Change, _ flow: borrowing QueryFlow) {
+        if let first = changes.first, first.number <= flow.extendedDone {
+            changes.removeAll { $0.number <= flow.extendedDone }
+        }
+        changes.append(change)
+    }
+
+    /// All names are ended.
+    mutating func removeAll() {
+        // What is under way may still name them.
+        past.append(contentsOf: table.all.map { ($0.value.statement.number, $0.name) })
+        table.removeAll()
+        counts = [:]
+        changes = []
+    }
+
+    /// The messages with these numbers had no effect.
+    mutating func failed(_ numbers: ClosedRange<UInt64>) {
+        if changes.isEmpty { return }
+        for change in changes.reversed() where numbers.contains(change.number) {
+            let name = change.name.span.bytes
+            if change.ended != nil {
+                if table[name] == nil { set(name, to: change.ended) }
+            } else if let meaning = table[name], meaning.parsedAt == change.parsedAt {
+                set(name, to: nil)
+                past.append((meaning.statement.number, change.name))
+            }
+        }
+        changes.removeAll { $0.number <= numbers.upperBound }
+    }
+
+    /// Nothing is under way: no message can fail any more.
+    @inline(__always)
+    mutating func settle() {
+        if !changes.isEmpty { changes = [] }
+        if !past.isEmpty { past = [] }
+        if !uses.isEmpty { uses = [] }
+    }
+
+    // MARK: Errors
+
+    /// The message that was sent last means a statement by this name.
+    ///
+    /// - Parameter number: of the statement; nil for one that the client has no other name for.
+    mutating func noteUse(of number: UInt64?, _ name: RawSpan, _ flow: borrowing QueryFlow) {
+        if let number, (counts[number] ?? 0) < 2 { return }
+        if let first = uses.first, first.message <= flow.extendedDone {
+            uses.removeAll { $0.message <= flow.extendedDone }
+        }
+        uses.append((flow.extendedSent, name.array()))
+    }
+
+    /// The client's name for a statement that an error is about.
+    ///
+    /// - Parameter message: the number of the message that failed.
+    func name(of statement: UInt64, in message: UInt64?) -> [UInt8]? {
+        if let message, let use = uses.last(where: { $0.message == message }) { return use.name }
+        return table.name { $0.statement.number == statement }
+            ?? past.last { $0.number == statement }?.name
+            ?? changes.last { $0.ended?.statement.number == statement }?.name
+    }
+}
