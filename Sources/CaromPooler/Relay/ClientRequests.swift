@@ -7,12 +7,14 @@ import CaromPostgresProtocol
 /// What a client's messages mean for its session, and how they go to the server: under the names that the server knows, and
 /// one after the other where one must be over before the next.
 struct ClientRequests {
-    /// The client's prepared statements; nil where it keeps its server, which then knows them by their names.
+    /// What the client's prepared statements are made of; nil where it keeps its server, which then knows them by their names.
+    private let origin: Origin?
+    /// The client's prepared statements; nil until it has any.
     private var statements: ClientStatements?
     /// The client's next messages wait until what it has sent is answered.
     private(set) var isHeldBack = false
     /// Effects of the extended messages since the last Sync.
-    private var batchEffects: StatementEffects = []
+    private var batchEffects = StatementEffects.none
     /// The settings that they take back: each alone in its statement, or nil.
     private var batchResets: [String?] = []
     /// The client has sent something since it got the server that may have advanced a sequence.
@@ -22,7 +24,25 @@ struct ClientRequests {
     /// The one setting that the query whose ReadyForQuery is kept back takes back, if that is all that it does.
     private(set) var resetSetting: String?
 
-    init(_ statements: ClientStatements?) { self.statements = statements }
+    init(_ origin: Origin?) { self.origin = origin }
+
+    /// Where the prepared statements of a client come from.
+    struct Origin {
+        /// Those of all clients of the route.
+        let registry: StatementRegistry
+        let user: UInt64
+        /// How many shared statements a server holds.
+        let limit: Int
+    }
+
+    /// Prepared statements are known to the server by names of ours.
+    private var maps: Bool { origin != nil }
+
+    private mutating func makeStatements() {
+        if statements == nil, let origin {
+            statements = ClientStatements(origin.registry, user: origin.user, limit: origin.limit)
+        }
+    }
 
     /// A longer text is not read to its end: what may be there is taken for the worst.
     private static var longestRead: Int { 1 << 20 }
@@ -33,9 +53,14 @@ struct ClientRequests {
     mutating func begin() { hasWritten = false }
 
     /// The client's server goes back.
+    @inline(__always)
     mutating func settle() {
         statements?.settle()
-        batchEffects = []
+        if !batchEffects.isEmpty { settleBatch() }
+    }
+
+    private mutating func settleBatch() {
+        batchEffects = .none
         batchResets = []
     }
 
@@ -108,7 +133,7 @@ struct ClientRequests {
                 startLong(range, chunk)
             } else {
                 let text = (range.lowerBound + Framing.headerSize)..<(range.upperBound - 1)
-                let effects = text.isEmpty ? [] : StatementEffects(of: chunk.extracting(text))
+                let effects = text.isEmpty ? .none : StatementEffects(of: chunk.extracting(text))
                 defer {
                     if !text.isEmpty {
                         noteBeginning(chunk.unsafeLoad(fromByteOffset: text.lowerBound, as: UInt8.self))
@@ -122,10 +147,11 @@ struct ClientRequests {
                     }
                 }
             }
-            statements?.querySent(&server)
+            if let statements { statements.querySent(&server) } else { server.statements.endUnnamed() }
         case FrontendTag.parse.rawValue, FrontendTag.bind.rawValue, FrontendTag.describe.rawValue,
             FrontendTag.close.rawValue:
-            if let tag = FrontendTag(rawValue: byte), statements != nil {
+            if let tag = FrontendTag(rawValue: byte), maps {
+                makeStatements()
                 return try forwardExtended(tag, range, length, chunk, &server, &book, &out)
             }
             if byte == FrontendTag.parse.rawValue { noteParse(range, chunk) }
@@ -204,7 +230,7 @@ struct ClientRequests {
         if server.flow.isSkippingToSync { return .asItIs }
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)
-        if effects.contains(.deallocates), statements != nil {
+        if effects.contains(.deallocates), maps {
             let renamings = renamings(chunk.extracting(text), server, book)
             if !renamings.isEmpty { return try deallocate(renamings, text, chunk, &server, &out) }
         }
@@ -266,7 +292,7 @@ struct ClientRequests {
             end = text.lowerBound + wish.nameRange.upperBound
         }
         query.append(contentsOf: chunk.array(end..<text.upperBound))
-        statements?.querySent(&server)
+        if let statements { statements.querySent(&server) } else { server.statements.endUnnamed() }
         do throws(FlowError) { try server.send(.query) } catch { throw .fatal(error.sqlState, "\(error)") }
         out.append { Query(query).encode(into: &$0) }
         return .sent
@@ -318,8 +344,8 @@ struct ClientRequests {
     /// A Sync behind statements with effects.
     private mutating func endBatch(_ server: inout ServerState, _ book: inout SessionBook) {
         let effects = batchEffects
-        batchEffects = []
-        if statements == nil { book.note(effects) }
+        batchEffects = .none
+        if !maps { book.note(effects) }
         hold(after: effects, &server, book)
         if batchResets.count == 1, let name = batchResets[0] { resetSetting = name }
         batchResets = []
@@ -333,7 +359,7 @@ struct ClientRequests {
             isHeldBack = true
             resetSetting = nil
             server.withholdReady()
-        } else if effects.contains(.deallocates), statements != nil {
+        } else if effects.contains(.deallocates), maps {
             isHeldBack = true
         }
     }

@@ -42,10 +42,7 @@ final class Relay: SessionStage {
         counters = route.counters[session.worker.reactor.index]
         machine = RelayMachine(
             keepsServer: route.definition.keepsServer, pins: route.settings.poolPin,
-            statements: route.definition.keepsServer
-                ? nil
-                : ClientStatements(
-                    route.statements, user: session.owner, limit: route.settings.maxPreparedStatements))
+            statements: route.origin(ofStatementsOf: session.owner))
         leg = ServerLeg(route)
         self.opening = opening
     }
@@ -217,7 +214,8 @@ final class Relay: SessionStage {
         if !rest.isEmpty, !received.isBroken, !received.hasMore { server.state.keepUnread(rest) }
         if received.parametersChanged {
             server.parameterChanged(since: roleVersion)
-            route.accepted.expire()
+            // Nobody has asked for it: others may be told the same.
+            if machine.phase == .serving, machine.book.effects.isEmpty { route.accepted.expire() }
         }
         if !received.visible.isEmpty {
             let visible = UnsafeRawBufferPointer(rebasing: chunk[received.visible])

@@ -51,7 +51,7 @@ struct RelayMachine: ~Copyable {
 
     init(
         keepsServer: Bool, pins: Bool = true, book: SessionBook = SessionBook(),
-        statements: ClientStatements? = nil
+        statements: ClientRequests.Origin? = nil
     ) {
         self.keepsServer = keepsServer
         self.pins = pins
@@ -111,7 +111,7 @@ extension RelayMachine {
         _ out: inout Segments
     ) -> Bool {
         requests.begin()
-        if server.lastUser == user, isConfirmed, !isAsking, server.applied == book.wishes {
+        if server.lastUser == user, isConfirmed, !isAsking, server.settingsMark == book.version {
             phase = .serving
             return true
         }
@@ -130,7 +130,7 @@ extension RelayMachine {
         } else if isAsking {
             OwnQuery.ask([], &server, &out)
         }
-        server.adopt(by: user)
+        server.adopt(by: user, mark: book.version)
         if server.suppressedReplies > 0 {
             phase = .preparing
             return false
@@ -324,6 +324,7 @@ extension RelayMachine {
         phase = .serving
         isAsked = false
         var told = book.tell(server.reported)
+        defer { server.settingsMark = book.wishes == server.applied ? book.version : ServerState.noMark }
         if let next = book.answered(question, &server, keepsServer: keepsServer, pins: pins) {
             phase = .asking(next)
             return .ask(telling: told)

@@ -17,7 +17,7 @@ struct SessionBook {
     /// Counts changes of the wishes.
     private(set) var version = 0
     /// What the statements since the last look may have done.
-    private(set) var effects: StatementEffects = []
+    private(set) var effects = StatementEffects.none
     /// Statements that may have changed settings since the last look.
     private var settingChanges = 0
     /// Not all that they may have done can be asked for.
@@ -76,7 +76,7 @@ struct SessionBook {
 
     /// Nothing is open any more about what statements did.
     private mutating func settle() {
-        effects = []
+        effects = .none
         settingChanges = 0
         hasUnknownChanges = false
     }

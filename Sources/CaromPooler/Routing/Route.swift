@@ -84,6 +84,13 @@ final class Route: Sendable {
         admission.count == 0 && leftAt.load(ordering: .relaxed) <= then.nanoseconds
     }
 
+    /// Where a client's prepared statements come from; nil in session pooling.
+    func origin(ofStatementsOf user: UInt64) -> ClientRequests.Origin? {
+        if definition.keepsServer { return nil }
+        return ClientRequests.Origin(
+            registry: statements, user: user, limit: settings.maxPreparedStatements)
+    }
+
     /// What to tell a client that gets no server.
     func refusal(_ error: PoolError) -> SessionEnd {
         if let fields = forwardedError(error) { return .refused(fields) }

@@ -9,13 +9,13 @@ import CaromPostgresProtocol
 /// A named statement is shared with all clients of the route that prepared the same. The server knows it by a name of ours, under which
 /// it is parsed when a client needs it there. The client's own Parse always goes to the server, so that it fails where it
 /// would fail directly, and so that a plan is never older than the client's wish for it.
-struct ClientStatements {
+final class ClientStatements {
     let registry: StatementRegistry
     private let user: UInt64
     /// How many shared statements a server holds.
     private let limit: Int
-    private var names = StatementNames()
-    private var unnamed = UnnamedStatement()
+    @exclusivity(unchecked) private var names = StatementNames()
+    @exclusivity(unchecked) private var unnamed = UnnamedStatement()
     /// A server's copy of any of these that is older is parsed anew.
     private var oldest: UInt64 = 0
     private var long: LongParse?
@@ -50,7 +50,7 @@ struct ClientStatements {
     ///   - range: of the message in the chunk, as far as it has come.
     ///   - length: of the whole message.
     ///   - book: the client's settings.
-    mutating func forward(
+    func forward(
         _ tag: FrontendTag, _ range: Range<Int>, length: Int, of chunk: RawSpan, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
@@ -90,7 +90,7 @@ struct ClientStatements {
     }
 
     /// Whether it shows only when an earlier batch is answered what a name means. Nil for the unnamed statement.
-    private mutating func isOpen(_ name: RawSpan?, _ server: inout ServerState) -> Bool {
+    private func isOpen(_ name: RawSpan?, _ server: inout ServerState) -> Bool {
         guard let name else {
             return unnamed.isOpen(server.flow)
         }
@@ -100,7 +100,7 @@ struct ClientStatements {
     }
 
     /// More of a message that was too long to be kept.
-    mutating func forwardMore(_ range: Range<Int>, isLast: Bool, of chunk: RawSpan) {
+    func forwardMore(_ range: Range<Int>, isLast: Bool, of chunk: RawSpan) {
         guard long != nil else { return }
         chunk.extracting(range).withUnsafeBytes { long?.content.append(contentsOf: $0) }
         if isLast { finishLong() }
@@ -108,7 +108,7 @@ struct ClientStatements {
 
     // MARK: Named statements
 
-    private mutating func use(
+    private func use(
         _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
@@ -126,7 +126,7 @@ struct ClientStatements {
         self.names.noteUse(of: statement.number, message.bytes(names.statement), server.flow)
         out.append { message.appendRenamed(names, to: statement.number, into: &$0) }
         out.append(chunk: message.rest(names))
-        if message.tag != .bind { return .sent([]) }
+        if message.tag != .bind { return .sent(.none) }
         noteSettings(statement.effects, statement.content, &book)
         return .sent(statement.effects)
     }
@@ -142,11 +142,11 @@ struct ClientStatements {
         try message.record(&server)
         out.append { message.appendEscaped(names, into: &$0) }
         out.append(chunk: message.rest(names))
-        return .sent([])
+        return .sent(.none)
     }
 
     /// Adds what the server needs before the statement can be used there.
-    private mutating func prepare(
+    private func prepare(
         _ entry: StatementNames.Meaning, _ clientName: RawSpan, _ server: inout ServerState,
         _ book: inout SessionBook,
         _ out: inout Segments
@@ -177,7 +177,7 @@ struct ClientStatements {
         return statement
     }
 
-    private mutating func close(
+    private func close(
         _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
         _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
@@ -186,7 +186,7 @@ struct ClientStatements {
         return outcome
     }
 
-    private mutating func parse(
+    private func parse(
         _ message: borrowing ExtendedMessage, _ name: Range<Int>, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
@@ -223,12 +223,12 @@ struct ClientStatements {
             long = LongParse(
                 name: key.array(), number: number, parsedAt: parsedAt, content: content.array())
         }
-        return .sent([])
+        return .sent(.none)
     }
 
     /// The client has a statement of that name. The server says so, because it has one of the name that it is given; unless the text is
     /// wrong, which it says first.
-    private mutating func parseAgain(
+    private func parseAgain(
         _ entry: StatementNames.Meaning, _ message: borrowing ExtendedMessage, _ name: Range<Int>,
         _ server: inout ServerState,
         _ out: inout Segments
@@ -242,7 +242,7 @@ struct ClientStatements {
         server.statements.didParse(number, at: 0, server.flow)
         try sendParse(message, name, as: number, &server, &out)
         names.noteUse(of: nil, message.bytes(name), server.flow)
-        return .sent([])
+        return .sent(.none)
     }
 
     private func sendParse(
@@ -257,7 +257,7 @@ struct ClientStatements {
                 + 1..<message.range.upperBound)
     }
 
-    private mutating func finishLong() {
+    private func finishLong() {
         guard let parse = long else { return }
         long = nil
         let content = parse.content
@@ -274,7 +274,7 @@ struct ClientStatements {
     }
 
     /// A statement that may change settings runs.
-    private mutating func noteSettings(
+    private func noteSettings(
         _ effects: StatementEffects, _ content: [UInt8], _ book: inout SessionBook
     ) {
         if !effects.contains(.settings) { return }
@@ -285,7 +285,7 @@ struct ClientStatements {
 
     // MARK: The unnamed statement
 
-    private mutating func parseUnnamed(
+    private func parseUnnamed(
         _ message: borrowing ExtendedMessage, _ content: RawSpan, _ server: inout ServerState,
         _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
@@ -297,10 +297,10 @@ struct ClientStatements {
         } else {
             unnamed.set(content, effects: StatementEffects(ofContent: content))
         }
-        return .sent([])
+        return .sent(.none)
     }
 
-    private mutating func useUnnamed(
+    private func useUnnamed(
         _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ book: inout SessionBook,
         _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
@@ -311,46 +311,46 @@ struct ClientStatements {
         }
         unnamed.provide(user, &server, &out)
         _ = try message.pass(&server, &out)
-        if message.tag != .bind { return .sent([]) }
+        if message.tag != .bind { return .sent(.none) }
         noteSettings(unnamed.effects, unnamed.content, &book)
         return .sent(unnamed.effects)
     }
 
-    private mutating func closeUnnamed(
+    private func closeUnnamed(
         _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ out: inout Segments
     ) throws(SessionEnd) -> Outcome {
         _ = try message.pass(&server, &out)
         server.statements.setUnnamed(.none, server.flow)
         unnamed.replace(server.flow)
-        return .sent([])
+        return .sent(.none)
     }
 
     /// A simple query is sent, which ends the unnamed statement.
     @inline(__always)
-    mutating func querySent(_ server: inout ServerState) {
+    func querySent(_ server: inout ServerState) {
         if unnamed.endByQuery(server.flow) { server.statements.endUnnamed() }
     }
 
     // MARK: What the server says
 
     /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
-    mutating func failed(_ numbers: ClosedRange<UInt64>) {
+    func failed(_ numbers: ClosedRange<UInt64>) {
         unnamed.failed(numbers)
         names.failed(numbers)
     }
 
     /// `DEALLOCATE ALL` or `DISCARD ALL`.
-    mutating func removeAll() { names.removeAll() }
+    func removeAll() { names.removeAll() }
 
     /// Nothing is under way: no message can fail any more.
     @inline(__always)
-    mutating func settle() {
+    func settle() {
         unnamed.settle()
         names.settle()
     }
 
     /// Tables have changed: plans that servers have are of no use any more.
-    mutating func expirePlans() { oldest = registry.now() }
+    func expirePlans() { oldest = registry.now() }
 
     /// An error about a statement, with the client's name for it.
     ///
@@ -365,7 +365,7 @@ struct ClientStatements {
     // MARK: Commands of our own
 
     /// What a message runs: the effects and the first byte of the text of a Parse, or of the statement of a Bind. Nil for others.
-    mutating func text(of tag: FrontendTag, _ range: Range<Int>, _ chunk: RawSpan) -> (
+    func text(of tag: FrontendTag, _ range: Range<Int>, _ chunk: RawSpan) -> (
         effects: StatementEffects, first: UInt8?
     )? {
         ExtendedMessage(tag, range, length: range.count, chunk).text(&names, unnamed)
@@ -374,8 +374,8 @@ struct ClientStatements {
     // MARK: DEALLOCATE
 
     /// The number of a statement that the client has prepared by Parse.
-    mutating func number(of name: [UInt8]) -> UInt64? { names[name.span.bytes]?.statement.number }
+    func number(of name: [UInt8]) -> UInt64? { names[name.span.bytes]?.statement.number }
 
     /// The client ends a statement by a simple query.
-    mutating func deallocate(_ name: [UInt8]) { names.set(name.span.bytes, to: nil) }
+    func deallocate(_ name: [UInt8]) { names.set(name.span.bytes, to: nil) }
 }

@@ -54,7 +54,7 @@ struct ExtendedMessage: ~Escapable {
     func pass(_ server: inout ServerState, _ out: inout Segments) throws(SessionEnd) -> StatementEffects {
         try record(&server)
         out.append(chunk: range)
-        return []
+        return .none
     }
 
     /// Where what follows the statement's name stands in the chunk.

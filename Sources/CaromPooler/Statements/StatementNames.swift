@@ -146,6 +146,6 @@ struct StatementNames {
         if let message, let use = uses.last(where: { $0.message == message }) { return use.name }
         return table.name { $0.statement.number == statement }
             ?? past.last { $0.number == statement }?.name
-            ?? changes.last { $0.ended?.statement.number == statement }?.name
+            ?? changes.last { $0.ended?.statement.number == statement }?.name ?? table.lastName
     }
 }

@@ -12,7 +12,7 @@ struct UnnamedStatement {
     private struct Version {
         /// Text, terminator, types; empty if there is none.
         var content: [UInt8] = []
-        var effects: StatementEffects = []
+        var effects = StatementEffects.none
         /// Which of the client's unnamed statements it is.
         var version: UInt64 = 0
         /// The number and the batch of the message that made it.
@@ -23,7 +23,7 @@ struct UnnamedStatement {
 
         mutating func clear() {
             content.removeAll(keepingCapacity: content.capacity <= UnnamedStatement.keptCapacity)
-            effects = []
+            effects = .none
             if !endsBehind.isEmpty { endsBehind = [] }
         }
     }

@@ -28,6 +28,9 @@ extension ServerState {
         case insideMessage
     }
 
+    /// The mark of settings that nobody knows.
+    package static let noMark = -1
+
     /// What a user may have left in the session.
     package enum Taint: Comparable, Sendable {
         case none

@@ -39,6 +39,8 @@ package struct ServerState: ~Copyable, Sendable {
 
     /// Who used the session last: a number that the front end gives its clients. 0 for nobody.
     package private(set) var lastUser: UInt64 = 0
+    /// Which of the last user's settings the session has, by a number that the user gives them.
+    package var settingsMark = ServerState.noMark
     /// What the last user may have left in the session, beside settings.
     package private(set) var taint = Taint.none
     /// Somebody may have left a sequence's current value.
@@ -145,8 +147,9 @@ package struct ServerState: ~Copyable, Sendable {
     // MARK: Changes of hands
 
     /// The session is over to this user.
-    package mutating func adopt(by user: UInt64) {
+    package mutating func adopt(by user: UInt64, mark: Int = ServerState.noMark) {
         lastUser = user
+        settingsMark = mark
         withholdsReady = false
     }
 

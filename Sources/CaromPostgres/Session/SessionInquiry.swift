@@ -130,6 +130,9 @@ package struct KeptState: OptionSet, Sendable, Hashable {
 
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
+    /// There is nothing.
+    package var isEmpty: Bool { rawValue == 0 }
+
     /// Statements of SQL's `PREPARE`.
     package static let statements = KeptState(rawValue: 1)
     /// Cursors `WITH HOLD`.

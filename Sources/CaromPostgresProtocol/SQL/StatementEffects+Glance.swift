@@ -39,7 +39,7 @@ extension StatementEffects {
     private static func leading(_ start: UnsafeRawPointer, _ count: Int) -> StatementEffects? {
         guard count >= 4 else {
             let isEnd = count == 3 && start.loadUnaligned(as: UInt16.self) | 0x2020 == 0x6e65
-            return isEnd && start.load(fromByteOffset: 2, as: UInt8.self) | 0x20 == 0x64 ? [] : nil
+            return isEnd && start.load(fromByteOffset: 2, as: UInt8.self) | 0x20 == 0x64 ? Self.none : nil
         }
         return switch UInt32(bigEndian: start.loadUnaligned(as: UInt32.self)) | 0x2020_2020 {
         case 0x7365_6c65,  // SELECT
@@ -62,7 +62,7 @@ extension StatementEffects {
             0x7661_6375,  // VACUUM
             0x6c6f_636b,  // LOCK
             0x6e6f_7469:  // NOTIFY
-            []
+            Self.none
         case 0x726f_6c6c,  // ROLLBACK
             0x6162_6f72:  // ABORT
             .letsGo

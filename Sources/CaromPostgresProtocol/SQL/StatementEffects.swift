@@ -8,7 +8,16 @@
 package struct StatementEffects: OptionSet, Sendable, Hashable {
     package let rawValue: UInt16
 
+    @inline(__always)
     package init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    // An empty literal and the inherited `isEmpty` go through the protocol, at run time, for each query.
+
+    /// No effects.
+    package static var none: StatementEffects { StatementEffects(rawValue: 0) }
+
+    /// There are no effects.
+    package var isEmpty: Bool { rawValue == 0 }
 
     /// It may change settings beyond its transaction: `SET`, `RESET`, `DISCARD ALL`, `set_config`.
     package static let settings = StatementEffects(rawValue: 1 << 0)
@@ -40,7 +49,7 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     @inline(__always)
     package init(of text: RawSpan) {
         self = text.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return [] }
+            guard let base = bytes.baseAddress else { return .none }
             return Self.atAGlance(base, bytes.count) ?? Self.scanning(base, bytes.count)
         }
     }
@@ -48,7 +57,7 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     /// Reads `text` token by token, as `init(of:)` does where a glance is not enough.
     package static func scanning(_ text: RawSpan) -> StatementEffects {
         text.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return [] }
+            guard let base = bytes.baseAddress else { return .none }
             return scanning(base, bytes.count)
         }
     }
