@@ -49,9 +49,6 @@ struct NameTable<Value> {
         last = 0
     }
 
-    /// The name that was looked for, and found, last.
-    var lastName: [UInt8]? { last < entries.count ? entries[last].name : nil }
-
     /// All values with their names.
     var all: [(name: [UInt8], value: Value)] { entries.map { ($0.name, $0.value) } }
 

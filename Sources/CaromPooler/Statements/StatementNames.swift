@@ -84,6 +84,10 @@ struct StatementNames {
             counts[number] = count > 1 ? count - 1 : nil
         }
         if let meaning { counts[meaning.statement.number, default: 0] += 1 }
+        if let before, let meaning, before.statement.number != meaning.statement.number {
+            // Errors to come may still be about the old number.
+            past.append((before.statement.number, name.array()))
+        }
         return before
     }
 
@@ -146,6 +150,6 @@ struct StatementNames {
         if let message, let use = uses.last(where: { $0.message == message }) { return use.name }
         return table.name { $0.statement.number == statement }
             ?? past.last { $0.number == statement }?.name
-            ?? changes.last { $0.ended?.statement.number == statement }?.name ?? table.lastName
+            ?? changes.last { $0.ended?.statement.number == statement }?.name
     }
 }
