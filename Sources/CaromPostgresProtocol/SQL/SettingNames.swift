@@ -69,9 +69,11 @@ package enum SettingNames {
     private static func target(_ words: [Substring], lead: String) -> String? {
         guard words.count == 1, let word = words.first else { return nil }
         let name = String(word).filter { $0 != "\"" }
-        let isOther = ["all", "session_authorization"].contains(name.lowercased())
-        return isOther || !SettingStatement.isName(name) ? nil : name
+        return others.contains(name.lowercased()) || !SettingStatement.isName(name) ? nil : name
     }
+
+    /// Names that mean something else: everything, who the session is, and PostgreSQL's old names of other settings.
+    private static let others = ["all", "session_authorization", "sort_mem", "vacuum_mem"]
 
     private static func isLetter(_ byte: UInt8) -> Bool {
         (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || byte == UInt8(ascii: "_")

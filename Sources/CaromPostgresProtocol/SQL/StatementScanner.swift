@@ -75,7 +75,10 @@ struct StatementScanner {
                 isInOptions = false
                 makesIndex = false
             case .end:
-                if tokens.isAmbiguous { effects.formUnion(.unreadable) }
+                if tokens.isAmbiguous {
+                    effects.remove(.resetsAll)
+                    effects.formUnion(.unreadable)
+                }
                 return effects
             case .string, .comma, .equals, .cast, .operand, .other:
                 if firstWord < 0 { firstWord = token.start }
@@ -113,7 +116,9 @@ struct StatementScanner {
         case .create: makesIndex = beginsIndex()
         case .deallocate: effects.formUnion([.letsGo, .deallocates])
         case .letsGo: effects.insert(.letsGo)
-        case .runs: effects.insert(.runsCode)
+        case .runs:
+            effects.remove(.resetsAll)
+            effects.insert(.runsCode)
         case .doBlock:
             effects.remove(.resetsAll)
             effects.formUnion([.runsCode, .settings, .keeps])
@@ -173,7 +178,10 @@ struct StatementScanner {
         case .reserved: if name.kind == .quotedName { call(unknown: name, after: before) }
         case .infix: if name.kind == .quotedName || !isOperand(before) { call(unknown: name, after: before) }
         case .unknown: call(unknown: name, after: before)
-        case .setsConfiguration: effects.formUnion(effectsOfSetConfig())
+        case .setsConfiguration:
+            let found = effectsOfSetConfig()
+            if !found.isEmpty { effects.remove(.resetsAll) }
+            effects.formUnion(found)
         case .advancesSequence: effects.insert(.advancesSequences)
         case .readsSequence: effects.insert(.readsSequences)
         case .keepsLock: effects.insert(.keeps)

@@ -17,9 +17,9 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
 @Suite struct StatementEffectsTests {
     @Test(
         arguments: [
-            ("SET x = 1", .settings), ("SET \"Role\" = bob", [.settings, .resets]), ("set x to 1", .settings),
+            ("SET x = 1", .settings), ("SET \"Role\" = bob", .settings), ("set x to 1", .settings),
             ("SET SESSION x TO 'a', 'b'", .settings),
-            ("SeT x.y = 1", .settings), ("SET \"x\" = 'none'", [.settings, .resets]),
+            ("SeT x.y = 1", .settings), ("SET \"x\" = 'none'", .settings),
             (";;SET x = 1", .settings),
             ("/* a */ SET -- b\n x = 1", .settings), ("\n\t SET x = 1 ; ", .settings),
             ("SET LOCAL x = 1", []), ("SET LOCAL x TO DEFAULT", []), ("SET local.x = 1", .settings),
@@ -30,16 +30,16 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("SET x TO DEFAULT", [.settings, .resets]), ("SET x=DEFAULT", [.settings, .resets]),
             ("SET a.b = default;", [.settings, .resets]), ("SET SESSION x = DEFAULT", [.settings, .resets]),
             ("SET x = 'default'", .settings), ("SET x = \"default\"", .settings),
-            ("SET ROLE bob", .settings), ("SET ROLE NONE", [.settings, .resets]),
-            ("SET ROLE 'none'", [.settings, .resets]),
-            ("SET role = none", [.settings, .resets]), ("SET role TO bob", .settings),
+            ("SET ROLE bob", .settings), ("SET ROLE NONE", .settings),
+            ("SET ROLE 'none'", .settings),
+            ("SET role = none", .settings), ("SET role TO bob", .settings),
             ("SET x = none", .settings),
-            ("SET SESSION ROLE none", [.settings, .resets]),
-            ("SET SESSION AUTHORIZATION bob", [.settings, .resets]),
-            ("SET SESSION AUTHORIZATION DEFAULT", [.settings, .resets]),
-            ("SET SESSION SESSION AUTHORIZATION bob", [.settings, .resets]),
-            ("SET session_authorization = bob", [.settings, .resets]),
-            ("SET session_authorization = 'bob'", [.settings, .resets]),
+            ("SET SESSION ROLE none", .settings),
+            ("SET SESSION AUTHORIZATION bob", .settings),
+            ("SET SESSION AUTHORIZATION DEFAULT", .settings),
+            ("SET SESSION SESSION AUTHORIZATION bob", .settings),
+            ("SET session_authorization = bob", .settings),
+            ("SET session_authorization = 'bob'", .settings),
             ("SET TIME ZONE 'UTC'", .settings), ("SET TIME ZONE LOCAL", [.settings, .resets]),
             ("SET SESSION TIME ZONE DEFAULT", [.settings, .resets]),
             ("SET TIME ZONE INTERVAL '1' HOUR", .settings),
@@ -131,7 +131,7 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
 
     @Test(
         arguments: [
-            ("DO $$ BEGIN END $$", .runsCode), ("CALL p", .runsCode),
+            ("DO $$ BEGIN END $$", [.runsCode, .settings, .keeps]), ("CALL p", .runsCode),
             ("CALL p(1)", .runsCode.union(.callsUnknown)),
             ("EXECUTE x", .runsCode), ("EXECUTE x (1, 'a')", .runsCode), ("LOAD 'x'", .runsCode),
             ("EXPLAIN EXECUTE x", .runsCode), ("EXPLAIN ANALYZE VERBOSE EXECUTE x(1)", .runsCode),
@@ -235,6 +235,14 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("SELECT \";\";SELECT nextval('s')", .advancesSequences),
             ("SET x = 1;RESET y", [.settings, .resets]),
             ("INSERT INTO t VALUES (1); SELECT temp INTO TEMP x", .keeps),
+            ("SET x = 1; RESET ALL", all), ("RESET ALL; RESET x", all), ("RESET ALL; SELECT 1", all),
+            ("RESET ALL; SET x = 1", [.settings, .resets]), ("RESET ALL; SET x = 1; RESET ALL", all),
+            ("RESET ALL; DO ''", [.settings, .resets, .runsCode, .keeps]),
+            ("RESET ALL; SELECT set_config('a', 'b', false)", [.settings, .resets]),
+            ("RESET ALL; SELECT set_config('a', 'b', true)", all),
+            ("RESET ALL; CALL p", [.settings, .resets, .runsCode]),
+            ("RESET ALL; SELECT 'a\\' || f(1) || '", [.settings, .resets, .runsCode, .keeps]),
+            ("DISCARD ALL; SET x = 1", [.settings, .resets, .letsGo, .deallocates]),
         ] as [EffectsCase])
     func severalStatementsAddUp(_ text: String, _ expected: StatementEffects) {
         #expect(effects(text) == expected)
