@@ -83,8 +83,12 @@ package struct ServerStatements: Sendable {
                 return preparation
             }
             preparation.closesFirst = true
-        } else if held.count >= limit {
-            preparation.evicted = held.min { $0.value.usedAt < $1.value.usedAt }?.key
+        } else {
+            // A Close under way may still be skipped.
+            preparation.closesFirst = isOpen(statement, flow)
+            if held.count >= limit {
+                preparation.evicted = held.min { ($0.value.usedAt, $0.key) < ($1.value.usedAt, $1.key) }?.key
+            }
         }
         preparation.parses = true
         return preparation
@@ -110,13 +114,13 @@ package struct ServerStatements: Sendable {
             pending.removeAll { $0.number <= flow.extendedDone }
         }
         pending.append(
-            Pending(
-                number: flow.extendedSent, batch: flow.batch, statement: statement, change: change))
+            Pending(number: flow.extendedSent, batch: flow.batch, statement: statement, change: change))
     }
 
     /// Whether it shows only when an earlier batch is answered if the session has the statement.
     package func isOpen(_ statement: UInt64, _ flow: borrowing QueryFlow) -> Bool {
         guard let known = held[statement] else {
+            // What was closed in the open batch fails together with the use.
             return pending.contains {
                 $0.statement == statement && $0.number > flow.extendedDone && $0.batch != flow.batch
             }
@@ -138,10 +142,15 @@ package struct ServerStatements: Sendable {
             unnamed = isLost ? .unknown : unnamedBefore
             unnamedSentAs = 0
         } else if numbers.contains(unnamedSentAsBefore) {
+            // The last Parse may still be skipped, and then nobody knows which is left.
             unnamedBefore = .unknown
         }
         if pending.isEmpty { return }
-        for entry in pending where numbers.contains(entry.number) {
+        // What a later batch has made of a statement stands until that is answered.
+        let later = Set(pending.lazy.filter { $0.number > numbers.upperBound }.map(\.statement))
+        // Of several changes to a statement the first says what it was before them: it is undone last.
+        for entry in pending.reversed()
+        where numbers.contains(entry.number) && !later.contains(entry.statement) {
             switch entry.change {
             case .parsed: held[entry.statement] = nil
             // It is still there, but nobody knows how old it is.
