@@ -195,7 +195,10 @@ struct ClientRequests {
             note(effects, &server, &book, &out)
             // A name may be among the values.
             noteNames(effects, chunk.extracting(range), &book)
-            if effects.contains(.resets) { batchResets.append(statements?.lastReset) }
+            // What is set beside a reset is no less the client's wish.
+            if effects.contains(.settings) {
+                batchResets.append(effects.contains(.resets) ? statements?.lastReset : nil)
+            }
         }
         return true
     }
@@ -204,7 +207,11 @@ struct ClientRequests {
     private mutating func noteParse(_ range: Range<Int>, _ chunk: RawSpan) {
         var reader = WireReader(chunk.extracting(range), at: Framing.headerSize)
         guard (try? reader.readText()) != nil, let text = try? reader.readText() else { return }
-        batchEffects.formUnion(StatementEffects(of: chunk.extracting(range).extracting(text)))
+        let effects = StatementEffects(of: chunk.extracting(range).extracting(text))
+        let isSecond = batchEffects.contains(.settings) && effects.contains(.settings)
+        batchEffects.formUnion(effects)
+        // Which of them runs last is not known.
+        if isSecond { batchEffects.remove(.resetsAll) }
     }
 
     private mutating func startLong(_ range: Range<Int>, _ chunk: RawSpan) {
@@ -230,12 +237,18 @@ struct ClientRequests {
         if server.flow.isSkippingToSync { return .asItIs }
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)
-        if effects.contains(.deallocates), maps {
+        // In a transaction that failed nothing ends.
+        if effects.contains(.deallocates), maps, server.flow.transactionStatus != .failed {
             let renamings = renamings(chunk.extracting(text), server, book)
             if !renamings.isEmpty { return try deallocate(renamings, text, chunk, &server, &out) }
         }
+        // It may end a batch with a reset in it.
+        let isAlone = !isHeldBack
         hold(after: effects, &server, book)
-        if effects.contains(.resets) { resetSetting = SettingNames.reset(by: chunk.extracting(text)) }
+        if effects.contains(.settings) {
+            let isReset = isAlone && effects.contains(.resets)
+            resetSetting = isReset ? SettingNames.reset(by: chunk.extracting(text)) : nil
+        }
         return .asItIs
     }
 

@@ -42,6 +42,8 @@ struct SessionBook {
 
     /// A statement with these effects runs.
     mutating func note(_ effects: StatementEffects) {
+        // What is set behind a reset of all is not reset.
+        if effects.contains(.settings), !effects.contains(.resetsAll) { self.effects.remove(.resetsAll) }
         self.effects.formUnion(effects)
         if effects.contains(.settings) { settingChanges += 1 }
         // A name or a value that is in no text may be among them.
