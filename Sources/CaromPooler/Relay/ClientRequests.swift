@@ -74,6 +74,7 @@ struct ClientRequests {
         if received.deallocatedAll { statements?.removeAll() }
         if received.hasStalePlan { statements?.expirePlans() }
         if let error = received.misnamed {
+            makeStatements()
             if error.code == .invalidStatementName, let name = error.quotedName,
                 let number = PreparedStatement.number(ofName: name)
             {
@@ -235,6 +236,11 @@ struct ClientRequests {
         _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Forwarded {
         if server.flow.isSkippingToSync { return .asItIs }
+        if effects.contains(.deallocates), maps, server.flow.awaitsServer, !server.flow.hasUnsyncedMessages {
+            // What a statement is called at the server, and whether it may end, shows when what was sent before is answered.
+            isHeldBack = true
+            return .notYet
+        }
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)
         // In a transaction that failed nothing ends.
@@ -276,11 +282,6 @@ struct ClientRequests {
         _ server: inout ServerState, _ out: inout Segments
     ) throws(SessionEnd) -> Forwarded {
         let missing = renamings.compactMap(\.number).filter { !server.statements.holds($0) }
-        if !missing.isEmpty, !server.flow.hasUnsyncedMessages, server.flow.awaitsServer {
-            // A question of our own would come behind answers that are the client's.
-            isHeldBack = true
-            return .notYet
-        }
         for number in missing {
             if server.flow.hasUnsyncedMessages {
                 HiddenMessages.parse(number, [], &server, &out)

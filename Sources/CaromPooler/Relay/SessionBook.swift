@@ -59,7 +59,7 @@ struct SessionBook {
     }
 
     /// The query that shows what the session is like.
-    private var inquiry: [UInt8] {
+    var inquiry: [UInt8] {
         var names = customNames
         for setting in wishes.all where setting.name.contains(".") { names.insert(setting.name.lowercased()) }
         return SessionInquiry.query(asking: names.sorted())
@@ -77,7 +77,7 @@ struct SessionBook {
     }
 
     /// Nothing is open any more about what statements did.
-    private mutating func settle() {
+    mutating func settle() {
         effects = .none
         settingChanges = 0
         hasUnknownChanges = false
@@ -104,7 +104,7 @@ struct SessionBook {
     /// These are set in the session now. What the client began with and is not among them has been reset.
     ///
     /// The role is another matter: `SET ROLE NONE` and a new session user take it away, only RESET brings it back.
-    private mutating func found(_ applied: SettingValues) {
+    mutating func found(_ applied: SettingValues) {
         var wanted = applied
         wanted.fill(from: startup)
         if applied["role"] == nil, startup["role"] != nil, !effects.contains(.resets) {
@@ -114,7 +114,7 @@ struct SessionBook {
     }
 
     /// One setting went back to what the session began with.
-    private mutating func reset(_ name: String) {
+    mutating func reset(_ name: String) {
         var wanted = wishes
         wanted.remove(name)
         if let value = startup[name] { wanted.set(name, to: value) }
@@ -122,7 +122,7 @@ struct SessionBook {
     }
 
     /// All settings went back.
-    private mutating func reset() { setWishes(startup) }
+    mutating func reset() { setWishes(startup) }
 
     /// Whether all settings have gone back and nothing else has happened to them. RESET ALL leaves the role alone, so of a session
     /// with a role that is not known.

@@ -37,7 +37,7 @@ final class PooledClient {
 
     init(
         _ number: UInt64, _ registry: StatementRegistry, limit: Int = 200, startup: [String: String] = [:],
-        rule: RelayMachine.CleaningRule = RelayMachine.CleaningRule()
+        rule: CleaningRule = CleaningRule()
     ) {
         rig = RelayRig(
             user: number, startup: SettingValues(startup.map { StartupParameter($0.key, $0.value) }),

@@ -46,7 +46,9 @@ struct RelayRig: ~Copyable {
         self.user = user
         machine = RelayMachine(
             keepsServer: keepsServer, book: SessionBook(startup: startup),
-            statements: statements.map { ClientRequests.Origin(registry: $0, user: user, limit: statementLimit) })
+            statements: statements.map {
+                ClientRequests.Origin(registry: $0, user: user, limit: statementLimit)
+            })
     }
 
     // MARK: Events

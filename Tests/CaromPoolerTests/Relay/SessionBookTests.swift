@@ -77,19 +77,16 @@ private func book(_ startup: [String: String] = [:], told: [String: String] = [:
     // MARK: What is open
 
     @Test func onlyWhatMayLastIsAskedFor() {
-        let cases: [(StatementEffects, Bool, Bool)] = [
-            ([], false, false), (.settings, true, true), (.keeps, true, true),
-            ([.settings, .resets], true, true),
-            (.letsGo, false, true), (.callsUnknown, false, false), (.advancesSequences, false, false),
+        let cases: [(StatementEffects, Bool)] = [
+            ([], false), (.settings, true), (.keeps, true), ([.settings, .resets], true), (.letsGo, false),
+            (.callsUnknown, false), (.advancesSequences, false),
         ]
-        for (effects, isAsked, isAskedWhileKept) in cases {
+        for (effects, isAsked) in cases {
             var book = book()
             book.note(effects)
-            #expect(
-                book.needsInquiry(keepsState: false) == isAsked
-                    && book.needsInquiry(keepsState: true) == isAskedWhileKept)
+            #expect(book.needsInquiry == isAsked)
             book.settle()
-            #expect(!book.needsInquiry(keepsState: true))
+            #expect(!book.needsInquiry)
         }
     }
 
@@ -103,21 +100,16 @@ private func book(_ startup: [String: String] = [:], told: [String: String] = [:
         var alone = book(["TimeZone": "UTC"])
         alone.note([.settings, .resets])
         alone.settleReset(isOver: true)
-        #expect(!alone.needsInquiry(keepsState: true) && alone.effects.isEmpty)
+        #expect(!alone.needsInquiry && alone.effects.isEmpty)
         var open = book(["TimeZone": "UTC"])
         open.note([.settings, .resets])
         open.settleReset(isOver: false)
-        #expect(open.needsInquiry(keepsState: false), "a rollback may take it back")
+        #expect(open.needsInquiry, "a rollback may take it back")
         var second = book(["TimeZone": "UTC"])
         second.note(.settings)
         second.note([.settings, .resets])
         second.settleReset(isOver: true)
-        #expect(second.needsInquiry(keepsState: false) && !second.effects.contains(.resets))
-        var all = book(["TimeZone": "UTC"])
-        all.note(.settings)
-        all.note([.settings, .resets, .resetsAll])
-        all.settleReset(isOver: true)
-        #expect(!all.needsInquiry(keepsState: false))
+        #expect(second.needsInquiry && !second.effects.contains(.resets))
     }
 
     @Test func whatIsSetBehindAResetOfAllIsNotForgotten() {
@@ -126,15 +118,7 @@ private func book(_ startup: [String: String] = [:], told: [String: String] = [:
         book.note(.settings)
         #expect(!book.effects.contains(.resetsAll) && book.effects.contains([.settings, .resets]))
         book.settleReset(isOver: true)
-        #expect(book.needsInquiry(keepsState: false))
-    }
-
-    @Test func aRoleMakesTheResetOfAllAQuestion() {
-        #expect(!book(["TimeZone": "UTC"]).hasIdentity)
-        #expect(book(["role": "ada"]).hasIdentity && book(["session_authorization": "ada"]).hasIdentity)
-        var later = book()
-        later.found(values(["role": "ada"]))
-        #expect(later.hasIdentity)
+        #expect(book.needsInquiry)
     }
 
     // MARK: The meaning of texts
