@@ -71,6 +71,7 @@ struct ClientRequests {
     mutating func heard(
         _ received: ServerState.Received, _ server: inout ServerState, _ told: inout [UInt8]
     ) {
+        if let failed = received.failed { statements?.failed(failed) }
         if received.deallocatedAll { statements?.removeAll() }
         if received.hasStalePlan { statements?.expirePlans() }
         if let error = received.misnamed {
@@ -84,7 +85,6 @@ struct ClientRequests {
             let renamed = statements?.renamed(error, number: received.failed?.lowerBound) ?? error
             renamed.encode(into: &told)
         }
-        if let failed = received.failed { statements?.failed(failed) }
     }
 
     // MARK: Messages
@@ -284,6 +284,7 @@ struct ClientRequests {
         let missing = renamings.compactMap(\.number).filter { !server.statements.holds($0) }
         for number in missing {
             if server.flow.hasUnsyncedMessages {
+                HiddenMessages.close(number, &server, &out)
                 HiddenMessages.parse(number, [], &server, &out)
             } else {
                 let name = Array("PREPARE \"".utf8) + PreparedStatement.name(number)
