@@ -281,7 +281,7 @@ struct ClientRequests {
         _ renamings: [(wish: Deallocation, number: UInt64?)], _ text: Range<Int>, _ chunk: RawSpan,
         _ server: inout ServerState, _ out: inout Segments
     ) throws(SessionEnd) -> Forwarded {
-        let missing = renamings.compactMap(\.number).filter { !server.statements.holds($0) }
+        let missing = renamings.compactMap(\.number).filter { !server.statements.surelyHolds($0) }
         for number in missing {
             if server.flow.hasUnsyncedMessages {
                 HiddenMessages.close(number, &server, &out)

@@ -62,7 +62,7 @@ enum HiddenMessages {
             return nil
         }
         let target = entry.statement.number
-        if !server.statements.holds(target) {
+        if !server.statements.surelyHolds(target) {
             // There may be one left over, nobody knows.
             close(target, &server, &out)
             parse(target, [], &server, &out)

@@ -128,8 +128,11 @@ package struct ServerStatements: Sendable {
         return known.sentAs > flow.extendedDone && known.batch != flow.batch
     }
 
+    /// Whether the session may have the statement.
+    package func holds(_ statement: UInt64) -> Bool { held[statement] != nil }
+
     /// Whether the session has the statement for certain, unless what is under way fails.
-    package func holds(_ statement: UInt64) -> Bool { (held[statement]?.parsedAt ?? 0) > 0 }
+    package func surelyHolds(_ statement: UInt64) -> Bool { (held[statement]?.parsedAt ?? 0) > 0 }
 
     /// The statement is ended by SQL.
     package mutating func forget(_ statement: UInt64) { held[statement] = nil }
