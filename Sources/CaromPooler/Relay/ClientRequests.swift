@@ -72,7 +72,7 @@ struct ClientRequests {
         _ received: ServerState.Received, _ server: inout ServerState, _ told: inout [UInt8]
     ) {
         if let failed = received.failed { statements?.failed(failed) }
-        if received.deallocatedAll { statements?.removeAll() }
+        if let number = received.deallocatedThrough { statements?.removeAll(through: number) }
         if received.hasStalePlan { statements?.expirePlans() }
         if let error = received.misnamed {
             makeStatements()

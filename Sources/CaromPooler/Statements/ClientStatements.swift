@@ -340,7 +340,7 @@ final class ClientStatements {
     }
 
     /// `DEALLOCATE ALL` or `DISCARD ALL`.
-    func removeAll() { names.removeAll() }
+    func removeAll(through number: UInt64) { names.removeAll(through: number) }
 
     /// Nothing is under way: no message can fail any more.
     @inline(__always)

@@ -98,13 +98,15 @@ struct StatementNames {
         changes.append(change)
     }
 
-    /// All names are ended.
-    mutating func removeAll() {
-        // What is under way may still name them.
-        past.append(contentsOf: table.all.map { ($0.value.statement.number, $0.name) })
-        table.removeAll()
-        counts = [:]
-        changes = []
+    /// All names are ended that were given up to the message of this number.
+    mutating func removeAll(through number: UInt64) {
+        let later = changes.filter { $0.number > number && $0.ended == nil }.map(\.name)
+        for (name, meaning) in table.all where !later.contains(name) {
+            // What is under way may still name it.
+            past.append((meaning.statement.number, name))
+            set(name.span.bytes, to: nil)
+        }
+        changes.removeAll { $0.number <= number }
     }
 
     /// The messages with these numbers had no effect.

@@ -24,8 +24,8 @@ extension ServerState {
         package var failed: ClosedRange<UInt64>?
         /// An error that names a prepared statement as the server knows it, behind what is visible; it is not visible itself.
         package var misnamed: ErrorFields?
-        /// All prepared statements are gone, by the client's wish.
-        package var deallocatedAll = false
+        /// All prepared statements up to the extended message of this number are gone, by the client's wish.
+        package var deallocatedThrough: UInt64?
         /// A prepared statement was planned for rows of another shape.
         package var hasStalePlan = false
         /// An error was among the replies to the client.

@@ -369,8 +369,8 @@ extension ServerState {
             if suppressedReplies > 0 { return }
             if SessionEffect.isLasting(commandTag: body) { hasLastingEffect = true }
             if SessionEffect.endsStatements(commandTag: body) {
-                statements.removeAll()
-                result.deallocatedAll = true
+                statements.removeAll(through: flow.extendedDone)
+                result.deallocatedThrough = flow.extendedDone
                 result.isOrdinary = false
             }
         case BackendTag.parameterStatus.rawValue:

@@ -47,10 +47,10 @@ package struct ServerStatements: Sendable {
     private var pending: [Pending] = []
     /// Whose unnamed statement the session has.
     package private(set) var unnamed = Unnamed.none
-    /// Whose it was before the message of this number.
-    private var unnamedBefore = Unnamed.none
+    /// The number of the message that made it so.
     private var unnamedSentAs: UInt64 = 0
-    private var unnamedSentAsBefore: UInt64 = 0
+    /// What it was before, as long as that may come back, oldest first.
+    private var unnamedBefore: [(unnamed: Unnamed, sentAs: UInt64)] = []
 
     /// What is known of the unnamed statement.
     package enum Unnamed: Equatable, Sendable {
@@ -139,14 +139,22 @@ package struct ServerStatements: Sendable {
 
     /// The extended messages with these numbers failed or were skipped.
     package mutating func failed(_ numbers: ClosedRange<UInt64>) {
-        if numbers.contains(unnamedSentAs) {
+        var earlier: [(unnamed: Unnamed, sentAs: UInt64)] = []
+        for entry in unnamedBefore {
+            if entry.sentAs == numbers.lowerBound {
+                earlier = [(.unknown, 0)]
+            } else if !numbers.contains(entry.sentAs) {
+                earlier.append(entry)
+            }
+        }
+        unnamedBefore = earlier
+        while numbers.contains(unnamedSentAs) {
             // A Parse that fails takes the old statement with it; one that is skipped does not.
-            let isLost = unnamedSentAs == numbers.lowerBound || numbers.contains(unnamedSentAsBefore)
-            unnamed = isLost ? .unknown : unnamedBefore
-            unnamedSentAs = 0
-        } else if numbers.contains(unnamedSentAsBefore) {
-            // The last Parse may still be skipped, and then nobody knows which is left.
-            unnamedBefore = .unknown
+            if unnamedSentAs == numbers.lowerBound {
+                endUnnamed(.unknown)
+            } else {
+                (unnamed, unnamedSentAs) = unnamedBefore.popLast() ?? (.unknown, 0)
+            }
         }
         if pending.isEmpty { return }
         // What a later batch has made of a statement stands until that is answered.
@@ -164,18 +172,19 @@ package struct ServerStatements: Sendable {
         pending.removeAll { $0.number <= numbers.upperBound }
     }
 
-    /// `DEALLOCATE ALL` or `DISCARD ALL`.
-    package mutating func removeAll() {
-        held = [:]
-        pending = []
+    /// `DEALLOCATE ALL` or `DISCARD ALL`, between the extended messages of this number and the next.
+    package mutating func removeAll(through number: UInt64 = .max) {
+        held = held.filter { $0.value.sentAs > number }
+        pending.removeAll { $0.number <= number }
     }
 
     // MARK: The unnamed statement
 
     /// The message that was sent last replaces the unnamed statement, or ends it.
     package mutating func setUnnamed(_ next: Unnamed, _ flow: borrowing QueryFlow) {
-        unnamedBefore = unnamed
-        unnamedSentAsBefore = unnamedSentAs
+        // One that cannot be refused any more is the oldest that may come back.
+        if unnamedSentAs <= flow.extendedDone { unnamedBefore.removeAll(keepingCapacity: true) }
+        unnamedBefore.append((unnamed, unnamedSentAs))
         unnamedSentAs = flow.extendedSent
         unnamed = next
     }
@@ -184,5 +193,6 @@ package struct ServerStatements: Sendable {
     package mutating func endUnnamed(_ next: Unnamed = .none) {
         unnamed = next
         unnamedSentAs = 0
+        if !unnamedBefore.isEmpty { unnamedBefore = [] }
     }
 }

@@ -64,13 +64,13 @@ private struct Listener: ~Copyable {
             if let status = received.withheld { withheld.append(status) }
             if let range = received.failed { failed.append(range) }
             if let fields = received.misnamed { misnamed.append(fields) }
-            if received.deallocatedAll { deallocations += 1 }
+            if received.deallocatedThrough != nil { deallocations += 1 }
             if received.hasStalePlan { stalePlans += 1 }
             if received.hasError { errors += 1 }
             completed += received.completed
             let isRare =
                 received.withheld != nil || received.failed != nil || received.misnamed != nil
-                || received.deallocatedAll
+                || received.deallocatedThrough != nil
                 || received.hasError || received.parametersChanged
             if isRare, received.isOrdinary { isCareless = true }
             chunk.removeFirst(received.consumed)
