@@ -22,6 +22,8 @@ EXCEPTIONS = {
     "0A000 healed": "a cached plan whose result changed is prepared anew on a server that did not have it yet",
     "misuse in a failed transaction": "a statement that this server does not have cannot be prepared in a failed "
                                       "transaction: 25P02 comes before 26000, 42P05 or 08P01",
+    "isolation level behind a statement that is parsed again": "that takes a snapshot in the batch's transaction, where a "
+                                                              "direct session has the statement already: 25001",
     "Describe of a statement that cannot be parsed any more": "a server that does not have it says so before its parameters",
     "refused startup parameter": "without an idle server it is refused before the first query, not at login",
 }
@@ -112,6 +114,9 @@ def healed(direct, pooled):
         return any(frame[:1] == b"t" for frame in frames)
     def failed(frames):
         return any(frame[:1] == b"E" and b"\0C25P02\0" in frame for frame in frames)
+    if any(b"\0C25001\0MSET TRANSACTION ISOLATION LEVEL must" in frame for frame in pooled) and not any(
+            b"\0C25001\0" in frame for frame in direct):
+        return True
     if [frame for frame in direct if frame[:1] != b"t"] == pooled and any(frame[:1] == b"E" for frame in pooled):
         return True
     if described(direct) and failed(pooled) and direct[-1:] == pooled[-1:] == [direct[-1]] and direct[-1][5:] == b"E":
