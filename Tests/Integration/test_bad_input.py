@@ -169,6 +169,13 @@ def test_an_idle_client_is_told_08p01_before_it_is_closed(transaction, data):
 
 
 MALFORMED = {
+    "query without a body": message(b"Q"),
+    "parse without a body": message(b"P"),
+    "bind without a body": message(b"B"),
+    "close of nothing": message(b"C"),
+    "describe without a name": message(b"D", b"S"),
+    "close without a name": message(b"C", b"S"),
+    "empty query": message(b"Q", b"\0"),
     "query without a terminator": message(b"Q", b"select 1"),
     "query with two terminators": message(b"Q", b"select 1\0select 2\0"),
     "parse without type count": message(b"P", b"\0select 1\0"),

@@ -133,7 +133,9 @@ struct ClientRequests {
             if range.count < length {
                 startLong(range, chunk)
             } else {
-                let text = (range.lowerBound + Framing.headerSize)..<(range.upperBound - 1)
+                // Without even a terminator it is the server's to refuse.
+                let start = range.lowerBound + Framing.headerSize
+                let text = start..<max(start, range.upperBound - 1)
                 let effects = text.isEmpty ? .none : StatementEffects(of: chunk.extracting(text))
                 defer {
                     if !text.isEmpty {
@@ -240,6 +242,13 @@ struct ClientRequests {
             // What a statement is called at the server, and whether it may end, shows when what was sent before is answered.
             isHeldBack = true
             return .notYet
+        }
+        if effects.contains(.readsSequences), server.hasForeignSequences, !hasWritten,
+            server.flow.awaitsServer
+        {
+            // A question of our own comes behind what the client has still to be answered, and in its batch it could fail.
+            isHeldBack = !server.flow.hasUnsyncedMessages
+            if isHeldBack { return .notYet }
         }
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)

@@ -11,7 +11,7 @@ import CaromPostgresProtocol
 /// prepared statements in ``ClientStatements``.
 struct RelayMachine: ~Copyable {
     enum Phase: Equatable {
-        /// The client holds no server. → `preparing` or `serving` by ``attach(to:as:rule:_:)``.
+        /// The client holds no server. → `preparing` or `serving` by ``attach(to:as:rule:isAsking:_:)``.
         case detached
         /// The server's session is brought to the client's settings; until the server has confirmed that, nothing of the
         /// client's goes to it. → `serving`, or `detached` when the server is lost or refuses.

@@ -53,6 +53,12 @@ final class Snapshot: Sendable {
             do throws(PolicyError) { try policy.validate() } catch {
                 throw SnapshotError(description: "route \(route.pattern): \(error)")
             }
+            for option in route.options where !SettingStatement.isName(option.name) {
+                throw SnapshotError(
+                    description:
+                        "route \(route.pattern): options: \"\(option.name)\" is no name of a setting; expected letters, digits, _ and $, with dots between parts, at most 63 bytes"
+                )
+            }
             let old = previous?.routes[route.pattern]
             let target: RouteDefinition.Target =
                 switch settings.storage(of: route).type {

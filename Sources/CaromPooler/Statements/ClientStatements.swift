@@ -221,7 +221,8 @@ final class ClientStatements {
         } else {
             names.noteAdded(key, parsedAt: parsedAt, server.flow)
             long = LongParse(
-                name: key.array(), number: number, parsedAt: parsedAt, content: content.array())
+                name: key.array(), number: number, parsedAt: parsedAt,
+                sentAs: server.flow.extendedSent, content: content.array())
         }
         return .sent(.none)
     }
@@ -293,7 +294,8 @@ final class ClientStatements {
         unnamed.replace(server.flow)
         server.statements.setUnnamed(.of(user: user, version: unnamed.version), server.flow)
         if message.isPart {
-            long = LongParse(name: [], number: 0, parsedAt: 0, content: content.array())
+            long = LongParse(
+                name: [], number: 0, parsedAt: 0, sentAs: server.flow.extendedSent, content: content.array())
         } else {
             unnamed.set(content, effects: StatementEffects(ofContent: content))
         }
@@ -337,6 +339,8 @@ final class ClientStatements {
     func failed(_ numbers: ClosedRange<UInt64>) {
         unnamed.failed(numbers)
         names.failed(numbers)
+        // What is still to come of it makes no statement.
+        if let sentAs = long?.sentAs, numbers.contains(sentAs) { long = nil }
     }
 
     /// `DEALLOCATE ALL` or `DISCARD ALL`.

@@ -64,13 +64,13 @@ struct ExtendedMessage: ~Escapable {
 
     /// The names in a Bind, Describe or Close.
     func names() throws(WireError) -> Names {
-        var reader = WireReader(body)
         if tag == .bind {
-            let portal = try reader.readText()
+            let names = try Bind.Names(body: body)
             return Names(
-                before: portal.lowerBound..<(portal.upperBound + 1), statement: try reader.readText(),
+                before: names.portal.lowerBound..<(names.portal.upperBound + 1), statement: names.statement,
                 isPortal: false)
         }
+        var reader = WireReader(body)
         let kind = try reader.readUInt8()
         return Names(
             before: 0..<1, statement: try reader.readText(),
@@ -122,22 +122,13 @@ struct ExtendedMessage: ~Escapable {
         out.append(0)
     }
 
-    /// What the message runs: the effects and the first byte of the text of a Parse, or of the statement of a Bind. Nil for others.
+    /// What a Bind is about to run: the effects and the first byte of its statement's text. Nil for other messages.
     func text(_ statements: inout StatementNames, _ unnamed: UnnamedStatement) -> (
         effects: StatementEffects, first: UInt8?
     )? {
-        switch tag {
-        case .parse:
-            guard let name = try? parseName() else { return nil }
-            let content = bytes(after: name)
-            let first = content.isEmpty ? nil : content.unsafeLoad(fromByteOffset: 0, as: UInt8.self)
-            return (StatementEffects(ofContent: content), first)
-        case .bind:
-            guard let names = try? names() else { return nil }
-            if names.statement.isEmpty { return (unnamed.effects, unnamed.content.first) }
-            guard let meaning = statements[bytes(names.statement)] else { return nil }
-            return (meaning.statement.effects, meaning.statement.content.first)
-        default: return nil
-        }
+        guard tag == .bind, let names = try? names() else { return nil }
+        if names.statement.isEmpty { return (unnamed.effects, unnamed.content.first) }
+        guard let meaning = statements[bytes(names.statement)] else { return nil }
+        return (meaning.statement.effects, meaning.statement.content.first)
     }
 }

@@ -6,5 +6,7 @@ struct LongParse {
     let name: [UInt8]
     let number: UInt64
     let parsedAt: UInt64
+    /// The number of the message in the server's flow.
+    let sentAs: UInt64
     var content: [UInt8]
 }

@@ -63,7 +63,7 @@ final class StatementRegistry: Sendable {
     }
 
     /// A statement is gone, because no client has it any more.
-    fileprivate func forget(_ number: UInt64, hash: Int, size: Int) {
+    func remove(_ number: UInt64, hash: Int, size: Int) {
         known.withLock { known in
             known.entries[hash]?.removeAll { $0.number == number }
             if known.entries[hash]?.isEmpty == true { known.entries[hash] = nil }
@@ -88,9 +88,4 @@ final class StatementRegistry: Sendable {
             bytes.withUnsafeBytes { memcmp($0.baseAddress!, span.baseAddress!, span.count) == 0 }
         }
     }
-}
-
-extension StatementRegistry {
-    /// For the end of a statement.
-    func remove(_ number: UInt64, hash: Int, size: Int) { forget(number, hash: hash, size: size) }
 }

@@ -71,6 +71,8 @@ package struct SessionInquiry: Sendable {
                 // They are the transaction's, though they are listed.
                 if columns[1].hasPrefix("transaction_"), columns[1] != "transaction_timeout" { continue }
                 guard let value = decodeHexadecimal(columns[2]) else { return nil }
+                // An extension can give a name that could not be set by a statement of ours.
+                guard SettingStatement.isName(columns[1]) else { continue }
                 let isDefault =
                     columns[1] == "role" && value == "none"
                     || columns[1] == "session_authorization" && value == user

@@ -47,6 +47,7 @@ struct SQLWords: @unchecked Sendable {
     }
 
     private static let slotBits: UInt64 = 11
+    // Unchecked: written by its initializer only.
     /// Made once and never freed, so that a look-up is a load.
     private let slots: UnsafeMutablePointer<Slot>
 

@@ -230,6 +230,55 @@ extension [UInt8] {
         #expect(rig.toClient == Self.error("57P01", .fatal))
     }
 
+    @Test func aLongParseThatIsSkippedWhileItComesLeavesTheStatementBefore() {
+        var rig = RelayRig(statements: StatementRegistry())
+        var sync: [UInt8] = []
+        FrontendTag.sync.encodeEmpty(into: &sync)
+        var first: [UInt8] = []
+        Parse(name: "", query: "select 'before'").encode(into: &first)
+        rig.clientSends(first + sync)
+        rig.serverSends([UInt8(ascii: "1"), 0, 0, 0, 4] + Self.ready)
+        var ghost: [UInt8] = []
+        Bind(statement: Array("ghost".utf8)).encode(into: &ghost)
+        var long: [UInt8] = []
+        Parse(name: "", query: "select '" + String(repeating: "x", count: 70_000) + "'").encode(into: &long)
+        rig.clientSends(ghost + long[..<30_000])
+        rig.serverSends(Self.error("26000", .error))
+        rig.clientSends(long[30_000...] + sync)
+        rig.serverSends(Self.ready)
+        #expect(rig.releases == 2)
+        // Another server, which has nothing of the client's.
+        rig.server = ServerState()
+        let sent = rig.toServer.count
+        var bind: [UInt8] = []
+        Bind(statement: []).encode(into: &bind)
+        rig.clientSends(bind + sync)
+        #expect(Array(rig.toServer[sent...]) == first + bind + sync)
+        #expect(rig.end == nil && rig.broken == nil)
+    }
+
+    @Test func whatIsNoMessageOfItsTypeIsTheServersToRefuse() {
+        var random = SeededRandom(seed: 5)
+        for round in 0..<20_000 {
+            var rig = RelayRig(
+                keepsServer: round.isMultiple(of: 4),
+                startup: SettingValues([StartupParameter("x", "1")]), statements: StatementRegistry())
+            rig.clientSends(Self.query("begin"))
+            rig.serverSends(Self.complete("SET") + Self.ready)
+            let tag = Array("QPBDCEF".utf8).randomElement(using: &random)!
+            let alphabet: [UInt8] = [0, 0, 1, 0x50, 0x53, 0x61, 0x80, 0xff]
+            var message: [UInt8] = []
+            message.appendMessage(tag) { bytes in
+                for _ in 0..<Int.random(in: 0...9, using: &random) {
+                    bytes.append(alphabet.randomElement(using: &random)!)
+                }
+            }
+            let before = rig.toServer.count
+            rig.clientSends(message)
+            #expect(rig.end == nil && rig.broken == nil && rig.toServer.count > before, "\(message)")
+        }
+    }
+
     @Test func aPartOfAMessageIsNoReasonToTakeAServer() {
         var rig = RelayRig()
         rig.clientSends(Array(Self.query("select 1").dropLast()))

@@ -48,6 +48,15 @@ import Testing
         #expect(snapshot.route(database: "shop", user: "eve") == nil)
     }
 
+    @Test(arguments: ["bad name", "a'b", "1a", "a.", "\u{e9}"])
+    func anOptionThatIsNoSettingIsNamed(_ name: String) throws {
+        let settings = try Self.settings(route: "password \"x\" options { \"\(name)\" \"1\" }")
+        #expect(throws: SnapshotError.self) { try Self.snapshot(settings) }
+        do { _ = try Self.snapshot(settings) } catch {
+            #expect("\(error)".contains("shop.bob") && "\(error)".contains("\"\(name)\""))
+        }
+    }
+
     @Test func aPoolBehavesAsItsRouteSays() throws {
         let top = "server_login_retry 5000 backend_connect_timeout_ms 700"
         let route =
