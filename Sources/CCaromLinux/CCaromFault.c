@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -28,16 +29,28 @@ static int places[MOST_PLACES];
 static int place_count;
 static atomic_flag is_told = ATOMIC_FLAG_INIT;
 static atomic_long waiting;
+static atomic_int writing;
+static atomic_bool is_closed;
 
 void carom_log_queued(long count) { atomic_fetch_add_explicit(&waiting, count, memory_order_relaxed); }
 
-// Threads that write the log go on meanwhile, unless the fault is in one of them.
+void carom_log_begin_write(void) {
+    atomic_fetch_add(&writing, 1);
+    if (!atomic_load(&is_closed)) return;
+    atomic_fetch_sub(&writing, 1);
+    while (1) pause();
+}
+
+void carom_log_end_write(void) { atomic_fetch_sub(&writing, 1); }
+
+// Threads that write the log go on meanwhile, unless the fault is in one of them. Then the log is closed to them: others still
+// serve clients and have more to say, which must not come behind the last line.
 static void let_the_log_finish(void) {
     const struct timespec pause = {.tv_nsec = 1000000};
-    for (int round = 0; round < PATIENCE_MS; round++) {
-        if (atomic_load_explicit(&waiting, memory_order_relaxed) <= 0) return;
-        nanosleep(&pause, NULL);
-    }
+    int round = 0;
+    for (; round < PATIENCE_MS && atomic_load(&waiting) > 0; round++) nanosleep(&pause, NULL);
+    atomic_store(&is_closed, true);
+    for (; round < PATIENCE_MS && atomic_load(&writing) > 0; round++) nanosleep(&pause, NULL);
 }
 
 static void tell(const char *line) {
@@ -51,8 +64,16 @@ static void tell(const char *line) {
     }
 }
 
+// Called, not raised again: the handler of Swift's runtime returns from a signal that was sent, which would then end nothing.
+static void call(const struct sigaction *action, int number, siginfo_t *info, void *context) {
+    if (action->sa_flags & SA_SIGINFO) {
+        action->sa_sigaction(number, info, context);
+    } else if (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN) {
+        action->sa_handler(number);
+    }
+}
+
 static void handle(int number, siginfo_t *info, void *context) {
-    (void)context;
     int error = errno;
     for (int index = 0; index < FAULTS; index++) {
         if (faults[index].number != number) continue;
@@ -63,9 +84,10 @@ static void handle(int number, siginfo_t *info, void *context) {
         } else {
             let_the_log_finish();
             tell(lines[index]);
+            call(&before[index], number, info, context);
         }
-        sigaction(number, &before[index], NULL);
     }
+    signal(number, SIG_DFL);
     errno = error;
     // An instruction that faults does so again when this returns. What else raised the signal must do so again, and so must a
     // breakpoint, which is behind us; it comes when the handler has returned.

@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 from lib.config import Config
+from lib.load import pgbench
 from lib.places import free_address
 from lib.pooler import Pooler, carom_binary
 from lib.waiting import wait_until
@@ -111,6 +112,22 @@ def test_a_fault_is_the_last_word_in_the_log(place, postgres, name):
     assert re.fullmatch(rf"carom \d+\.\d+\.\d+: ended by {name}, a fault of the program",
                         pooler.log().splitlines()[-1])
     pooler.stop()
+
+
+def test_a_fault_is_the_last_word_while_clients_have_more_to_say(place, postgres, tmp_path):
+    script = tmp_path / "ask.sql"
+    script.write_text("select 1;\n")
+    for round in range(5):
+        pooler = Pooler(place, Config(postgres.address, workers=4, globals={"log_query": True}))
+        load = threading.Thread(target=pgbench, args=(pooler.address, "-f", script, "-n", "-c", 16, "-T", 60),
+                                kwargs={"check": False})
+        load.start()
+        wait_until(lambda: len(pooler.log()) > 100000, "the clients ask")
+        pooler.child.signal(signal.SIGTRAP)
+        assert pooler.child.process.wait(10) == -signal.SIGTRAP
+        load.join(10)
+        assert pooler.log().splitlines()[-1].endswith("ended by SIGTRAP, a fault of the program"), f"round {round}"
+        pooler.stop()
 
 
 def test_a_fault_does_not_wait_long_for_a_reader(piped):

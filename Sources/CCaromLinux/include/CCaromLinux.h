@@ -42,6 +42,12 @@ void carom_report_faults(const char *text, const int *descriptors, int count);
 /// So many more lines of a log wait to be written, or fewer: a fault waits for them, for a second at most.
 void carom_log_queued(long count);
 
+/// A thread is about to write to the log. Does not return when a fault has written the last line, or is about to.
+void carom_log_begin_write(void);
+
+/// What was begun is written.
+void carom_log_end_write(void);
+
 /// Gives the calling thread a stack for the handling of faults, so that an overflow of its own can be told, and returns it.
 void *carom_enter_fault_stack(void);
 

@@ -45,6 +45,8 @@ enum LogTarget: Sendable {
 
     /// Writes whole lines; waits until there is room for them. False: it is not possible.
     func write(_ lines: [UInt8], level: LogLevel) -> Bool {
+        carom_log_begin_write()
+        defer { carom_log_end_write() }
         guard let descriptor else {
             writeToSyslog(lines, level: level)
             return true
