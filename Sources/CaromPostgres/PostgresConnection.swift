@@ -3,7 +3,7 @@
 
 public import Carom
 package import CaromPostgresProtocol
-import CaromReactor
+package import CaromReactor
 package import CaromTCP
 
 /// An authenticated session with a PostgreSQL server, made by ``PostgresConnector`` and lent by a pool.
@@ -19,6 +19,9 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     private let roleChanged: @Sendable () -> Void
     /// What a CancelRequest must carry.
     package let key: BackendKeyData
+    /// When the server greeted: what it reported then was true.
+    package let greetedAt = Deadline.now
+
     init(
         id: ConnectionID, backend: Backend, transport: Transport,
         session: ServerSession, key: BackendKeyData,

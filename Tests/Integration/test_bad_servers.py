@@ -10,7 +10,7 @@ import pytest
 from lib import proc
 from lib.config import Route
 from lib.fakeserver import AUTHENTICATION_OK, GREETING, KEY, PARAMETERS, READY, FakeServer, answer, error
-from lib.wire import ConnectionLost, ServerError, cstring, message
+from lib.wire import ConnectionLost, ServerError, cstring, message, query
 
 pytestmark = pytest.mark.own
 LIMIT = 100 << 20
@@ -172,3 +172,42 @@ def test_notices_and_parameters_out_of_turn_are_harmless(start):
         for _ in range(3):
             with pooler.connect() as good:
                 assert good.rows("select 1") == [["fine"]]
+
+
+@pytest.mark.parametrize("pool", ["session", "transaction"])
+@pytest.mark.parametrize("cut", [5, 11, 40, 50])
+def test_a_server_that_dies_inside_a_row_is_the_end_of_the_stream(start, pool, cut):
+    """Nothing of the pooler's own comes behind the half: a client would take it for the rest of the row."""
+    reply = answer(b"x" * 40)
+    rows = reply.index(b"D" + struct.pack("!I", 50))
+    whole = reply[:rows + 51]
+
+    def login(wire):
+        wire.stream.sendall(GREETING)
+        assert wire.receive()[0] == b"Q"
+        wire.stream.sendall(whole + whole[rows:rows + cut])
+        wire.stream.close()
+    with FakeServer(login=login) as server:
+        pooler = start(Route(pool=pool, pool_size=1), storage=server.address)
+        client = pooler.connect()
+        client.send(query("select 'half'"))
+        received = b""
+        with pytest.raises(ConnectionLost):
+            while True:
+                kind, body = client.receive()
+                received += message(kind, body)
+        assert received == whole
+        client.abort()
+
+
+def test_a_server_that_has_just_greeted_is_asked_nothing(start):
+    asked = []
+
+    def play(sql):
+        asked.append(sql)
+        return answer(b"fine")
+    with FakeServer(reply=play) as server:
+        pooler = start(Route(pool_size=1), storage=server.address)
+        with pooler.connect() as client:
+            assert client.rows("select 'mine'") == [["fine"]]
+    assert asked == ["select 'mine'"]

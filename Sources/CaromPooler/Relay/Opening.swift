@@ -54,7 +54,11 @@ final class Opening {
         case .greet(let entry): try relay.greet(entry, isConfirmed: true, startup.version)
         case .ask(let wanted, let mayWait):
             if let server = try relay.serverForOpening(mayWait: mayWait) {
-                relay.ask(server, for: wanted)
+                // A server that has just greeted has said all there is to hear, if nothing is to be set.
+                let isAsking = !AcceptedParameters.isFresh(server.greetedAt, at: now)
+                if relay.prepare(server, for: wanted, isAsking: isAsking) {
+                    try confirmed(server.state, relay)
+                }
             } else if !mayWait {
                 // Without a server at hand the client is greeted all the same: a login never waits for one.
                 try relay.greet(accepted.unconfirmed(wanted), isConfirmed: false, startup.version)

@@ -317,9 +317,11 @@ final class Relay: SessionStage {
         return leg.server
     }
 
-    func ask(_ server: PostgresConnection, for wanted: SettingValues) {
+    /// True: the server has the settings. If not, it has been asked.
+    func prepare(_ server: PostgresConnection, for wanted: SettingValues, isAsking: Bool) -> Bool {
         machine.begin(with: SessionBook(startup: wanted), isConfirmed: false)
-        _ = leg.prepare(server, &machine, as: session.owner, isAsking: true, &worker.segments)
+        _ = leg.prepare(server, &machine, as: session.owner, isAsking: isAsking, &worker.segments)
+        return machine.phase == .serving
     }
 
     /// Ends the opening: the client has these settings and is told so.

@@ -68,7 +68,12 @@ final class AcceptedParameters: Sendable {
     /// Whether what is known is still to be believed.
     func isFresh(at now: Deadline) -> Bool {
         let heard = heardAt.load(ordering: .relaxed)
-        return heard != 0 && now.nanoseconds &- heard < UInt64(Self.freshness.nanoseconds)
+        return heard != 0 && Self.isFresh(Deadline(nanoseconds: heard), at: now)
+    }
+
+    /// Whether what a server reported then is still to be believed.
+    static func isFresh(_ heard: Deadline, at now: Deadline) -> Bool {
+        now.nanoseconds &- heard.nanoseconds < UInt64(freshness.nanoseconds)
     }
 
     /// A server has reported something that nobody asked for: the next client's server is asked.

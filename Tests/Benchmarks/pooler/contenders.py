@@ -35,9 +35,10 @@ class Ground:
             file.write(text)
         return path
 
-    def options(self, load):
-        """What pgbench is told for `load`, apart from its length."""
-        return ["-n", "-j", 1, *load.options, *(["-f", self._scripts[load.script]] if load.script else [])]
+    def options(self, load, kind):
+        """What pgbench is told for `load` in front of a kind of pooler, apart from its length."""
+        options = load.peer_options if kind == "pgbouncer" and load.peer_options else load.options
+        return ["-n", "-j", 1, *options, *(["-f", self._scripts[load.script]] if load.script else [])]
 
     def stop(self):
         self.server.stop()
@@ -81,7 +82,7 @@ class Cost:
 
     def __init__(self, ground, pooler, load, seconds):
         before, split = proc.cpu_time(pooler.pid), proc.cpu_seconds(pooler.pid)
-        output = pgbench(entrance(pooler, load.unix), *ground.options(load), "-T", seconds)
+        output = pgbench(entrance(pooler, load.unix), *ground.options(load, pooler.kind), "-T", seconds)
         spent = proc.cpu_time(pooler.pid) - before
         user, system = (now - then for now, then in zip(proc.cpu_seconds(pooler.pid), split))
         count, self.rate = transactions(output)

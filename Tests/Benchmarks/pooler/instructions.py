@@ -73,7 +73,7 @@ def of_load(contender: Contender, name):
         directory = ground.place.directory(f"callgrind-{contender.kind}")
         file = os.path.join(directory, f"{name}.{wanted}")
         pooler = contender.start(load.unix, prefix=under_callgrind(file))
-        output = pgbench(entrance(pooler, load.unix), *ground.options(load), "-t", max(1, wanted // clients))
+        output = pgbench(entrance(pooler, load.unix), *ground.options(load, pooler.kind), "-t", max(1, wanted // clients))
         code = pooler.stop()
         if code < 0:
             raise RuntimeError(f"{contender.title} under callgrind ended by signal {-code}:\n{pooler.log()[-2000:]}")

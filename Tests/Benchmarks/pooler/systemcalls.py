@@ -93,4 +93,4 @@ def _work(contender, pooler, name, wanted):
     load, ground = LOADS[name], contender.ground
     clients = load.options[load.options.index("-c") + 1]
     length = ["-t", max(1, wanted // clients)]
-    return transactions(pgbench(entrance(pooler, load.unix), *ground.options(load), *length))[0]
+    return transactions(pgbench(entrance(pooler, load.unix), *ground.options(load, pooler.kind), *length))[0]
