@@ -38,6 +38,29 @@ def test_no_server_is_needed_to_log_in(postgres, start):
         wire.close()
 
 
+@pytest.mark.own
+def test_a_value_that_no_server_has_spelled_is_told_by_one(lone):
+    """Told `true` libpq would double backslashes: so this login waits, and the next does not."""
+    holder = lone.connect()
+    holder.rows("begin")
+    wishes = {"standard_conforming_strings": "true"}
+    waiter = Wire(dial(lone.address))
+    waiter.send(startup({"user": "postgres", "database": "postgres", **wishes}))
+    waiter.stream.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        waiter.receive()
+    holder.rows("commit")
+    waiter.stream.settimeout(20)
+    waiter.authenticate("postgres", None)
+    holder.rows("begin")
+    later = lone.connect(**wishes)
+    holder.rows("commit")
+    for wire in (waiter, later):
+        assert wire.parameters["standard_conforming_strings"] == wire.value("show standard_conforming_strings") == "on"
+        wire.close()
+    holder.close()
+
+
 def test_a_transaction_keeps_its_server_and_others_wait(lone):
     holder, waiter = lone.connect(), lone.connect()
     holder.rows("begin")

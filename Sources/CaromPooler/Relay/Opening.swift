@@ -10,8 +10,9 @@ import CaromReactor
 ///
 /// The client is told what a server would tell it: parameters, cancel key, ready. The parameters are those of a server of its
 /// route. The first client of a route waits for one to be connected, and the first with other settings has one try them, as
-/// PostgreSQL does when a session begins; later ones do not touch a server. If none is at hand the client is greeted
-/// without, and its first server is asked before a query runs (``RelayMachine/attach(to:as:rule:isAsking:_:)``).
+/// PostgreSQL does when a session begins; later ones do not touch a server. If none is at hand, the client is greeted
+/// without, and its first server is asked before a query runs (``RelayMachine/attach(to:as:rule:isAsking:_:)``): unless it asks for
+/// values that no server has spelled yet.
 final class Opening {
     enum Step {
         /// A server is asked whether it accepts the settings. Without `mayWait` only one that is at hand.
@@ -60,7 +61,7 @@ final class Opening {
                     try confirmed(server.state, relay)
                 }
             } else if !mayWait {
-                // Without a server at hand the client is greeted all the same: a login never waits for one.
+                // Without a server at hand the client is greeted all the same: logins rarely wait for one.
                 try relay.greet(accepted.unconfirmed(wanted), isConfirmed: false, startup.version)
             }
         }
@@ -94,7 +95,7 @@ final class Opening {
         let wanted = try settings(options)
         if let entry = accepted.entry(for: wanted, at: now) { return .greet(entry) }
         asked = wanted
-        return .ask(wanted, mayWait: !accepted.isKnown)
+        return .ask(wanted, mayWait: !accepted.canTell(wanted))
     }
 
     /// The client's own settings, then those that the route forces.

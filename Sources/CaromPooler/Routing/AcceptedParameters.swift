@@ -45,6 +45,8 @@ final class AcceptedParameters: Sendable {
         /// What was reported last for a session in which nothing was set.
         var defaults: SettingValues?
         var sets: [SettingValues: SettingValues] = [:]
+        /// What became of single values: of `utc`, `UTC`.
+        var spellings: [StartupParameter: String] = [:]
         var recent: [(wanted: SettingValues, entry: Entry)] = []
         var oldest = 0
     }
@@ -82,6 +84,19 @@ final class AcceptedParameters: Sendable {
     /// Something is known of the route's servers.
     var isKnown: Bool { known.withLock { $0.defaults != nil } }
 
+    /// Whether a client can be told what becomes of its settings before a server has it: of each that is reported, a server has
+    /// spelled this value before. If not, what it would be told is its own spelling, and programs rely on the server's: with
+    /// `standard_conforming_strings=true` libpq doubles backslashes.
+    func canTell(_ wanted: SettingValues) -> Bool {
+        known.withLock { known in
+            guard let defaults = known.defaults else { return false }
+            return wanted.all.allSatisfy { setting in
+                guard let usual = defaults[setting.name] else { return true }
+                return usual == setting.value || Self.isFree(setting) || known.spellings[setting] != nil
+            }
+        }
+    }
+
     /// What a client with these settings is told; nil if only a server can tell.
     func entry(for wanted: SettingValues, at now: Deadline) -> Entry? {
         guard isFresh(at: now) else { return nil }
@@ -115,21 +130,24 @@ final class AcceptedParameters: Sendable {
             heardAt.store(now.nanoseconds, ordering: .relaxed)
             if known.sets.count >= Self.limit { known.sets.removeAll() }
             known.sets[Self.key(wanted)] = reported
+            for setting in wanted.all where !Self.isFree(setting) {
+                guard let spelling = reported[setting.name] else { continue }
+                if known.spellings.count >= Self.limit { known.spellings.removeAll() }
+                known.spellings[setting] = spelling
+            }
             return Self.remember(wanted, reported, in: &known)
         }
     }
 
     /// For a client that is greeted before a server could be asked: the last that was heard.
     func unconfirmed(_ wanted: SettingValues) -> Entry {
-        var told = known.withLock { known in
-            var told = known.sets[Self.key(wanted)] ?? known.defaults
-            if let name = known.defaults?[Self.free] { told?.set(Self.free, to: name) }
-            return told ?? SettingValues()
+        known.withLock { known in
+            var told = known.defaults ?? SettingValues()
+            for setting in wanted.all where told[setting.name] != nil {
+                told.set(setting.name, to: known.spellings[setting] ?? setting.value)
+            }
+            return Entry(wanted, told: told)
         }
-        for setting in wanted.all where told[setting.name] != nil {
-            told.set(setting.name, to: setting.value)
-        }
-        return Entry(wanted, told: told)
     }
 
     private static func remember(_ wanted: SettingValues, _ told: SettingValues, in known: inout Known)
@@ -145,6 +163,10 @@ final class AcceptedParameters: Sendable {
             known.oldest = (known.oldest + 1) % recentLimit
         }
         return entry
+    }
+
+    private static func isFree(_ setting: StartupParameter) -> Bool {
+        setting.name.lowercased() == free && isPlain(setting.value)
     }
 
     private static func key(_ wanted: SettingValues) -> SettingValues {

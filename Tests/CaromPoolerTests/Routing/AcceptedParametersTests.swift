@@ -148,13 +148,32 @@ private let defaults = values(["TimeZone": "UTC", "application_name": "", "DateS
         #expect(told["DateStyle"] == "ISO, MDY")
     }
 
+    @Test func aValueThatNoServerHasSpelledIsNotTold() {
+        let accepted = Self.known()
+        #expect(!AcceptedParameters().canTell(SettingValues()), "nothing is known")
+        #expect(accepted.canTell(SettingValues()))
+        #expect(accepted.canTell(values(["TimeZone": "UTC", "work_mem": "1MB", "application_name": "psql"])))
+        let wanted = values(["timezone": "utc"])
+        #expect(!accepted.canTell(wanted) && !accepted.canTell(values(["application_name": "caf\u{e9}"])))
+        _ = accepted.record(wanted, reported: defaults, initial: defaults, at: at(1))
+        accepted.expire()
+        #expect(accepted.canTell(wanted) && !accepted.canTell(values(["timezone": "Utc"])))
+        let told = accepted.unconfirmed(values(["timezone": "utc", "application_name": "psql"])).told
+        #expect(told["TimeZone"] == "UTC" && told["application_name"] == "psql")
+    }
+
     @Test func clientsCannotFillTheMemory() {
         let accepted = Self.known()
         for number in 0..<1_000 {
             let wanted = values(["work_mem": "\(number)kB"])
             _ = accepted.record(wanted, reported: defaults, initial: defaults, at: at(1))
             #expect(accepted.entry(for: wanted, at: at(2)) != nil)
+            let zone = values(["TimeZone": "UTC+\(number)"])
+            _ = accepted.record(zone, reported: zone, initial: defaults, at: at(1))
+            #expect(accepted.canTell(zone))
         }
+        let spelled = (0..<1_000).count { accepted.canTell(values(["TimeZone": "UTC+\($0)"])) }
+        #expect((1...300).contains(spelled))
         let known = (0..<1_000).count {
             accepted.entry(for: values(["work_mem": "\($0)kB"]), at: at(2)) != nil
         }
