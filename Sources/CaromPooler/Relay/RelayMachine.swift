@@ -256,18 +256,23 @@ extension RelayMachine {
         switch phase {
         case .serving:
             if received.isOrdinary {
-                if received.completed > 0 { return completed(&server, telling: []) }
+                if received.completed > 0 {
+                    hasFailed = false
+                    return completed(&server, telling: [])
+                }
                 return rest(server, telling: [])
             }
+            // The errors that are told of came behind these.
+            if received.completed > (received.withheld == nil ? 0 : 1) { hasFailed = false }
             let told = heard(received, &server)
-            if received.completed > 0 { return completed(&server, telling: told) }
             // Without a Sync behind what failed, no ReadyForQuery comes.
-            if received.failed != nil, requests.isHeldBack, server.flow.outstandingReady == 0 {
+            let goesOn = received.failed != nil && requests.isHeldBack && server.flow.outstandingReady == 0
+            if goesOn {
                 requests.goOn()
                 server.passReady()
-                return .tell(told)
             }
-            return rest(server, telling: told)
+            if received.completed > 0 { return completed(&server, telling: told, isResuming: goesOn) }
+            return goesOn ? .tell(told) : rest(server, telling: told)
         case .asking(let question):
             return !isAsked || server.suppressedReplies > 0 ? .proceed : answered(question, &server)
         case .preparing: return server.suppressedReplies > 0 ? .proceed : prepared(&server)
@@ -299,7 +304,6 @@ extension RelayMachine {
         _ server: inout ServerState, telling told: [UInt8], isResuming: Bool = false
     ) -> ServerStep.Next {
         if case .asking = phase { return .ask(telling: told) }
-        hasFailed = false
         let wasHeldBack = requests.isHeldBack
         if wasHeldBack, server.flow.outstandingReady == 0 { requests.goOn() }
         if isEnding { return server.owesClient ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
@@ -348,6 +352,7 @@ extension RelayMachine {
     /// - Returns: what the client is told: settings, and the ReadyForQuery that it waits for.
     private mutating func endRepair(_ server: inout ServerState) -> [UInt8] {
         requests.goOn()
+        hasFailed = false
         book.settleReset(isOver: keepsServer || server.flow.transactionStatus == .idle)
         var messages = book.tell(server.reported)
         ReadyForQuery(status: server.flow.transactionStatus).encode(into: &messages)

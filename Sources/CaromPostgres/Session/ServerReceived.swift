@@ -28,7 +28,7 @@ extension ServerState {
         package var deallocatedThrough: UInt64?
         /// A prepared statement was planned for rows of another shape.
         package var hasStalePlan = false
-        /// An error was among the replies to the client.
+        /// An error was among the replies to the client, behind the last ReadyForQuery that was not kept from it.
         package var hasError = false
         /// The status of the ReadyForQuery that was kept from the client.
         package var withheld: TransactionStatus?

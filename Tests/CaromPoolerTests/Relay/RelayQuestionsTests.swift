@@ -83,6 +83,20 @@ import Testing
         #expect(show(ada, "x", on: second) == "1")
     }
 
+    @Test func aResetThatFailsBehindAnAnswerChangesNothing() {
+        let ada = client(1, ["x": "1"])
+        _ = query(ada, "SET y = '5'", on: first)
+        let told = tell(ada, on: first) {
+            $0.query("SELECT 1")
+            $0.parse("", "RESET ALL")
+            $0.run("")
+            $0.run("nobody")
+            $0.sync()
+        }
+        #expect(told.hasSuffix("E(26000 prepared statement \"nobody\" does not exist) Z(I)"))
+        #expect(show(ada, "y", on: first) == "5" && show(ada, "y", on: second) == "5")
+    }
+
     // MARK: What keeps a server
 
     @Test func whatOnlyLivesInASessionKeepsTheServer() {
