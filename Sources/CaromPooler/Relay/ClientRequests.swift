@@ -71,8 +71,9 @@ struct ClientRequests {
     mutating func heard(
         _ received: ServerState.Received, _ server: inout ServerState, _ told: inout [UInt8]
     ) {
-        if let failed = received.failed { statements?.failed(failed) }
         if let number = received.deallocatedThrough { statements?.removeAll(through: number) }
+        // What failed is the last of what was received.
+        if let failed = received.failed { statements?.failed(failed) }
         if received.hasStalePlan { statements?.expirePlans() }
         if let error = received.misnamed {
             makeStatements()

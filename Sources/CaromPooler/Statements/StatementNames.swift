@@ -100,13 +100,18 @@ struct StatementNames {
 
     /// All names are ended that were given up to the message of this number.
     mutating func removeAll(through number: UInt64) {
-        let later = changes.filter { $0.number > number && $0.ended == nil }.map(\.name)
-        for (name, meaning) in table.all where !later.contains(name) {
+        let given = changes.filter { $0.number > number && $0.ended == nil }
+        for (name, meaning) in table.all where !given.contains(where: { $0.name == name }) {
             // What is under way may still name it.
             past.append((meaning.statement.number, name))
             set(name.span.bytes, to: nil)
         }
-        changes.removeAll { $0.number <= number }
+        // An end that fails brings back what was given since.
+        changes.removeAll { change in
+            change.number <= number
+                || change.ended != nil
+                    && !given.contains { $0.name == change.name && $0.parsedAt == change.parsedAt }
+        }
     }
 
     /// The messages with these numbers had no effect.

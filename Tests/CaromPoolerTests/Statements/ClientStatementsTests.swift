@@ -362,6 +362,36 @@ import Testing
         #expect(run(bob, "q") == Self.one)
     }
 
+    @Test func whatIsPreparedBehindDeallocateAllOutlivesAFailure() {
+        let ada = client(1)
+        let told = tell(ada) {
+            $0.parse("", "DEALLOCATE ALL")
+            $0.run("")
+            $0.parse("q", "SELECT 1")
+            $0.run("nobody")
+            $0.sync()
+        }
+        #expect(told == "1 2 C(DEALLOCATE ALL) 1 " + Self.missing("nobody"))
+        #expect(run(ada, "q") == Self.one)
+    }
+
+    @Test func anEndThatIsSkippedBringsNothingBackThatDeallocateAllHasEnded() {
+        let ada = client(1)
+        prepare(ada, "q", "SELECT 1")
+        let told = tell(ada) {
+            $0.parse("", "DEALLOCATE ALL")
+            $0.run("")
+            $0.parse("r", "SELECT 1")
+            $0.run("nobody")
+            $0.close("q")
+            $0.close("r")
+            $0.sync()
+        }
+        #expect(told == "1 2 C(DEALLOCATE ALL) 1 " + Self.missing("nobody"))
+        #expect(run(ada, "q") == Self.missing("q"))
+        #expect(run(ada, "r") == Self.one)
+    }
+
     @Test func deallocateByTheServersNameEndsNoStatementOfAnothers() {
         let (ada, bob) = (client(1), client(2))
         prepare(ada, "q", "SELECT 1")
