@@ -92,7 +92,7 @@ final class ClientStatements {
     /// Whether it shows only when an earlier batch is answered what a name means. Nil for the unnamed statement.
     private func isOpen(_ name: RawSpan?, _ server: inout ServerState) -> Bool {
         guard let name else {
-            return unnamed.isOpen(server.flow)
+            return unnamed.isOpen(server.flow) || server.statements.isUnnamedOpen(server.flow)
         }
         if names.isOpen(name, server.flow) { return true }
         guard server.flow.awaitsServer, let entry = names[name] else { return false }

@@ -47,8 +47,9 @@ package struct ServerStatements: Sendable {
     private var pending: [Pending] = []
     /// Whose unnamed statement the session has.
     package private(set) var unnamed = Unnamed.none
-    /// The number of the message that made it so.
+    /// The number and the batch of the message that made it so.
     private var unnamedSentAs: UInt64 = 0
+    private var unnamedBatch: UInt64 = 0
     /// What it was before, as long as that may come back, oldest first.
     private var unnamedBefore: [(unnamed: Unnamed, sentAs: UInt64)] = []
 
@@ -180,12 +181,18 @@ package struct ServerStatements: Sendable {
 
     // MARK: The unnamed statement
 
+    /// Whether it shows only when an earlier batch is answered which unnamed statement the session has.
+    package func isUnnamedOpen(_ flow: borrowing QueryFlow) -> Bool {
+        unnamedSentAs > flow.extendedDone && unnamedBatch != flow.batch
+    }
+
     /// The message that was sent last replaces the unnamed statement, or ends it.
     package mutating func setUnnamed(_ next: Unnamed, _ flow: borrowing QueryFlow) {
         // One that cannot be refused any more is the oldest that may come back.
         if unnamedSentAs <= flow.extendedDone { unnamedBefore.removeAll(keepingCapacity: true) }
         unnamedBefore.append((unnamed, unnamedSentAs))
         unnamedSentAs = flow.extendedSent
+        unnamedBatch = flow.batch
         unnamed = next
     }
 

@@ -228,6 +228,25 @@ import Testing
         #expect(all == Self.missing("none") + " " + Self.one)
     }
 
+    @Test func theUnnamedStatementOfAnotherClientIsNotRunBehindABatchThatFailed() {
+        let (ada, bob) = (client(1), client(2))
+        for (client, text) in [(ada, "SELECT 1"), (bob, "SELECT 2")] {
+            _ = tell(client) {
+                $0.parse("", text)
+                $0.sync()
+            }
+        }
+        let told = tell(ada) {
+            // What would have parsed hers here is skipped.
+            $0.run("nobody")
+            $0.run("")
+            $0.sync()
+            $0.run("")
+            $0.sync()
+        }
+        #expect(told == Self.missing("nobody") + " " + Self.one)
+    }
+
     @Test func aQueryEndsTheUnnamedStatement() {
         let ada = client(1)
         prepare(ada, "", "SELECT 1")
