@@ -18,7 +18,7 @@ enum HiddenMessages {
         _ preparation: ServerStatements.Preparation, for number: UInt64, _ server: inout ServerState,
         _ out: inout Segments
     ) {
-        if let evicted = preparation.evicted { close(evicted, &server, &out) }
+        for evicted in preparation.evicted { close(evicted, &server, &out) }
         if preparation.closesFirst { close(number, &server, &out) }
     }
 

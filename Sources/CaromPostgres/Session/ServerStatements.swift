@@ -9,8 +9,9 @@ package import CaromPostgresProtocol
 package struct ServerStatements: Sendable {
     /// What must go in front of a message that uses a shared statement.
     package struct Preparation: Equatable, Sendable {
-        /// Closed first: a statement that was used least recently, because the session holds as many as it may.
-        package var evicted: UInt64?
+        /// Closed first: those that were used least recently, because the session holds as many as it may, or more since a Close
+        /// was skipped.
+        package var evicted: [UInt64] = []
         /// The session's own copy is closed first: it may be older than it should be, or missing.
         package var closesFirst = false
         /// The statement is to be parsed.
@@ -87,12 +88,18 @@ package struct ServerStatements: Sendable {
         } else {
             // A Close under way may still be skipped.
             preparation.closesFirst = isOpen(statement, flow)
-            if held.count >= limit {
-                preparation.evicted = held.min { ($0.value.usedAt, $0.key) < ($1.value.usedAt, $1.key) }?.key
-            }
+            if held.count >= limit { preparation.evicted = leastRecentlyUsed(held.count - limit + 1) }
         }
         preparation.parses = true
         return preparation
+    }
+
+    private func leastRecentlyUsed(_ count: Int) -> [UInt64] {
+        func isEarlier(_ one: (key: UInt64, value: Held), _ other: (key: UInt64, value: Held)) -> Bool {
+            (one.value.usedAt, one.key) < (other.value.usedAt, other.key)
+        }
+        if count == 1 { return held.min(by: isEarlier).map { [$0.key] } ?? [] }
+        return held.sorted(by: isEarlier).prefix(count).map(\.key)
     }
 
     /// The session closes a statement with the message that was sent last.

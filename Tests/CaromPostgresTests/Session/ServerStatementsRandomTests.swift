@@ -47,7 +47,7 @@ import Testing
                 times[statement] = time
                 let preparation = session.statements.prepare(
                     statement, parsedAt: time, isOwnParse: isOwn, limit: limit, session.flow)
-                if let evicted = preparation.evicted {
+                for evicted in preparation.evicted {
                     try session.close(evicted)
                     server.sent.append(.close(evicted))
                 }

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct ServerStatementsTests {
     private static func preparation(
-        evicting evicted: UInt64? = nil, closesFirst: Bool = false, parses: Bool = true
+        evicting evicted: UInt64..., closesFirst: Bool = false, parses: Bool = true
     )
         -> ServerStatements.Preparation
     {
@@ -70,6 +70,27 @@ import Testing
         #expect(session.statements.count == 3)
         // One that is there is no newcomer.
         #expect(try session.parse(3, limit: 3) == Self.preparation(closesFirst: true))
+    }
+
+    @Test func whatIsTooMuchBehindASkippedCloseGoesTogether() throws {
+        var session = StatementSession()
+        for statement: UInt64 in 1...2 { try session.parse(statement, limit: 2) }
+        try session.sync()
+        try session.succeed(2)
+        try session.ready()
+        // These fail, and so the closes of 1 and 2 are skipped.
+        try session.flow.sent(.bind)
+        for statement: UInt64 in 3...4 { try session.parse(statement, limit: 2) }
+        try session.sync()
+        try session.fail()
+        try session.ready()
+        for statement: UInt64 in 5...6 { try session.parse(statement, limit: 4) }
+        try session.sync()
+        try session.succeed(2)
+        try session.ready()
+        #expect(session.statements.count == 4)
+        #expect(try session.parse(7, limit: 2) == Self.preparation(evicting: 1, 2, 5))
+        #expect(session.statements.count == 2)
     }
 
     // MARK: Failures

@@ -22,7 +22,7 @@ struct StatementSession {
     {
         let time = now()
         let preparation = statements.prepare(statement, parsedAt: time, isOwnParse: isOwn, limit: limit, flow)
-        if let evicted = preparation.evicted { try close(evicted) }
+        for evicted in preparation.evicted { try close(evicted) }
         if preparation.closesFirst { try close(statement) }
         try flow.sent(.parse)
         statements.didParse(statement, at: time, flow)
