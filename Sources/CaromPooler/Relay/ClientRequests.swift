@@ -12,7 +12,7 @@ struct ClientRequests {
     /// The client's prepared statements; nil until it has any.
     private var statements: ClientStatements?
     /// The client's next messages wait until what it has sent is answered.
-    private(set) var isHeldBack = false
+    var pause = Pause()
     /// Effects of the extended messages since the last Sync.
     private var batchEffects = StatementEffects.none
     /// The settings that they take back: each alone in its statement, or nil.
@@ -64,9 +64,6 @@ struct ClientRequests {
         batchResets = []
     }
 
-    /// What was held back goes on.
-    mutating func goOn() { isHeldBack = false }
-
     /// Takes note of what is rare in replies, and adds what the client is told behind them.
     mutating func heard(
         _ received: ServerState.Received, _ server: inout ServerState, _ told: inout [UInt8]
@@ -78,10 +75,10 @@ struct ClientRequests {
         if let error = received.misnamed {
             makeStatements()
             if error.code == .invalidStatementName, let name = error.quotedName,
-                let number = PreparedStatement.number(ofName: name)
+                let number = PreparedStatement.number(ofName: name), server.statements.holds(number)
             {
                 // Somebody may have ended it by SQL where nobody could see it.
-                server.statements.forget(number)
+                server.statements.doubt(number)
             }
             let renamed = statements?.renamed(error, number: received.failed?.lowerBound) ?? error
             renamed.encode(into: &told)
@@ -159,6 +156,8 @@ struct ClientRequests {
                 return try forwardExtended(tag, range, length, chunk, &server, &book, &out)
             }
             if byte == FrontendTag.parse.rawValue { noteParse(range, chunk) }
+        case FrontendTag.execute.rawValue where statements?.followsPortals == true:
+            return try forwardExtended(.execute, range, length, chunk, &server, &book, &out)
         case FrontendTag.functionCall.rawValue:
             if !batchEffects.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
             taint(.callsUnknown, &server, &book)
@@ -191,7 +190,7 @@ struct ClientRequests {
         case .sent(let found): effects = found
         case .needMore: return false
         case .mustWait:
-            isHeldBack = true
+            pause.begin(server.flow, &out)
             return false
         }
         if !effects.isEmpty {
@@ -239,17 +238,19 @@ struct ClientRequests {
         _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Forwarded {
         if server.flow.isSkippingToSync { return .asItIs }
-        if effects.contains(.deallocates), maps, server.flow.awaitsServer, !server.flow.hasUnsyncedMessages {
+        if effects.contains(.deallocates), maps, server.flow.awaitsServer {
             // What a statement is called at the server, and whether it may end, shows when what was sent before is answered.
-            isHeldBack = true
+            pause.begin(server.flow, &out)
             return .notYet
         }
         if effects.contains(.readsSequences), server.hasForeignSequences, !hasWritten,
             server.flow.awaitsServer
         {
             // A question of our own comes behind what the client has still to be answered, and in its batch it could fail.
-            isHeldBack = !server.flow.hasUnsyncedMessages
-            if isHeldBack { return .notYet }
+            if !server.flow.hasUnsyncedMessages {
+                pause.begin()
+                return .notYet
+            }
         }
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)
@@ -259,7 +260,7 @@ struct ClientRequests {
             if !renamings.isEmpty { return try deallocate(renamings, text, chunk, &server, &out) }
         }
         // It may end a batch with a reset in it.
-        let isAlone = !isHeldBack
+        let isAlone = !pause.isOn
         hold(after: effects, &server, book)
         if effects.contains(.settings) {
             let isReset = isAlone && effects.contains(.resets)
@@ -309,7 +310,7 @@ struct ClientRequests {
             if let number {
                 PreparedStatement.appendName(number, to: &query)
                 statements?.deallocate(wish.name)
-                server.statements.forget(number)
+                server.statements.doubt(number)
             } else {
                 PreparedStatement.appendEscaped(wish.name, to: &query)
             }
@@ -381,11 +382,11 @@ struct ClientRequests {
         after effects: StatementEffects, _ server: inout ServerState, _ book: borrowing SessionBook
     ) {
         if book.needsRepair(after: effects) {
-            isHeldBack = true
+            pause.begin()
             resetSetting = nil
             server.withholdReady()
         } else if effects.contains(.deallocates), maps {
-            isHeldBack = true
+            pause.begin()
         }
     }
 }

@@ -70,7 +70,7 @@ struct RelayMachine: ~Copyable {
     /// Whether the client's bytes go on to the server that it holds.
     @inline(__always)
     func mayForward(to server: borrowing ServerState) -> Bool {
-        phase == .serving && !isEnding && (!requests.isHeldBack || server.flow.awaitsClientData)
+        phase == .serving && !isEnding && (!requests.pause.isOn || server.flow.awaitsClientData)
     }
 
     /// What the client is to be told before its server answers.
@@ -191,7 +191,7 @@ extension RelayMachine {
         defer { server.setSendingMessage(!walker.isAtBorder) }
         do throws(SessionEnd) {
             // The data of a COPY belongs to what was sent before.
-            while !requests.isHeldBack || server.flow.awaitsClientData {
+            while !requests.pause.isOn || server.flow.awaitsClientData {
                 let before = (walker, position)
                 switch walker.next(in: chunk, at: &next, limits: limits) {
                 case .message(let byte, let range), .run(let byte, let range, _):
@@ -255,20 +255,17 @@ extension RelayMachine {
         if received.isBroken { return .lose(server.failure?.message ?? "it broke the protocol") }
         switch phase {
         case .serving:
+            // An error that is told of came behind these.
+            if received.completed > (received.withheld == nil ? 0 : 1) { hasFailed = false }
             if received.isOrdinary {
-                if received.completed > 0 {
-                    hasFailed = false
-                    return completed(&server, telling: [])
-                }
+                if received.completed > 0 { return completed(&server, telling: []) }
                 return rest(server, telling: [])
             }
-            // The errors that are told of came behind these.
-            if received.completed > (received.withheld == nil ? 0 : 1) { hasFailed = false }
             let told = heard(received, &server)
             // Without a Sync behind what failed, no ReadyForQuery comes.
-            let goesOn = received.failed != nil && requests.isHeldBack && server.flow.outstandingReady == 0
+            let goesOn = received.failed != nil && requests.pause.isOn && server.flow.outstandingReady == 0
             if goesOn {
-                requests.goOn()
+                requests.pause.end()
                 server.passReady()
             }
             if received.completed > 0 { return completed(&server, telling: told, isResuming: goesOn) }
@@ -280,10 +277,10 @@ extension RelayMachine {
         }
     }
 
-    /// Nothing changes hands. The data of a COPY goes on all the same.
+    /// Nothing changes hands.
     @inline(__always)
-    private func rest(_ server: borrowing ServerState, telling told: [UInt8]) -> ServerStep.Next {
-        let goesOn = requests.isHeldBack && server.flow.awaitsClientData
+    private mutating func rest(_ server: borrowing ServerState, telling told: [UInt8]) -> ServerStep.Next {
+        let goesOn = requests.pause.goesOn(server.flow)
         return goesOn || !told.isEmpty ? .tell(told) : .proceed
     }
 
@@ -304,8 +301,8 @@ extension RelayMachine {
         _ server: inout ServerState, telling told: [UInt8], isResuming: Bool = false
     ) -> ServerStep.Next {
         if case .asking = phase { return .ask(telling: told) }
-        let wasHeldBack = requests.isHeldBack
-        if wasHeldBack, server.flow.outstandingReady == 0 { requests.goOn() }
+        let wasHeldBack = requests.pause.isOn
+        if wasHeldBack, server.flow.outstandingReady == 0 { requests.pause.end() }
         if isEnding { return server.owesClient ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
         if !keepsServer, walker.isAtBorder {
             if server.flow.isFree, book.needsInquiry {
@@ -351,7 +348,7 @@ extension RelayMachine {
 
     /// - Returns: what the client is told: settings, and the ReadyForQuery that it waits for.
     private mutating func endRepair(_ server: inout ServerState) -> [UInt8] {
-        requests.goOn()
+        requests.pause.end()
         hasFailed = false
         book.settleReset(isOver: keepsServer || server.flow.transactionStatus == .idle)
         var messages = book.tell(server.reported)

@@ -16,6 +16,7 @@ final class ClientStatements {
     private let limit: Int
     @exclusivity(unchecked) private var names = StatementNames()
     @exclusivity(unchecked) private var unnamed = UnnamedStatement()
+    @exclusivity(unchecked) private var portals = DeallocatingPortals()
     /// A server's copy of any of these that is older is parsed anew.
     private var oldest: UInt64 = 0
     private var long: LongParse?
@@ -31,16 +32,6 @@ final class ClientStatements {
     /// Longer names, of statements and portals together, are refused: PostgreSQL looks at the first 63 bytes only.
     private static var longestNames: Int { 1_024 }
 
-    /// What became of a message.
-    enum Outcome {
-        /// It is recorded and on its way. These may be its effects.
-        case sent(StatementEffects)
-        /// More of it is needed.
-        case needMore
-        /// What it means shows only when what the client has sent before is answered.
-        case mustWait
-    }
-
     // MARK: From the client
 
     /// Sends an extended message on, or its beginning, with the names that the server knows, and in front of it what the server
@@ -53,12 +44,13 @@ final class ClientStatements {
     func forward(
         _ tag: FrontendTag, _ range: Range<Int>, length: Int, of chunk: RawSpan, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
-    ) throws(SessionEnd) -> Outcome {
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         let message = ExtendedMessage(tag, range, length: length, chunk)
         // What the server discards anyway, and what is no such message, is the server's to deal with.
         if server.flow.isSkippingToSync || server.flow.awaitsClientData {
             return .sent(try message.pass(&server, &out))
         }
+        if !portals.isEmpty, server.flow.isFree { portals.removeAll() }
         switch tag {
         case .bind, .describe, .close:
             let names: ExtendedMessage.Names?
@@ -73,18 +65,27 @@ final class ClientStatements {
             }
             if names.statement.isEmpty {
                 return tag == .close
-                    ? try closeUnnamed(message, &server, &out) : try useUnnamed(message, &server, &book, &out)
+                    ? try closeUnnamed(message, &server, &out) : try useUnnamed(message, names, &server, &book, &out)
             }
             return tag == .close
                 ? try close(message, names, &server, &out) : try use(message, names, &server, &book, &out)
         case .parse:
             let name: Range<Int>
-            do throws(WireError) { name = try message.parseName() } catch {
+            do throws(WireError) { name = try message.firstName() } catch {
                 if message.isPart, range.count < Self.longestNames { return .needMore }
                 return .sent(try message.pass(&server, &out))
             }
             if !name.isEmpty, isOpen(message.bytes(name), &server) { return .mustWait }
             return try parse(message, name, &server, &book, &out)
+        case .execute:
+            let portal: Range<Int>
+            do throws(WireError) { portal = try message.firstName() } catch {
+                if message.isPart, range.count < Self.longestNames { return .needMore }
+                return .sent(try message.pass(&server, &out))
+            }
+            let effects = try message.pass(&server, &out)
+            portals.ran(message.bytes(portal), &names, &server)
+            return .sent(effects)
         default: return .sent(try message.pass(&server, &out))
         }
     }
@@ -94,7 +95,7 @@ final class ClientStatements {
         guard let name else {
             return unnamed.isOpen(server.flow) || server.statements.isUnnamedOpen(server.flow)
         }
-        if names.isOpen(name, server.flow) { return true }
+        if names.isOpen(name, server.flow) || portals.isOpen(server.flow) { return true }
         guard server.flow.awaitsServer, let entry = names[name] else { return false }
         return server.statements.isOpen(entry.statement.number, server.flow)
     }
@@ -102,8 +103,10 @@ final class ClientStatements {
     /// More of a message that was too long to be kept.
     func forwardMore(_ range: Range<Int>, isLast: Bool, of chunk: RawSpan) {
         guard long != nil else { return }
-        chunk.extracting(range).withUnsafeBytes { long?.content.append(contentsOf: $0) }
-        if isLast { finishLong() }
+        long?.append(chunk.extracting(range))
+        if !isLast { return }
+        long?.finish(&names, &unnamed)
+        long = nil
     }
 
     // MARK: Named statements
@@ -111,15 +114,14 @@ final class ClientStatements {
     private func use(
         _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
-    ) throws(SessionEnd) -> Outcome {
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         guard let entry = self.names[message.bytes(names.statement)] else {
             return try passUnknown(message, names, &server, &out)
         }
         if message.tag == .bind, entry.statement.effects.contains(.deallocates),
-            let number = HiddenMessages.addDeallocation(
-                entry.statement.content, &self.names, registry, &server, &out)
+            let outcome = try bindDeallocation(entry.statement.content, message, names, &server, &out)
         {
-            return .sent(try HiddenMessages.bindDeallocation(number, message, names, &server, &out))
+            return outcome
         }
         let statement = prepare(entry, message.bytes(names.statement), &server, &book, &out)
         try message.record(&server)
@@ -127,15 +129,38 @@ final class ClientStatements {
         out.append { message.appendRenamed(names, to: statement.number, into: &$0) }
         out.append(chunk: message.rest(names))
         if message.tag != .bind { return .sent(.none) }
+        notePortal(message.portal(names), statement.effects)
         noteSettings(statement.effects, statement.content, &book)
         return .sent(statement.effects)
+    }
+
+    /// The client binds a statement that ends others.
+    ///
+    /// - Returns: nil if it ends all, or one that is none of the client's: then it is bound as it is.
+    private func bindDeallocation(
+        _ content: [UInt8], _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names,
+        _ server: inout ServerState, _ out: inout Segments
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome? {
+        let text = Array(content.prefix { $0 != 0 })
+        guard let wish = Deallocation(text.span.bytes) else { return nil }
+        if isOpen(wish.name.span.bytes, &server) { return .mustWait }
+        guard let target = number(of: wish.name) else { return nil }
+        try HiddenMessages.bindDeallocation(
+            wish, in: text, of: target, as: registry.nextNumber(), message, names, &server, &out)
+        portals.bound(message.portal(names), isDeallocating: true, target: (wish.name, target))
+        return .sent(.letsGo)
+    }
+
+    private func notePortal(_ portal: RawSpan, _ effects: StatementEffects) {
+        let isDeallocating = effects.contains(.deallocates)
+        if isDeallocating || !portals.isEmpty { portals.bound(portal, isDeallocating: isDeallocating) }
     }
 
     /// A name that the client has not given: the server says so, in its own words.
     private func passUnknown(
         _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
         _ out: inout Segments
-    ) throws(SessionEnd) -> Outcome {
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         guard PreparedStatement.isReserved(message.bytes(names.statement)) else {
             return .sent(try message.pass(&server, &out))
         }
@@ -180,7 +205,7 @@ final class ClientStatements {
     private func close(
         _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
         _ out: inout Segments
-    ) throws(SessionEnd) -> Outcome {
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         let outcome = try passUnknown(message, names, &server, &out)
         self.names.end(message.bytes(names.statement), by: server.flow.extendedSent, server.flow)
         return outcome
@@ -189,7 +214,7 @@ final class ClientStatements {
     private func parse(
         _ message: borrowing ExtendedMessage, _ name: Range<Int>, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
-    ) throws(SessionEnd) -> Outcome {
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         let content = message.bytes(after: name)
         if name.isEmpty { return try parseUnnamed(message, content, &server, &out) }
         let key = message.bytes(name)
@@ -233,7 +258,7 @@ final class ClientStatements {
         _ entry: StatementNames.Meaning, _ message: borrowing ExtendedMessage, _ name: Range<Int>,
         _ server: inout ServerState,
         _ out: inout Segments
-    ) throws(SessionEnd) -> Outcome {
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         let number = registry.nextNumber()
         let preparation = server.statements.prepare(
             number, parsedAt: 0, isOwnParse: true, limit: limit, server.flow)
@@ -258,22 +283,6 @@ final class ClientStatements {
                 + 1..<message.range.upperBound)
     }
 
-    private func finishLong() {
-        guard let parse = long else { return }
-        long = nil
-        let content = parse.content
-        if parse.number == 0 {
-            unnamed.set(content.span.bytes, effects: StatementEffects(ofContent: content.span.bytes))
-            return
-        }
-        let statement = PreparedStatement(
-            number: parse.number, content: content, effects: StatementEffects(ofContent: content.span.bytes),
-            hash: 0, in: nil)
-        names.set(
-            parse.name.span.bytes,
-            to: StatementNames.Meaning(statement: statement, version: 0, parsedAt: parse.parsedAt))
-    }
-
     /// A statement that may change settings runs.
     private func noteSettings(
         _ effects: StatementEffects, _ content: [UInt8], _ book: inout SessionBook
@@ -289,7 +298,7 @@ final class ClientStatements {
     private func parseUnnamed(
         _ message: borrowing ExtendedMessage, _ content: RawSpan, _ server: inout ServerState,
         _ out: inout Segments
-    ) throws(SessionEnd) -> Outcome {
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         _ = try message.pass(&server, &out)
         unnamed.replace(server.flow)
         server.statements.setUnnamed(.of(user: user, version: unnamed.version), server.flow)
@@ -303,24 +312,25 @@ final class ClientStatements {
     }
 
     private func useUnnamed(
-        _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ book: inout SessionBook,
-        _ out: inout Segments
-    ) throws(SessionEnd) -> Outcome {
-        if message.tag == .bind, unnamed.effects.contains(.deallocates), let names = try? message.names(),
-            let number = HiddenMessages.addDeallocation(unnamed.content, &self.names, registry, &server, &out)
+        _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
+        _ book: inout SessionBook, _ out: inout Segments
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
+        if message.tag == .bind, unnamed.effects.contains(.deallocates),
+            let outcome = try bindDeallocation(unnamed.content, message, names, &server, &out)
         {
-            return .sent(try HiddenMessages.bindDeallocation(number, message, names, &server, &out))
+            return outcome
         }
         unnamed.provide(user, &server, &out)
         _ = try message.pass(&server, &out)
         if message.tag != .bind { return .sent(.none) }
+        notePortal(message.portal(names), unnamed.effects)
         noteSettings(unnamed.effects, unnamed.content, &book)
         return .sent(unnamed.effects)
     }
 
     private func closeUnnamed(
         _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ out: inout Segments
-    ) throws(SessionEnd) -> Outcome {
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         _ = try message.pass(&server, &out)
         server.statements.setUnnamed(.none, server.flow)
         unnamed.replace(server.flow)
@@ -351,6 +361,7 @@ final class ClientStatements {
     func settle() {
         unnamed.settle()
         names.settle()
+        portals.settle()
     }
 
     /// Tables have changed: plans that servers have are of no use any more.
@@ -379,6 +390,9 @@ final class ClientStatements {
 
     /// The number of a statement that the client has prepared by Parse.
     func number(of name: [UInt8]) -> UInt64? { names[name.span.bytes]?.statement.number }
+
+    /// A portal may end statements when it runs, so every Execute goes through ``forward(_:_:length:of:_:_:_:)``.
+    var followsPortals: Bool { !portals.isEmpty }
 
     /// The client ends a statement by a simple query.
     func deallocate(_ name: [UInt8]) { names.set(name.span.bytes, to: nil) }

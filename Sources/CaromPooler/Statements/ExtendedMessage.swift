@@ -17,6 +17,16 @@ struct ExtendedMessage: ~Escapable {
         let isPortal: Bool
     }
 
+    /// What became of a message.
+    enum Outcome {
+        /// It is recorded and on its way. These may be its effects.
+        case sent(StatementEffects)
+        /// More of it is needed.
+        case needMore
+        /// What it means shows only when what the client has sent before is answered.
+        case mustWait
+    }
+
     let tag: FrontendTag
     /// Where it stands in the chunk, as far as it has come.
     let range: Range<Int>
@@ -78,9 +88,16 @@ struct ExtendedMessage: ~Escapable {
     }
 
     /// The statement's name in a Parse.
-    func parseName() throws(WireError) -> Range<Int> {
+    /// The first name: a statement's in a Parse, a portal's in an Execute.
+    func firstName() throws(WireError) -> Range<Int> {
         var reader = WireReader(body)
         return try reader.readText()
+    }
+
+    /// The portal's name of a Bind.
+    @_lifetime(copy self)
+    func portal(_ names: Names) -> RawSpan {
+        body.extracting(names.before.lowerBound..<(names.before.upperBound - 1))
     }
 
     /// Adds header and names with the server's name for the statement. The rest of the message goes behind that.

@@ -50,41 +50,28 @@ enum HiddenMessages {
 
     // MARK: DEALLOCATE
 
-    /// The client is about to run a statement that ends another one, by the client's name. Adds one that ends it by the server's.
+    /// Sends the Bind of a statement that ends another one, by the client's name, as that of one that ends it by the server's.
     ///
-    /// - Returns: the number of the one that is added; nil if the statement to be ended is none that was prepared by Parse.
-    static func addDeallocation(
-        _ content: [UInt8], _ names: inout StatementNames, _ registry: StatementRegistry,
+    /// - Parameters:
+    ///   - text: of the client's statement.
+    ///   - target: the statement that is ended.
+    ///   - number: one that no statement has.
+    static func bindDeallocation(
+        _ wish: Deallocation, in text: [UInt8], of target: UInt64, as number: UInt64,
+        _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names,
         _ server: inout ServerState, _ out: inout Segments
-    ) -> UInt64? {
-        let text = Array(content.prefix { $0 != 0 })
-        guard let wish = Deallocation(text.span.bytes), let entry = names[wish.name.span.bytes] else {
-            return nil
-        }
-        let target = entry.statement.number
+    ) throws(SessionEnd) {
         if !server.statements.surelyHolds(target) {
             // There may be one left over, nobody knows.
             close(target, &server, &out)
             parse(target, [], &server, &out)
+            server.statements.doubt(target)
         }
-        let number = registry.nextNumber()
-        parse(
-            number, wish.renamed(to: PreparedStatement.name(target), in: text), &server, &out)
-        server.statements.forget(target)
-        names.end(wish.name.span.bytes, by: server.flow.extendedSent + 1, server.flow)
-        return number
-    }
-
-    /// Sends the Bind of a statement that was added.
-    static func bindDeallocation(
-        _ number: UInt64, _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names,
-        _ server: inout ServerState, _ out: inout Segments
-    ) throws(SessionEnd) -> StatementEffects {
+        parse(number, wish.renamed(to: PreparedStatement.name(target), in: text), &server, &out)
         try message.record(&server)
         out.append { message.appendRenamed(names, to: number, into: &$0) }
         out.append(chunk: message.rest(names))
         // A portal keeps the plan; the statement is of no more use.
         close(number, &server, &out)
-        return .letsGo
     }
 }

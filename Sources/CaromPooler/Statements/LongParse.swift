@@ -1,12 +1,39 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgresProtocol
+
 /// A Parse that comes in pieces.
 struct LongParse {
+    /// Empty for the unnamed statement.
     let name: [UInt8]
     let number: UInt64
     let parsedAt: UInt64
     /// The number of the message in the server's flow.
     let sentAs: UInt64
-    var content: [UInt8]
+    /// What stands behind the name, as far as it has come.
+    private(set) var content: [UInt8]
+
+    init(name: [UInt8], number: UInt64, parsedAt: UInt64, sentAs: UInt64, content: [UInt8]) {
+        self.name = name
+        self.number = number
+        self.parsedAt = parsedAt
+        self.sentAs = sentAs
+        self.content = content
+    }
+
+    mutating func append(_ piece: RawSpan) {
+        piece.withUnsafeBytes { content.append(contentsOf: $0) }
+    }
+
+    /// All of it has come: its name means something.
+    func finish(_ names: inout StatementNames, _ unnamed: inout UnnamedStatement) {
+        let effects = StatementEffects(ofContent: content.span.bytes)
+        if name.isEmpty { return unnamed.set(content.span.bytes, effects: effects) }
+        let statement = PreparedStatement(
+            number: number, content: content, effects: effects, hash: 0, in: nil)
+        names.set(
+            name.span.bytes,
+            to: StatementNames.Meaning(statement: statement, version: 0, parsedAt: parsedAt))
+    }
 }

@@ -28,6 +28,9 @@ package struct ServerStatements: Sendable {
         /// The number and the batch of the Parse.
         var sentAs: UInt64
         var batch: UInt64
+
+        /// It is closed before it is used, which does no harm where it is missing, and goes first.
+        static let inDoubt = Held(parsedAt: 0, usedAt: 0, sentAs: 0, batch: 0)
     }
 
     private enum Change: Sendable {
@@ -142,8 +145,8 @@ package struct ServerStatements: Sendable {
     /// Whether the session has the statement for certain, unless what is under way fails.
     package func surelyHolds(_ statement: UInt64) -> Bool { (held[statement]?.parsedAt ?? 0) > 0 }
 
-    /// The statement is ended by SQL.
-    package mutating func forget(_ statement: UInt64) { held[statement] = nil }
+    /// SQL ends the statement, or has ended it, or fails to: it may be there or not.
+    package mutating func doubt(_ statement: UInt64) { held[statement] = Held.inDoubt }
 
     /// The extended messages with these numbers failed or were skipped.
     package mutating func failed(_ numbers: ClosedRange<UInt64>) {
@@ -173,8 +176,7 @@ package struct ServerStatements: Sendable {
             switch entry.change {
             case .parsed: held[entry.statement] = nil
             // It is still there, but nobody knows how old it is.
-            case .closed:
-                held[entry.statement] = Held(parsedAt: 0, usedAt: 0, sentAs: 0, batch: 0)
+            case .closed: held[entry.statement] = Held.inDoubt
             }
         }
         pending.removeAll { $0.number <= numbers.upperBound }

@@ -432,4 +432,88 @@ import Testing
                 } == "3 Z(I)")
         }
     }
+
+    @Test func aNameIsFreeBehindDeallocateAllInTheSameBatch() {
+        let ada = client(1)
+        prepare(ada, "q", "SELECT 1")
+        let told = tell(ada) {
+            $0.parse("", "DEALLOCATE ALL")
+            $0.run("")
+            $0.parse("q", "SELECT 2")
+            $0.run("q")
+            $0.sync()
+        }
+        #expect(told == "1 2 C(DEALLOCATE ALL) 1 2 D(SELECT 2) C(SELECT 1) Z(I)")
+    }
+
+    @Test func aServerThatLacksAStatementIsNotGivenItBehindDeallocateAll() {
+        let ada = client(1)
+        prepare(ada, "q", "SELECT 1")
+        let told = tell(ada, on: PooledServer()) {
+            $0.parse("", "DEALLOCATE ALL")
+            $0.run("")
+            $0.run("q")
+            $0.sync()
+        }
+        #expect(told == "1 2 C(DEALLOCATE ALL) " + Self.missing("q"))
+    }
+
+    @Test func aDeallocateThatIsBoundAndDoesNotRunEndsNothing() {
+        let ada = client(1)
+        prepare(ada, "q", "SELECT 1")
+        for text in ["DEALLOCATE q", "DEALLOCATE ALL"] {
+            let told = tell(ada) {
+                $0.parse("", text)
+                $0.bind("")
+                $0.sync()
+            }
+            #expect(told == "1 2 Z(I)")
+            #expect(run(ada, "q") == Self.one)
+        }
+    }
+
+    @Test func aDeallocateThatIsSkippedEndsNothing() {
+        let ada = client(1)
+        prepare(ada, "q", "SELECT 1")
+        prepare(ada, "d", "DEALLOCATE q")
+        let inBatch = tell(ada) {
+            $0.run("nobody")
+            $0.run("d")
+            $0.sync()
+        }
+        #expect(inBatch == Self.missing("nobody"))
+        #expect(run(ada, "q") == Self.one)
+        let inQuery = tell(ada) {
+            $0.run("nobody")
+            $0.query("DEALLOCATE q")
+            $0.sync()
+        }
+        #expect(inQuery == Self.missing("nobody"))
+        #expect(run(ada, "q") == Self.one)
+    }
+
+    @Test func whatADeallocateEndsIsWaitedForWhereAnEarlierBatchMayFail() {
+        let ada = client(1)
+        prepare(ada, "q", "SELECT 1")
+        prepare(ada, "d", "DEALLOCATE q")
+        let told = tell(ada) {
+            $0.run("nobody")
+            $0.close("q")
+            $0.sync()
+            $0.run("d")
+            $0.sync()
+            $0.run("q")
+            $0.sync()
+        }
+        #expect(told == Self.missing("nobody") + " 2 C(DEALLOCATE) Z(I) " + Self.missing("q"))
+    }
+
+    @Test func aDeallocateThatFailsLeavesTheServersCopyInDoubt() {
+        let (ada, bob) = (client(1), client(2))
+        for each in [ada, bob] { prepare(each, "q", "SELECT 1") }
+        #expect(
+            tell(ada) { $0.query("FAIL; DEALLOCATE q") } == "E(22012 division by zero) Z(I)")
+        #expect(run(bob, "q") == Self.one)
+        prepare(ada, "q", "SELECT 1")
+    }
 }

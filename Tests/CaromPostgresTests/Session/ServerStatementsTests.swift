@@ -51,11 +51,11 @@ import Testing
         #expect(session.use(5) == Self.preparation())
     }
 
-    @Test func whatSQLHasEndedIsNotHeld() throws {
+    @Test func whatSQLHasEndedIsInDoubt() throws {
         var session = StatementSession()
         for statement: UInt64 in 1...3 { try session.parse(statement) }
-        session.statements.forget(2)
-        #expect([1, 2, 3].map { session.statements.holds($0) } == [true, false, true])
+        session.statements.doubt(2)
+        #expect([1, 2, 3].map { session.statements.surelyHolds($0) } == [true, false, true])
         session.statements.removeAll()
         #expect(session.statements.count == 0)
     }
