@@ -58,7 +58,8 @@ class Difference:
             lines += ["sent:", *(f"    {label}" for label in labels)]
             one, other = [show(frame) for frame in direct], [show(frame) for frame in pooled]
             if [canonical(frame) for frame in direct] == [canonical(frame) for frame in pooled]:
-                lines += ["both:", *(f"    {line}" for line in one)]
+                left_out = [f"… {len(one) - 12} more"] if len(one) > 13 else one[6:-6]
+                lines += ["both:", *(f"    {line}" for line in (*one[:6], *left_out, *one[6:][-6:]))]
                 continue
             at = next((n for n, (a, b) in enumerate(zip(direct, pooled)) if canonical(a) != canonical(b)),
                       min(len(one), len(other)))
@@ -97,33 +98,34 @@ def _without_table_oids(body):
 
 
 def same(direct, pooled):
-    return direct == pooled or (
-        len(direct) == len(pooled)
-        and all(a == b or canonical(a) == canonical(b) or failed_alike(a, b) for a, b in zip(direct, pooled)))
+    return len(direct) == len(pooled) and all(_alike(a, b) for a, b in zip(direct, pooled))
+
+
+def _alike(direct, pooled):
+    return direct == pooled or canonical(direct) == canonical(pooled) or failed_alike(direct, pooled)
 
 
 def failed_alike(direct, pooled):
     """Whether a misuse of a statement is told as what it is or, in a failed transaction, as that."""
-    return (direct[:1] == pooled[:1] == b"E" and b"\0C25P02\0" in pooled
-            and any(code in direct for code in (b"\0C26000\0", b"\0C42P05\0", b"\0C08P01\0")))
+    return (direct[:1] == pooled[:1] == b"E" and _says(pooled, b"25P02")
+            and any(_says(direct, code) for code in (b"26000", b"42P05", b"08P01")))
+
+
+def _says(frame, code):
+    return frame[:1] == b"E" and b"\0C" + code + b"\0" in frame
 
 
 def healed(direct, pooled):
-    """Whether one side could run a plan that the other had lost, or describe a statement in a failed transaction."""
-    def described(frames):
-        return any(frame[:1] == b"t" for frame in frames)
-    def failed(frames):
-        return any(frame[:1] == b"E" and b"\0C25P02\0" in frame for frame in frames)
-    if any(b"\0C25001\0MSET TRANSACTION ISOLATION LEVEL must" in frame for frame in pooled) and not any(
-            b"\0C25001\0" in frame for frame in direct):
+    """Whether the two part where they may, so that nothing behind that can be compared."""
+    place = next(n for n, (a, b) in enumerate(itertools.zip_longest(direct, pooled)) if None in (a, b) or not _alike(a, b))
+    one, other = (frames[place] if place < len(frames) else b"" for frames in (direct, pooled))
+    # A plan that one side has lost and the other has anew.
+    if any(_says(frame, b"0A000") and b"\0Mcached plan" in frame for frame in (one, other)):
         return True
-    if [frame for frame in direct if frame[:1] != b"t"] == pooled and any(frame[:1] == b"E" for frame in pooled):
-        return True
-    if described(direct) and failed(pooled) and direct[-1:] == pooled[-1:] == [direct[-1]] and direct[-1][5:] == b"E":
-        return True
-    def lost(frames):
-        return any(frame[:1] == b"E" and b"\0C0A000\0Mcached plan" in frame for frame in frames)
-    return lost(direct) != lost(pooled)
+    # A statement that is described where it cannot be parsed any more.
+    if one[:1] == b"t" and other[:1] == b"E":
+        return _says(other, b"25P02") or same(direct[place + 1:place + 2], [other])
+    return _says(other, b"25001") and b"\0MSET TRANSACTION ISOLATION LEVEL must" in other
 
 
 def slept_alike(direct, pooled):
