@@ -14,14 +14,7 @@ from lib.fuzz import campaign, programs
 from lib.fuzz.rounds import Lane, prepare_databases, replace_servers, run_round, servers_used
 from lib.fuzz.shrinking import Shrinker, listing
 
-SECONDS = float(os.environ.get("CAROM_DIFFERENTIAL_SECONDS", "15"))
-#: Programs that are known to be answered alike come first; `random` draws others, of which a few in ten thousand are not yet.
-FROM = os.environ.get("CAROM_DIFFERENTIAL_FROM", "20000")
-
-
-def first_seed():
-    return campaign.fresh_seed() if FROM == "random" else int(FROM)
-
+SECONDS = float(os.environ.get("CAROM_DIFFERENTIAL_SECONDS", "60"))
 CLIENTS, LANES, SERVERS = 8, 2, 3
 
 
@@ -46,7 +39,8 @@ def told_alike(server, places, plan, pool, least):
         shrinker = Shrinker(places[0], programs.clients(seed, plan.clients, plan.kinds), difference,
                             refresh=lambda: replace_servers(server, 0), seconds=30)
         clients, smaller = shrinker.run()
-        pytest.fail(f"Tests/differential --pool {pool} --seed {seed}\n{difference.text()}\n"
+        pytest.fail(f"Tests/differential --pool {pool} --seed {seed} (or all rounds, --from {plan.seed})\n"
+                    f"{difference.text()}\n"
                     f"made smaller:\n{listing(clients)}\n{smaller.text()}", pytrace=False)
     assert outcome.programs >= least, "hardly anything was compared"
 
@@ -72,13 +66,18 @@ def test_a_difference_is_noticed_and_made_small(prepared, spoil, kind):
     assert kind in difference.reason
 
 
+#: As users have it; with room for hardly a statement at a server; and with a reset at every change of clients. `part` is
+#: how much of SECONDS each takes.
 @pytest.mark.own
 @pytest.mark.timeout(SECONDS + 200)
-def test_transaction_pooling_tells_the_same(prepared, start):
-    pooler = start(Route(pool_size=SERVERS), workers=2, globals={"log_session": False})
-    plan = campaign.Plan(kinds("transaction"), first_seed(), CLIENTS, seconds=SECONDS)
+@pytest.mark.parametrize("options, part", [({}, 1), ({"max_prepared_statements": 1}, 1 / 4), ({"pool_discard": True}, 1 / 4)],
+                         ids=["plain", "one_statement", "discard"])
+def test_transaction_pooling_tells_the_same(prepared, start, options, part):
+    pooler = start(Route(pool_size=SERVERS, more=options), workers=2, globals={"log_session": False})
+    plan = campaign.Plan(kinds("transaction"), campaign.fresh_seed(), CLIENTS, seconds=SECONDS * part)
     places = lanes(prepared, pooler.address)
-    told_alike(prepared, places, plan, "transaction", least=10 * SECONDS)
+    chosen = "".join(f" --option {name}={'yes' if value is True else value}" for name, value in options.items())
+    told_alike(prepared, places, plan, f"transaction{chosen}", least=10 * SECONDS * part)
     assert [servers_used(prepared, place.number) for place in places] == [SERVERS] * LANES
 
 
@@ -86,5 +85,5 @@ def test_transaction_pooling_tells_the_same(prepared, start):
 @pytest.mark.timeout(SECONDS + 200)
 def test_session_pooling_tells_the_same(prepared, start):
     pooler = start(Route(pool="session", pool_size=CLIENTS), workers=2, globals={"log_session": False})
-    plan = campaign.Plan(kinds("session"), first_seed(), CLIENTS, seconds=SECONDS / 4)
+    plan = campaign.Plan(kinds("session"), campaign.fresh_seed(), CLIENTS, seconds=SECONDS / 4)
     told_alike(prepared, lanes(prepared, pooler.address), plan, "session", least=2 * SECONDS)
