@@ -146,7 +146,7 @@ final class ClientStatements {
         if isOpen(wish.name.span.bytes, &server) { return .mustWait }
         guard let target = number(of: wish.name) else { return nil }
         try HiddenMessages.bindDeallocation(
-            wish, in: text, of: target, as: registry.nextNumber(), message, names, &server, &out)
+            wish, in: text, of: target, as: registry.nextNumber(), message, names, &self.names, &server, &out)
         portals.bound(message.portal(names), isDeallocating: true, target: (wish.name, target))
         return .sent(.letsGo)
     }

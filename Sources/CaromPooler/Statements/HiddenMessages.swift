@@ -59,7 +59,7 @@ enum HiddenMessages {
     static func bindDeallocation(
         _ wish: Deallocation, in text: [UInt8], of target: UInt64, as number: UInt64,
         _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names,
-        _ server: inout ServerState, _ out: inout Segments
+        _ clientNames: inout StatementNames, _ server: inout ServerState, _ out: inout Segments
     ) throws(SessionEnd) {
         if !server.statements.surelyHolds(target) {
             // There may be one left over, nobody knows.
@@ -69,6 +69,7 @@ enum HiddenMessages {
         }
         parse(number, wish.renamed(to: PreparedStatement.name(target), in: text), &server, &out)
         try message.record(&server)
+        clientNames.noteUse(of: nil, message.bytes(names.statement), server.flow)
         out.append { message.appendRenamed(names, to: number, into: &$0) }
         out.append(chunk: message.rest(names))
         // A portal keeps the plan; the statement is of no more use.

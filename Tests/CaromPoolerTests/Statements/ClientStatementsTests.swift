@@ -492,6 +492,20 @@ import Testing
         #expect(run(ada, "q") == Self.one)
     }
 
+    @Test func anErrorOfADeallocateNamesItAsTheClientDoes() {
+        let ada = client(1)
+        prepare(ada, "q", "SELECT 1")
+        for name in ["d", ""] {
+            let told = tell(ada) {
+                $0.parse(name, "DEALLOCATE q")
+                $0.bind(name, parameters: [[0x31]])
+                $0.sync()
+            }
+            #expect(
+                told == "1 E(08P01 bind message supplies 1 parameters, but prepared statement \"\(name)\" requires 0) Z(I)")
+        }
+    }
+
     @Test func whatADeallocateEndsIsWaitedForWhereAnEarlierBatchMayFail() {
         let ada = client(1)
         prepare(ada, "q", "SELECT 1")
