@@ -24,7 +24,8 @@ EXCEPTIONS = {
                                       "transaction: 25P02 comes before 26000, 42P05 or 08P01",
     "isolation level behind a statement that is parsed again": "that takes a snapshot in the batch's transaction, where a "
                                                               "direct session has the statement already: 25001",
-    "Describe of a statement that cannot be parsed any more": "a server that does not have it says so before its parameters",
+    "misuse of a statement that cannot be parsed any more": "a server that does not have it says that before 08P01, and "
+                                                            "before the parameters of a Describe",
     "refused startup parameter": "without an idle server it is refused before the first query, not at login",
 }
 _TEMP = re.compile(rb"pg_temp_\d+|pg_toast_temp_\d+")
@@ -105,10 +106,15 @@ def _alike(direct, pooled):
     return direct == pooled or canonical(direct) == canonical(pooled) or failed_alike(direct, pooled)
 
 
+#: What a text is refused with whose tables, columns, functions or schemas are not there, or not for this role.
+_UNPARSED = (b"42P01", b"42703", b"42883", b"42501")
+
+
 def failed_alike(direct, pooled):
-    """Whether a misuse of a statement is told as what it is or, in a failed transaction, as that."""
-    return (direct[:1] == pooled[:1] == b"E" and _says(pooled, b"25P02")
-            and any(_says(direct, code) for code in (b"26000", b"42P05", b"08P01")))
+    """Whether a misuse of a statement is told as what it is or, by a server that lacks the statement, as why it has it not."""
+    if _says(pooled, b"25P02"):
+        return any(_says(direct, code) for code in (b"26000", b"42P05", b"08P01"))
+    return _says(direct, b"08P01") and any(_says(pooled, code) for code in _UNPARSED)
 
 
 def _says(frame, code):
