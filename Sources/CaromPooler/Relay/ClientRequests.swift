@@ -17,12 +17,16 @@ struct ClientRequests {
     private var batchEffects = StatementEffects.none
     /// The settings that they take back: each alone in its statement, or nil.
     private var batchResets: [String?] = []
+    /// Something was executed behind them: a Bind alone does nothing.
+    private var batchRuns = false
     /// The client has sent something since it got the server that may have advanced a sequence.
     private var hasWritten = false
     /// The text of a query that comes in pieces, as far as it is read.
     private var longQuery: [UInt8]?
     /// The one setting that the query whose ReadyForQuery is kept back takes back, if that is all that it does.
     private(set) var resetSetting: String?
+    /// Nothing was executed in the batch whose ReadyForQuery is kept back.
+    private(set) var hasOnlyBound = false
 
     init(_ origin: Origin?) { self.origin = origin }
 
@@ -62,6 +66,7 @@ struct ClientRequests {
     private mutating func settleBatch() {
         batchEffects = .none
         batchResets = []
+        batchRuns = false
     }
 
     /// Takes note of what is rare in replies, and adds what the client is told behind them.
@@ -156,7 +161,9 @@ struct ClientRequests {
                 return try forwardExtended(tag, range, length, chunk, &server, &book, &out)
             }
             if byte == FrontendTag.parse.rawValue { noteParse(range, chunk) }
-        case FrontendTag.execute.rawValue where statements?.followsPortals == true:
+        case FrontendTag.execute.rawValue:
+            if !batchEffects.isEmpty { batchRuns = true }
+            guard statements?.followsPortals == true else { break }
             return try forwardExtended(.execute, range, length, chunk, &server, &book, &out)
         case FrontendTag.functionCall.rawValue:
             if !batchEffects.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
@@ -370,11 +377,11 @@ struct ClientRequests {
     /// A Sync behind statements with effects.
     private mutating func endBatch(_ server: inout ServerState, _ book: inout SessionBook) {
         let effects = batchEffects
-        batchEffects = .none
         if !maps { book.note(effects) }
         hold(after: effects, &server, book)
-        if batchResets.count == 1, let name = batchResets[0] { resetSetting = name }
-        batchResets = []
+        hasOnlyBound = !batchRuns
+        if batchRuns, batchResets.count == 1, let name = batchResets[0] { resetSetting = name }
+        settleBatch()
     }
 
     /// What comes behind a statement that ends prepared statements, or takes settings back, waits until that is done.
@@ -384,6 +391,7 @@ struct ClientRequests {
         if book.needsRepair(after: effects) {
             pause.begin()
             resetSetting = nil
+            hasOnlyBound = false
             server.withholdReady()
         } else if effects.contains(.deallocates), maps {
             pause.begin()

@@ -340,7 +340,8 @@ extension RelayMachine {
     private mutating func beginRepair(_ status: TransactionStatus, _ server: inout ServerState) -> [UInt8] {
         let resetAlone = hasFailed ? nil : requests.resetSetting
         guard status != .failed,
-            let question = book.repair(&server, resetAlone: resetAlone, hasFailed: hasFailed)
+            let question = book.repair(
+                &server, resetAlone: resetAlone, isCertain: !hasFailed && !requests.hasOnlyBound)
         else { return endRepair(&server) }
         phase = .asking(question)
         return []

@@ -170,9 +170,11 @@ struct SessionBook {
 
     /// Settings went back to the server's defaults: they must go back to what the session began with.
     ///
-    /// - Parameter resetAlone: the one setting that went back, if that is all that happened.
+    /// - Parameters:
+    ///   - resetAlone: the one setting that went back, if that is all that happened.
+    ///   - isCertain: what was to take them back has run.
     /// - Returns: what the server is asked; nil if nothing is to be done.
-    mutating func repair(_ server: inout ServerState, resetAlone: String?, hasFailed: Bool)
+    mutating func repair(_ server: inout ServerState, resetAlone: String?, isCertain: Bool)
         -> SessionQuestion?
     {
         if let resetAlone {
@@ -182,7 +184,7 @@ struct SessionBook {
             reset(resetAlone)
             return wishes == applied ? nil : .restore(isAwaited: true)
         }
-        guard onlyResetsAll, !hasFailed else { return .whatWasReset }
+        guard onlyResetsAll, isCertain else { return .whatWasReset }
         server.apply(SettingValues())
         reset()
         return .restore(isAwaited: true)

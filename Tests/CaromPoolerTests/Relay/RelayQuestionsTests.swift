@@ -97,6 +97,19 @@ import Testing
         #expect(show(ada, "y", on: first) == "5" && show(ada, "y", on: second) == "5")
     }
 
+    @Test(arguments: ["RESET ALL", "RESET y"])
+    func aResetThatIsBoundAndDoesNotRunChangesNothing(_ text: String) {
+        let ada = client(1, ["x": "1"])
+        _ = query(ada, "SET y = '5'", on: first)
+        let told = tell(ada, on: first) {
+            $0.parse("", text)
+            $0.bind("")
+            $0.sync()
+        }
+        #expect(told == "1 2 Z(I)")
+        #expect(show(ada, "y", on: first) == "5" && show(ada, "y", on: second) == "5")
+    }
+
     // MARK: What keeps a server
 
     @Test func whatOnlyLivesInASessionKeepsTheServer() {
