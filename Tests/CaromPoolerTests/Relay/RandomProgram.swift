@@ -11,9 +11,6 @@ struct RandomProgram {
     private let names = ["a", "b", "c", "Long name", "carom_1", "carom_2"]
     private let settings = ["x", "y", "my.z"]
     let isDeallocating: Bool
-    /// The unnamed statement is changed once a turn at the most, and used in one batch: of several under way only the last is followed.
-    private var hasUnnamed = false
-    private var usesUnnamed = true
 
     init(isDeallocating: Bool) { self.isDeallocating = isDeallocating }
 
@@ -42,20 +39,20 @@ struct RandomProgram {
         }
     }
 
-    private func lonely(_ random: inout SeededRandom, mayDeallocate: Bool = true) -> String {
+    private func lonely(_ random: inout SeededRandom) -> String {
         let setting = settings.randomElement(using: &random)!
-        if isDeallocating, mayDeallocate, Bool.random(using: &random) {
-            return "DEALLOCATE " + ["a", "b", "\"Long name\"", "ALL", "none"].randomElement(using: &random)!
-        }
+        if isDeallocating, Bool.random(using: &random) { return deallocation(&random) }
         return ["RESET \(setting)", "RESET ALL", "SET \(setting) TO DEFAULT"].randomElement(using: &random)!
     }
 
+    private func deallocation(_ random: inout SeededRandom) -> String {
+        "DEALLOCATE " + ["a", "b", "\"Long name\"", "ALL", "none"].randomElement(using: &random)!
+    }
+
     /// One turn: it ends with an answer to all of it.
-    mutating func turn(_ random: inout SeededRandom) -> [UInt8] {
+    func turn(_ random: inout SeededRandom) -> [UInt8] {
         var messages = Messages()
-        hasUnnamed = false
-        let batch = Int.random(in: 0..<4, using: &random)
-        for place in 0..<Int.random(in: 1...4, using: &random) {
+        for _ in 0..<Int.random(in: 1...4, using: &random) {
             switch Int.random(in: 0..<8, using: &random) {
             case 0, 1:
                 let count = [1, 1, 1, 2, 3].randomElement(using: &random)!
@@ -63,38 +60,32 @@ struct RandomProgram {
             case 2:
                 messages.sync()
                 messages.query(lonely(&random))
-            case 3 where place == batch:
+            case 3:
                 messages.sync()
-                messages.parse("", lonely(&random, mayDeallocate: place == 0))
+                messages.parse("", lonely(&random))
                 messages.run("")
                 messages.close("")
                 messages.sync()
             default:
-                usesUnnamed = place == batch
-                if usesUnnamed { messages.sync() }
                 for _ in 0..<Int.random(in: 0...5, using: &random) { extended(&messages, &random) }
-                if usesUnnamed || Int.random(in: 0..<6, using: &random) > 0 { messages.sync() }
+                if Int.random(in: 0..<6, using: &random) > 0 { messages.sync() }
             }
         }
         messages.sync()
         return messages.bytes
     }
 
-    private mutating func extended(_ messages: inout Messages, _ random: inout SeededRandom) {
-        let name =
-            usesUnnamed && Int.random(in: 0..<3, using: &random) == 0
-            ? "" : names.randomElement(using: &random)!
+    private func extended(_ messages: inout Messages, _ random: inout SeededRandom) {
+        let isUnnamed = Int.random(in: 0..<4, using: &random) == 0
+        let name = isUnnamed ? "" : names.randomElement(using: &random)!
         switch Int.random(in: 0..<12, using: &random) {
-        case 0...3 where !name.isEmpty: messages.parse(name, text(for: name, &random))
-        case 0...3 where !hasUnnamed:
-            hasUnnamed = true
-            messages.parse("", text(&random))
-        case 4 where !name.isEmpty: messages.close(name)
-        case 4 where !hasUnnamed:
-            hasUnnamed = true
-            messages.close("")
+        case 0...3: messages.parse(name, isUnnamed ? text(&random) : text(for: name, &random))
+        case 4: messages.close(name)
         case 5: messages.flush()
         case 6: messages.bind(name, parameters: [[0x31]])
+        case 7 where isDeallocating:
+            messages.parse("", deallocation(&random))
+            messages.run("")
         default: messages.run(name)
         }
     }

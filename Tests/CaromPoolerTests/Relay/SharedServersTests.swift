@@ -12,7 +12,7 @@ import Testing
     @Test(arguments: 0..<400 as Range<UInt64>)
     func aClientGetsWhatAServerOfItsOwnWouldSend(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
-        var program = RandomProgram(isDeallocating: seed % 2 == 0)
+        let program = RandomProgram(isDeallocating: seed % 2 == 0)
         let registry = StatementRegistry()
         let limit = [1, 2, 3, 200].randomElement(using: &random)!
         let startups = (0..<3).map { number in number == 0 ? [:] : ["x": "\(number)", "my.z": "9"] }
@@ -69,7 +69,7 @@ import Testing
         init(seed: UInt64, isPipelined: Bool) {
             self.isPipelined = isPipelined
             var random = SeededRandom(seed: seed)
-            var program = RandomProgram(isDeallocating: true)
+            let program = RandomProgram(isDeallocating: true)
             limit = [1, 2, 200].randomElement(using: &random)!
             for _ in 0..<4 {
                 let client = Int.random(in: 0..<2, using: &random)

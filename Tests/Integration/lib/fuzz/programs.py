@@ -170,7 +170,8 @@ def unnamed(dice, n, kinds, chosen=None):
     if statement.resets:
         # Behind a RESET in the same batch settings have the server's defaults, and the pooler's own query behind it ends what
         # is unnamed: by design.
-        return [sync(), _parse("", statement, kind), bind("", "", statement.values), execute(), sync(),
+        run = [execute()] if dice.random() < 0.9 else []
+        return [sync(), _parse("", statement, kind), bind("", "", statement.values), *run, sync(),
                 query("select 'after a reset'")]
     unit = [_parse("", statement, kind), bind("", "", statement.values), execute()]
     if dice.random() < 0.3:

@@ -284,7 +284,7 @@ KINDS = {
     "transaction": (transaction, 9), "savepoint": (savepoint, 3), "set": (set_, 4), "set-local": (set_local, 2),
     "set-config": (set_config, 2), "do-set": (do_set, 1), "reset": (reset, 2), "discard": (discard, 1),
     "show": (show, 6), "role": (role, 2), "cursor": (cursor, 3), "hold": (hold, 2), "temp": (temp, 4),
-    "sql-prepare": (sql_prepare, 3), "deallocate": (deallocate, 1), "crossnames": (crossnames, 1),
+    "sql-prepare": (sql_prepare, 3), "deallocate": (deallocate, 2), "crossnames": (crossnames, 1),
     "listen": (listen, 2), "advisory": (advisory, 2), "sequence": (sequence, 2), "currval": (currval, 1),
     "ddl": (ddl, 2), "notice": (notice, 1), "big": (big, 1),
 }
