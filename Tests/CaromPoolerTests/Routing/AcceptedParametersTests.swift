@@ -169,7 +169,9 @@ private let defaults = values(["TimeZone": "UTC", "application_name": "", "DateS
             _ = accepted.record(wanted, reported: defaults, initial: defaults, at: at(1))
             #expect(accepted.entry(for: wanted, at: at(2)) != nil)
             let zone = values(["TimeZone": "UTC+\(number)"])
-            _ = accepted.record(zone, reported: zone, initial: defaults, at: at(1))
+            var reported = defaults
+            reported.set("TimeZone", to: "UTC+\(number)")
+            _ = accepted.record(zone, reported: reported, initial: defaults, at: at(1))
             #expect(accepted.canTell(zone))
         }
         let spelled = (0..<1_000).count { accepted.canTell(values(["TimeZone": "UTC+\($0)"])) }
