@@ -105,7 +105,8 @@ struct UnnamedStatement {
             current.endsBehind.append(flow.extendedSent)
             return false
         }
-        if exists { end() }
+        // One whose end may fail does not come back behind the query.
+        if exists || current.number != 0 { end() }
         return true
     }
 

@@ -258,6 +258,22 @@ import Testing
         #expect(run(ada, "", on: PooledServer()) == Self.noUnnamed)
     }
 
+    @Test func aQueryEndsTheUnnamedStatementWhoseCloseIsSkipped() {
+        let ada = client(1)
+        _ = tell(ada) {
+            $0.parse("", "SELECT 1")
+            $0.sync()
+        }
+        let told = tell(ada) {
+            $0.run("nobody")
+            $0.close("")
+            $0.sync()
+            $0.query("SELECT 2")
+        }
+        #expect(told == Self.missing("nobody") + " T D(SELECT 2) C(SELECT 1) Z(I)")
+        #expect(run(ada, "") == Self.noUnnamed)
+    }
+
     // MARK: The limit
 
     @Test func aServerHoldsNoMoreThanTheLimitAndLosesNothing() {
