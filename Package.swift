@@ -100,7 +100,7 @@ let package = Package(
             dependencies: [
                 "Carom", "CaromConfiguration", "CaromDNS", "CaromFile", "CaromPostgres",
                 "CaromPostgresProtocol",
-                "CaromReactor", "CaromStats", "CaromTCP", "CCaromLinux", logging,
+                "CaromReactor", "CaromStats", "CaromTCP", "CaromTLS", "CCaromLinux", logging,
             ],
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
 
@@ -204,7 +204,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "CaromConfigurationTests", dependencies: ["Carom", "CaromConfiguration", "CaromTLS"],
+            name: "CaromConfigurationTests",
+            dependencies: ["Carom", "CaromConfiguration", "CaromTLS", "CaromTestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "CaromPoolerTests",

@@ -39,7 +39,7 @@ MODULES = {
     "CaromConfiguration": "CaromPostgresProtocol CaromTLS Glibc",
     "CaromPooler":
         "Carom CaromConfiguration CaromDNS CaromFile CaromPostgres CaromPostgresProtocol CaromReactor CaromStats CaromTCP "
-        "CCaromLinux FoundationEssentials Logging Synchronization Glibc",
+        "CaromTLS CCaromLinux FoundationEssentials Logging Synchronization Glibc",
     # Top.
     "CaromTop": "Carom CaromReactor CaromStats CaromTCP CaromTLS FoundationEssentials Synchronization Glibc",
     "CaromCommand":

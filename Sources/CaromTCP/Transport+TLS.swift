@@ -24,10 +24,12 @@ extension Transport {
     ///   - resumptionKey: for a client, what tells servers apart that share a name.
     ///   - unread: bytes that were read off the socket behind the agreement and not used. They came unencrypted, so whoever
     ///     put them there need not be the peer (CVE-2021-23214): any are an error.
+    ///   - hello: bytes that were read off the socket and belong to the handshake, of a peer that begins with it.
     /// - Throws: `TLSError`; the transport is of no further use then.
     /// - Precondition: the layer is plain.
     package func startTLS(
-        _ context: TLSContext, host: String? = nil, resumptionKey: String? = nil, unread: Int = 0
+        _ context: TLSContext, host: String? = nil, resumptionKey: String? = nil, unread: Int = 0,
+        hello: [UInt8] = []
     ) throws(TLSError) {
         precondition(tls == nil, "TLS over TLS")
         guard unread == 0 else {
@@ -35,7 +37,7 @@ extension Transport {
                 .handshake,
                 "\(unread) bytes came unencrypted behind the agreement to encrypt; they are refused")
         }
-        tls = try TLSLayer(self, context, host: host, resumptionKey: resumptionKey)
+        tls = try TLSLayer(self, context, host: host, resumptionKey: resumptionKey, hello: hello)
     }
 
     /// Takes the handshake as far as it goes without waiting; call it first after ``startTLS(_:host:resumptionKey:unread:)``, and
@@ -50,6 +52,9 @@ extension Transport {
 
     /// The session, for what it knows of the peer; nil while the layer is plain.
     package var session: TLSSession? { tls?.session }
+
+    /// Whether bytes can be read and written: the layer is plain, or its handshake is done.
+    package var carriesText: Bool { tls?.isEstablished ?? true }
 }
 
 /// TLS between a transport and its socket.
@@ -63,14 +68,16 @@ final class TLSLayer {
 
     /// Decrypted or read-ahead bytes may be waiting that no event will tell of.
     private(set) var mayHoldBytes = false
+    /// The handshake is done.
+    private(set) var isEstablished = false
 
     /// The most that goes into one record.
     private static let recordSize = 16_384
 
-    init(_ transport: Transport, _ context: TLSContext, host: String?, resumptionKey: String?)
-        throws(TLSError)
-    {
-        carrier = SocketCarrier(transport)
+    init(
+        _ transport: Transport, _ context: TLSContext, host: String?, resumptionKey: String?, hello: [UInt8]
+    ) throws(TLSError) {
+        carrier = SocketCarrier(transport, hello)
         session = try TLSSession(context, over: carrier, host: host, resumptionKey: resumptionKey)
         peer = transport.peer
     }
@@ -80,6 +87,7 @@ final class TLSLayer {
         case .done:
             // The peer's first bytes may have come along with the end of its handshake.
             mayHoldBytes = true
+            isEstablished = true
             return .done
         case .wantRead, .wantWrite: return .wantsMore
         case .failed(let error): throw error
@@ -179,10 +187,16 @@ final class TLSLayer {
 /// A transport's socket, for records. The transport owns its layer and with it this.
 private final class SocketCarrier: TLSCarrier {
     private unowned let transport: Transport
+    /// Read off the socket before there was a carrier.
+    private var hello: [UInt8]
 
-    init(_ transport: Transport) { self.transport = transport }
+    init(_ transport: Transport, _ hello: [UInt8]) {
+        self.transport = transport
+        self.hello = hello
+    }
 
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> TLSTransfer {
+        if !hello.isEmpty { return takeHello(into: buffer) }
         do throws(SystemError) {
             switch try transport.readSocket(into: buffer) {
             case .bytes(let count): return .bytes(count)
@@ -192,6 +206,13 @@ private final class SocketCarrier: TLSCarrier {
         } catch {
             return .failed(error.code)
         }
+    }
+
+    private func takeHello(into buffer: UnsafeMutableRawBufferPointer) -> TLSTransfer {
+        let count = min(hello.count, buffer.count)
+        hello.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+        hello = count == hello.count ? [] : Array(hello[count...])
+        return .bytes(count)
     }
 
     func send(_ bytes: UnsafeRawBufferPointer) -> TLSTransfer {

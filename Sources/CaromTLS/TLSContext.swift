@@ -45,6 +45,7 @@ package final class TLSContext: @unchecked Sendable {
         try applyCiphers()
         try loadCertificate()
         try loadAuthorities()
+        try loadRevocations()
         try applyResumption()
         try applyApplicationProtocol()
     }
@@ -73,26 +74,30 @@ package final class TLSContext: @unchecked Sendable {
 
     private func applyVersions() throws(TLSError) {
         guard let range = options.versions.range else {
-            throw TLSError(.configuration, "no TLS protocol version is allowed")
+            throw TLSError(.configuration, "no TLS protocol version is allowed", about: .versions)
         }
         SSL_CTX_set_options(pointer, range.holes)
         guard carom_SSL_CTX_set_min_proto_version(pointer, range.lowest) == 1,
             carom_SSL_CTX_set_max_proto_version(pointer, range.highest) == 1
         else {
             throw .drained(
-                .configuration, "OpenSSL on this host does not support the TLS protocols asked for")
+                .configuration, "OpenSSL on this host does not support the TLS protocols asked for",
+                about: .versions)
         }
     }
 
     private func applyCiphers() throws(TLSError) {
         if let list = options.ciphers, SSL_CTX_set_cipher_list(pointer, list) != 1 {
-            throw .drained(.configuration, "no usable cipher in the list \"\(list)\"")
+            throw .drained(.configuration, "no usable cipher in the list \"\(list)\"", about: .ciphers)
         }
         if let list = options.cipherSuites, SSL_CTX_set_ciphersuites(pointer, list) != 1 {
-            throw .drained(.configuration, "no usable TLS 1.3 cipher suite in the list \"\(list)\"")
+            throw .drained(
+                .configuration, "no usable TLS 1.3 cipher suite in the list \"\(list)\"", about: .cipherSuites
+            )
         }
         if let list = options.groups, carom_SSL_CTX_set1_groups_list(pointer, list) != 1 {
-            throw .drained(.configuration, "unknown key exchange group in the list \"\(list)\"")
+            throw .drained(
+                .configuration, "unknown key exchange group in the list \"\(list)\"", about: .groups)
         }
     }
 

@@ -31,11 +31,16 @@ package struct TLSError: Error, Hashable, Sendable, CustomStringConvertible {
     package let code: Code
     package let message: String
     package let stack: [String]
+    /// The option that is wrong, where it is a single one.
+    package let option: TLSOptions.Option?
 
-    package init(_ code: Code, _ message: String, stack: [String] = []) {
+    package init(
+        _ code: Code, _ message: String, stack: [String] = [], about option: TLSOptions.Option? = nil
+    ) {
         self.code = code
         self.message = message
         self.stack = stack
+        self.option = option
     }
 
     package var description: String {
@@ -43,8 +48,8 @@ package struct TLSError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// An error with the calling thread's OpenSSL error queue, which is emptied.
-    static func drained(_ code: Code, _ message: String) -> TLSError {
-        TLSError(code, message, stack: drainErrors())
+    static func drained(_ code: Code, _ message: String, about option: TLSOptions.Option? = nil) -> TLSError {
+        TLSError(code, message, stack: drainErrors(), about: option)
     }
 }
 

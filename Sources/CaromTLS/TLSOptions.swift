@@ -14,6 +14,8 @@ package struct TLSOptions: Hashable, Sendable {
     package var keyFile: String?
     /// PEM file with the authorities peers are checked against, or `system`. Needed by `verify_ca` and `verify_full`.
     package var authorityFile: String?
+    /// PEM file with lists of revoked certificates, one of each authority: peers whose certificate is on one are refused.
+    package var revocationFile: String?
     package var versions: TLSVersions
     /// Ciphers for TLS 1.2 and older, in OpenSSL's cipher list format; nil takes OpenSSL's default.
     package var ciphers: String?
@@ -26,11 +28,17 @@ package struct TLSOptions: Hashable, Sendable {
     /// Whether sessions may be resumed: a server hands out tickets, a client keeps one per server.
     package var resumption: Bool
 
+    /// Those that can be wrong by themselves, for errors.
+    package enum Option: Hashable, Sendable {
+        case certificateFile, keyFile, authorityFile, revocationFile, versions, ciphers, cipherSuites, groups
+    }
+
     package init(
         mode: TLSMode,
         certificateFile: String? = nil,
         keyFile: String? = nil,
         authorityFile: String? = nil,
+        revocationFile: String? = nil,
         versions: TLSVersions = .secure,
         ciphers: String? = nil,
         cipherSuites: String? = nil,
@@ -42,6 +50,7 @@ package struct TLSOptions: Hashable, Sendable {
         self.certificateFile = certificateFile
         self.keyFile = keyFile
         self.authorityFile = authorityFile
+        self.revocationFile = revocationFile
         self.versions = versions
         self.ciphers = ciphers
         self.cipherSuites = cipherSuites

@@ -176,6 +176,32 @@ import Testing
         }
     }
 
+    /// A peer that begins with the handshake: what it has said was read to find out.
+    @Test(.timeLimit(.minutes(1)), arguments: [1, 5, 100, 100_000])
+    func aHandshakeMayHaveBeenBegunToRead(_ size: Int) async throws {
+        try await onReactor { reactor in
+            let (near, far) = try transportPair(on: reactor)
+            try near.startTLS(client(), host: "db.example.com")
+            #expect(try near.handshake() == .wantsMore)
+            #expect(near.carriesText == false)
+            await reactor.nextTurn()
+            var hello = [UInt8](repeating: 0, count: size)
+            guard case .bytes(let count) = try hello.withUnsafeMutableBytes({ try far.read(into: $0) }) else {
+                Issue.record("nothing came")
+                return
+            }
+            try far.startTLS(server, hello: Array(hello[..<count]))
+            async let done: Void = far.finishHandshake()
+            try await near.finishHandshake()
+            try await done
+            #expect(near.carriesText && far.carriesText)
+            try await near.send("question")
+            #expect(try await far.receive(8) == "question")
+            near.close()
+            far.close()
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func piecesArriveInTheirOrderHoweverTheyFallIntoRecords() async throws {
         try await onReactor { reactor in
             let (near, far) = try await pair(on: reactor)

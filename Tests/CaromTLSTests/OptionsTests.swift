@@ -85,6 +85,45 @@ import Testing
         #expect(error?.code == .configuration)
     }
 
+    private func server(_ change: (inout TLSOptions) -> Void) throws -> TLSContext {
+        var options = TLSOptions(
+            mode: .verifyCA, certificateFile: certificates.path("server.crt"),
+            keyFile: certificates.path("server.key"), authorityFile: certificates.path("ca.crt"))
+        change(&options)
+        return try TLSContext(.server, options)
+    }
+
+    @Test func anErrorSaysWhichOptionItIsAbout() {
+        let changes: [(TLSOptions.Option, (inout TLSOptions) -> Void)] = [
+            (.certificateFile, { $0.certificateFile = "/nowhere" }), (.keyFile, { $0.keyFile = "/nowhere" }),
+            (.authorityFile, { $0.authorityFile = "/nowhere" }),
+            (.revocationFile, { $0.revocationFile = "/nowhere" }),
+            (.revocationFile, { ($0.mode, $0.authorityFile, $0.revocationFile) = (.require, nil, "/x") }),
+            (.versions, { $0.versions = [] }), (.ciphers, { $0.ciphers = "none" }),
+            (.cipherSuites, { $0.cipherSuites = "none" }), (.groups, { $0.groups = "none" }),
+        ]
+        for (option, change) in changes {
+            let error = #expect(throws: TLSError.self) { try server(change) }
+            #expect(error?.option == option)
+        }
+    }
+
+    @Test func aFileOfRevokedCertificatesMustHoldSome() {
+        for file in ["ca.crt", "server.key"] {
+            let error = #expect(throws: TLSError.self) {
+                try server { $0.revocationFile = certificates.path(file) }
+            }
+            #expect(error?.option == .revocationFile)
+        }
+    }
+
+    @Test func aCertificateThatIsNoLongerGoodIsFoundOut() throws {
+        #expect(try server { _ in }.certificateTrouble == nil)
+        let expired = try server { $0.certificateFile = certificates.path("expired.crt") }
+        #expect(expired.certificateTrouble == "the certificate has expired at 2020-02-01 00:00:00 UTC")
+        #expect(try TLSContext(.client, TLSOptions(mode: .require)).certificateTrouble == nil)
+    }
+
     @Test func theSystemsTrustStoreCanBeAskedFor() throws {
         _ = try TLSContext(.client, TLSOptions(mode: .verifyFull, authorityFile: TLSOptions.systemTrust))
     }

@@ -176,4 +176,24 @@ import Testing
         #expect(pair.client.serverEndPoint == nil)
         #expect(pair.server.serverEndPoint == nil)
     }
+
+    @Test(arguments: [TLSVersions.tls12, .tls13], ["client", "revoked"])
+    func aCertificateThatWasTakenBackIsRefused(versions: TLSVersions, name: String) throws {
+        let server = try server {
+            ($0.mode, $0.versions) = (.verifyCA, versions)
+            ($0.authorityFile, $0.revocationFile) = (certificates.path("ca.crt"), certificates.path("ca.crl"))
+        }
+        let client = try client {
+            ($0.certificateFile, $0.keyFile) = (
+                certificates.path("\(name).crt"), certificates.path("\(name).key")
+            )
+        }
+        let result = try SessionPair(client, server).handshake()
+        if name == "client" {
+            #expect(result.server == .done)
+        } else {
+            #expect(result.server.error?.code == .verification)
+            #expect(result.server.error?.message.contains("certificate revoked") == true)
+        }
+    }
 }

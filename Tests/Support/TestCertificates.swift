@@ -30,6 +30,8 @@ package struct TestCertificates {
         try openssl("req -new -x509 -key sha384.key -sha384 -subj /CN=sha384 -days 2 -out sha384.crt")
         try openssl("genpkey -algorithm ed25519 -out ed25519.key")
         try openssl("req -new -x509 -key ed25519.key -subj /CN=ed25519 -days 2 -out ed25519.crt")
+        try leaf("revoked", common: "mallory", names: "DNS:mallory")
+        try register()
         try openssl("ec -in server.key -aes256 -passout pass:secret -out encrypted.key")
     }
 
@@ -47,6 +49,30 @@ package struct TestCertificates {
         try openssl(
             "x509 -req -in \(name).csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile \(name).ext "
                 + "-out \(name).crt")
+    }
+
+    /// What only an authority with books can make: a certificate of times gone by, and the list of what was taken back.
+    private func register() throws {
+        try """
+        [ca]
+        default_ca = books
+        [books]
+        database = books.txt
+        default_md = sha256
+        default_crl_days = 2
+        rand_serial = yes
+        new_certs_dir = .
+        policy = names
+        [names]
+        commonName = supplied
+        """.write(to: folder.appending(path: "books.cnf"), atomically: true, encoding: .utf8)
+        try "".write(to: folder.appending(path: "books.txt"), atomically: true, encoding: .utf8)
+        let ca = "ca -config books.cnf -keyfile ca.key -cert ca.crt"
+        try openssl(
+            "\(ca) -batch -notext -in server.csr -startdate 20200101000000Z -enddate 20200201000000Z -out expired.crt"
+        )
+        try openssl("\(ca) -revoke revoked.crt")
+        try openssl("\(ca) -gencrl -out ca.crl")
     }
 
     private func openssl(_ words: String, last: String? = nil) throws {

@@ -7,7 +7,7 @@ extension RouteSettings: ConfigurationScope {
         block: "user", sections: ["options", "backend_startup_options"], foreign: foreign,
         [
             .choice("authentication", \.authentication),
-            .secret("password", \.password),
+            .secret("password", \.password), commonNames,
             clientMaximum,
             .flag("client_fwd_error", \.clientForwardError),
             .flag("client_show_id", \.clientShowID),
@@ -39,8 +39,18 @@ extension RouteSettings: ConfigurationScope {
         },
         write: { $0.clientMax.map { "\($0)" } })
 
+    private static let commonNames = Directive<RouteSettings>(
+        name: "auth_common_name", expects: "a list of names in double quotes",
+        read: { value, route throws(ValueError) in
+            let expected = "a list of names in double quotes"
+            let names = try value.text(expected).split(separator: ",", omittingEmptySubsequences: false)
+            route.commonNames = names.map { HostPort.trimmed($0) }
+            guard !route.commonNames.contains("") else { throw ValueError("the list has an empty entry") }
+        },
+        write: { $0.commonNames.isEmpty ? nil : quoted($0.commonNames.joined(separator: ",")) })
+
     private static let foreign: Set<String> = [
-        "application_name_add_host", "auth_common_name", "auth_module", "auth_pam_service", "auth_query",
+        "application_name_add_host", "auth_module", "auth_pam_service", "auth_query",
         "auth_query_db", "auth_query_user", "catchup_timeout", "enable_mdb_iamproxy_auth", "group_query",
         "group_query_db", "group_query_user", "keepalive", "keepalive_keep_interval", "keepalive_probes",
         "keepalive_usr_timeout", "ldap_endpoint_name", "ldap_storage_credentials",

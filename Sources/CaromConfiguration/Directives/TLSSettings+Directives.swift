@@ -9,9 +9,13 @@ extension Directive where Scope: TLSConfigured {
         [
             mode,
             .text("tls_ca_file", optional: \.tls.caFile),
+            .text("tls_crl_file", optional: \.tls.crlFile),
             .text("tls_key_file", optional: \.tls.keyFile),
             .text("tls_cert_file", optional: \.tls.certificateFile),
             protocols,
+            .text("tls_ciphers", optional: \.tls.ciphers),
+            .text("tls_cipher_suites", optional: \.tls.cipherSuites),
+            .text("tls_groups", optional: \.tls.groups),
         ]
     }
 

@@ -4,7 +4,7 @@
 /// What a grammar has read: blocks, where each thing was said, and what is wrong with it so far.
 ///
 /// A grammar is a front end that fills a draft and knows nothing else: it sets values with ``ConfigurationBlock`` and
-/// reports its own mistakes here. What depends on more than one value is checked by ``checked()`` for every grammar alike.
+/// reports its own mistakes here. What depends on more than one value is checked by ``checked(loadingFiles:)`` for every grammar alike.
 package struct ConfigurationDraft: Sendable {
     /// Directives outside of any block.
     package var top: ConfigurationBlock<Settings>
@@ -25,9 +25,10 @@ package struct ConfigurationDraft: Sendable {
 
     /// The settings, if nothing is wrong with them.
     ///
+    /// - Parameter loadingFiles: the files that the settings name, certificates and keys, are looked at, too.
     /// - Throws: every mistake found, in the order of the files, warnings included.
-    package func checked() throws(ConfigurationErrors) -> ConfigurationFile {
-        var validator = ConfigurationValidator(self)
+    package func checked(loadingFiles: Bool = false) throws(ConfigurationErrors) -> ConfigurationFile {
+        var validator = ConfigurationValidator(self, loadsFiles: loadingFiles)
         validator.run()
         let order = Dictionary(files.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         let diagnostics = validator.findings.diagnostics.sorted {

@@ -10,7 +10,7 @@ package struct ConfigurationFile: Equatable, Sendable {
     /// What is valid in it but not supported by this version; such a configuration must not be served.
     package let unsupported: [ConfigurationDiagnostic]
 
-    /// Reads a configuration file in Odyssey's grammar, and the files it includes.
+    /// Reads a configuration file in Odyssey's grammar, and the files it includes; certificates and keys that it names are tried.
     ///
     /// Paths of `include` count from the including file's directory, all other paths in a configuration from the
     /// directory the process runs in.
@@ -18,7 +18,8 @@ package struct ConfigurationFile: Equatable, Sendable {
     package static func load(path: String) throws(ConfigurationErrors) -> ConfigurationFile {
         switch ConfigurationSource.files.read(path) {
         case .success(let bytes):
-            return try parse(bytes, file: path, source: .files)
+            return try OdysseyParser.draft(text: bytes, file: path, source: .files).checked(
+                loadingFiles: true)
         case .failure(let failure):
             let position = ConfigurationPosition(file: path, line: 1, column: 1)
             throw ConfigurationErrors([

@@ -10,11 +10,14 @@ struct ConfigurationValidator {
     private let storages: [ConfigurationBlock<StorageSettings>]
     private let routes: [ConfigurationBlock<RouteSettings>]
     private(set) var findings: ConfigurationFindings
+    /// Files that are named are opened.
+    private let loadsFiles: Bool
     /// What is valid but not supported by this version.
     private(set) var unsupported: [ConfigurationDiagnostic] = []
     private(set) var settings: Settings
 
-    init(_ draft: ConfigurationDraft) {
+    init(_ draft: ConfigurationDraft, loadsFiles: Bool) {
+        self.loadsFiles = loadsFiles
         top = draft.top
         listeners = draft.listeners
         storages = draft.storages
@@ -69,24 +72,16 @@ struct ConfigurationValidator {
         if listen.host == nil, !block.isDamaged, settings.unixSocketDirectory == nil, !top.isDamaged {
             report(block.position, "'listen' needs a host, or unix_socket_dir must be set for a Unix socket")
         }
-        checkSpoken(listen.tls, block.given["tls"])
         guard listen.tls.mode != .disable, let position = block.given["tls"], !block.isDamaged else { return }
+        if listen.host == nil { warn(position, "'tls' has no effect on a Unix socket") }
+        let mode = quoted(listen.tls.mode.rawValue)
         if listen.tls.certificateFile == nil || listen.tls.keyFile == nil {
-            report(position, "tls \(quoted(listen.tls.mode.rawValue)) needs tls_cert_file and tls_key_file")
+            return report(position, "tls \(mode) needs tls_cert_file and tls_key_file")
         }
         if listen.tls.mode.verifiesPeer, listen.tls.caFile == nil {
-            report(position, "tls \(quoted(listen.tls.mode.rawValue)) needs tls_ca_file to check clients by")
+            return report(position, "tls \(mode) needs tls_ca_file to check clients by")
         }
-    }
-
-    /// TLS that is configured and not spoken would send traffic in the clear, so it is refused.
-    private mutating func checkSpoken(_ tls: TLSSettings, _ position: ConfigurationPosition?) {
-        guard tls.mode != .disable, let position else { return }
-        let (wanted, allowed) = (quoted(tls.mode.rawValue), quoted(TLSMode.disable.rawValue))
-        unsupported.append(
-            ConfigurationDiagnostic(
-                .error, at: position,
-                "tls: \(wanted) is not possible, this version speaks no TLS; allowed: \(allowed)"))
+        if loadsFiles { TLSLoading(as: .server).check(block, &findings) }
     }
 
     private mutating func checkListenersDiffer() {
@@ -126,8 +121,18 @@ struct ConfigurationValidator {
         checkSpoken(block.value.tls, block.given["tls"])
         if (block.value.tls.certificateFile == nil) != (block.value.tls.keyFile == nil) {
             let position = block.given["tls_cert_file"] ?? block.given["tls_key_file"] ?? block.position
-            report(position, "tls_cert_file and tls_key_file need each other")
+            return report(position, "tls_cert_file and tls_key_file need each other")
         }
+    }
+
+    /// TLS that is configured and not spoken would send traffic in the clear, so it is refused.
+    private mutating func checkSpoken(_ tls: TLSSettings, _ position: ConfigurationPosition?) {
+        guard tls.mode != .disable, let position else { return }
+        let (wanted, allowed) = (quoted(tls.mode.rawValue), quoted(TLSMode.disable.rawValue))
+        unsupported.append(
+            ConfigurationDiagnostic(
+                .error, at: position,
+                "tls: \(wanted) is not possible, this version speaks no TLS to servers; allowed: \(allowed)"))
     }
 
     /// The console is in the process itself: there is no server to reach.
@@ -198,6 +203,7 @@ struct ConfigurationValidator {
             report(position, "min_pool_size \(route.minPoolSize) is above pool_size \(size)")
         }
         checkPassword(block)
+        checkCertificate(block)
     }
 
     /// MD5 cannot be checked against a SCRAM verifier, nor SCRAM against an MD5 hash; clear text works with both.
@@ -224,9 +230,25 @@ struct ConfigurationValidator {
             report(
                 position,
                 "authentication \(method) needs a plain password or an MD5 hash, not a SCRAM verifier")
-        case (.none, _), (.block, _), (.clearText, _), (.md5, .plain), (.md5, .md5), (.scramSHA256, .plain),
-            (.scramSHA256, .scramVerifier):
+        case (.none, _), (.block, _), (.certificate, _), (.clearText, _), (.md5, .plain), (.md5, .md5),
+            (.scramSHA256, .plain), (.scramSHA256, .scramVerifier):
             break
+        }
+    }
+
+    /// A certificate counts only where it is asked for and checked.
+    private mutating func checkCertificate(_ block: ConfigurationBlock<RouteSettings>) {
+        guard block.value.authentication == .certificate else {
+            if let position = block.given["auth_common_name"] {
+                warn(position, "'auth_common_name' has no effect without authentication \"cert\"")
+            }
+            return
+        }
+        let isPossible = listeners.contains {
+            $0.isDamaged || $0.value.tls.mode != .disable && $0.value.tls.caFile != nil
+        }
+        if !isPossible, let position = block.given["authentication"] {
+            report(position, "authentication \"cert\" needs a listener with tls and tls_ca_file")
         }
     }
 }

@@ -11,6 +11,8 @@ package struct RouteSettings: Equatable, Sendable {
     package var authentication = AuthenticationMethod.block
     /// `password`: plain, an `md5…` hash or a SCRAM verifier.
     package var password: Secret?
+    /// `auth_common_name`: those in a client's certificate that may come; empty for the name of the user alone.
+    package var commonNames: [String] = []
     /// `client_max`; `nil` for no limit.
     package var clientMax: Int?
     /// `client_fwd_error`: a server's own login error is passed on to the client.
@@ -85,11 +87,13 @@ package enum AuthenticationMethod: String, CaseIterable, Hashable, Sendable {
     case clearText = "clear_text"
     case md5
     case scramSHA256 = "scram-sha-256"
+    /// The client's certificate.
+    case certificate = "cert"
 
     /// Whether the route must know a password.
     package var needsPassword: Bool {
         switch self {
-        case .none, .block: false
+        case .none, .block, .certificate: false
         case .clearText, .md5, .scramSHA256: true
         }
     }

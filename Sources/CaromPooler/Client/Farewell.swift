@@ -36,6 +36,8 @@ final class Farewell: SessionStage {
         let worker = session.worker
         worker.log.error(
             "\(fields.code?.description ?? "-----") \(fields.message ?? "")", in: session.context(.cleanup))
+        // In the middle of a handshake there is nothing that a word of ours could be put into.
+        guard session.transport.carriesText else { return finish() }
         var bytes: [UInt8] = []
         session.describe(fields).encode(into: &bytes)
         guard (try? output.write(bytes, to: session.transport)) != nil else { return finish() }

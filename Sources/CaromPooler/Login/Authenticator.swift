@@ -39,13 +39,19 @@ enum AuthenticationStep: Equatable {
 extension RouteDefinition {
     /// The authenticator for a client of this route; nil if none is needed.
     ///
-    /// - Parameter mockSecret: makes up the salt of a user without a usable verifier, so that the client cannot tell.
-    /// - Throws: the refusal, for a route that lets nobody in.
+    /// - Parameters:
+    ///   - channel: what the connection is encrypted with; nil if it is not.
+    ///   - mockSecret: makes up the salt of a user without a usable verifier, so that the client cannot tell.
+    /// - Throws: the refusal, for a route that lets nobody in, or not with the client's certificate.
     func authenticator(
-        for startup: StartupMessage, mockSecret: [UInt8], using cryptography: OpenSSLCryptography
+        for startup: StartupMessage, over channel: SecureChannel?, mockSecret: [UInt8],
+        using cryptography: OpenSSLCryptography
     ) throws(SessionEnd) -> (any Authenticator)? {
         switch authentication {
         case .none: return nil
+        case .certificate:
+            try checkCertificate(channel, of: startup.user)
+            return nil
         case .block:
             throw .fatal(.invalidAuthorization, "user blocked: \(startup.database) \(startup.user)")
         case .clearText:
@@ -55,7 +61,18 @@ extension RouteDefinition {
             return MD5Authenticator(secret: storedSecret, user: startup.user, cryptography: cryptography)
         case .scramSHA256:
             return SCRAMAuthenticator(
-                verifier: verifier, user: startup.user, mockSecret: mockSecret, cryptography: cryptography)
+                verifier: verifier, user: startup.user, channelData: channel?.endPoint,
+                mockSecret: mockSecret, cryptography: cryptography)
+        }
+    }
+
+    /// The handshake has proved that the client has the key of its certificate; here it must be the right one's.
+    private func checkCertificate(_ channel: SecureChannel?, of user: String) throws(SessionEnd) {
+        guard let name = channel?.commonName else {
+            throw .fatal(.invalidAuthorization, "connection requires a valid client certificate")
+        }
+        guard settings.commonNames.isEmpty ? name == user : settings.commonNames.contains(name) else {
+            throw .fatal(.invalidAuthorization, "certificate authentication failed for user \"\(user)\"")
         }
     }
 

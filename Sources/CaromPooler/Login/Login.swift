@@ -6,15 +6,17 @@ import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
 import CaromTCP
+import CaromTLS
 import Synchronization
 
-/// The first stage of a session: startup packets, admission, authentication. It is freed when the next one begins.
+/// The first stage of a session: startup packets, TLS, admission, authentication. It is freed when the next one begins.
 final class Login: SessionStage {
     // Unchecked: a login runs on one thread, and no method is called while another is inside a property.
 
     private let session: ClientSession
     private let worker: Worker
-    @exclusivity(unchecked) private var machine = StartupMachine()
+    @exclusivity(unchecked) private var machine: StartupMachine
+    @exclusivity(unchecked) private var handshake: Handshake?
     @exclusivity(unchecked) private var input: [UInt8] = []
     @exclusivity(unchecked) private var output = OutputQueue()
     @exclusivity(unchecked) private var timer: ReactorTimer?
@@ -23,6 +25,13 @@ final class Login: SessionStage {
     @exclusivity(unchecked) private var isOver = false
     /// Keys are being made; the client's next message waits for them.
     @exclusivity(unchecked) private var derivation: Derivation?
+
+    /// How the handshake came about that is under way.
+    private enum Handshake {
+        case requested
+        /// Without a request. Such a client must say that it means PostgreSQL (ALPN).
+        case direct
+    }
 
     /// Keys that are being made for the client.
     private struct Derivation {
@@ -51,6 +60,7 @@ final class Login: SessionStage {
     init(_ session: ClientSession) {
         self.session = session
         worker = session.worker
+        machine = StartupMachine(session.listener.encryption)
         let timer = worker.reactor.makeTimer(self, token: Self.timerToken)
         self.timer = timer
         worker.reactor.arm(timer, at: .now + session.listener.settings.clientLoginTimeout)
@@ -90,6 +100,7 @@ final class Login: SessionStage {
     /// Deals with what has come. True: nothing is to be read now.
     private func advance() throws(SessionEnd) -> Bool {
         while !isOver, derivation == nil {
+            if let handshake, try !advance(handshake) { return true }
             let hasMoved = exchange == nil ? try readPacket() : try readAnswer()
             if !hasMoved { return false }
         }
@@ -101,6 +112,7 @@ final class Login: SessionStage {
 
     private func readPacket() throws(SessionEnd) -> Bool {
         if let known = worker.logins.recall(input, in: worker.snapshot) {
+            try machine.admit()
             input.removeFirst(known.packet.count)
             try begin(known.startup, packet: known.packet, known)
             return true
@@ -112,11 +124,51 @@ final class Login: SessionStage {
         switch step {
         case .needMore: return false
         case .refuseEncryption: try send([UInt8(ascii: "N")])
+        case .acceptTLS:
+            try send([UInt8(ascii: "S")])
+            try startTLS(.requested)
+        case .beginTLS: try startTLS(.direct)
         case .cancel(let request):
             leave()
             worker.forwardCancel(request, from: session)
         case .begin(let startup): try begin(startup, packet: Array(packet[..<consumed]), nil)
         }
+        return true
+    }
+
+    /// What has been read belongs to the handshake of a client that begins with it; of others nothing has.
+    private func startTLS(_ handshake: Handshake) throws(SessionEnd) {
+        guard let context = session.listener.tls else {
+            preconditionFailure("TLS was agreed on where there is none")
+        }
+        // The handshake goes past the queue.
+        guard output.isEmpty else { throw .clientLeft }
+        let hello = input
+        input = []
+        do throws(TLSError) {
+            try session.transport.startTLS(context, hello: hello)
+        } catch {
+            throw .cutOff("\(error)")
+        }
+        self.handshake = handshake
+    }
+
+    /// Takes the handshake further. True: it is done.
+    private func advance(_ handshake: Handshake) throws(SessionEnd) -> Bool {
+        do throws(TLSError) {
+            guard try session.transport.handshake() == .done else { return false }
+        } catch {
+            // Whatever can be told about it TLS has told.
+            throw .cutOff("\(error)")
+        }
+        self.handshake = nil
+        guard let tls = session.transport.session else { return true }
+        if handshake == .direct, tls.applicationProtocol == nil {
+            throw .cutOff("a direct TLS handshake without ALPN, which must name \"postgresql\"")
+        }
+        worker.log.session(
+            "\(tls.version) \(tls.cipher ?? "")\(tls.isResumed ? ", resumed" : "")",
+            in: session.context(.startup))
         return true
     }
 
@@ -132,7 +184,8 @@ final class Login: SessionStage {
             try send(bytes)
         }
         let authenticator = try definition.authenticator(
-            for: startup, mockSecret: worker.snapshot.mockSecret, using: worker.cryptography)
+            for: startup, over: session.transport.session.map { SecureChannel($0) },
+            mockSecret: worker.snapshot.mockSecret, using: worker.cryptography)
         guard var authenticator else { return try enter(definition, opening, known) }
         try ask(authenticator.begin())
         self.known = known

@@ -4,26 +4,36 @@
 import CaromPostgres
 import CaromPostgresProtocol
 
-/// SCRAM-SHA-256 (RFC 7677).
+/// SCRAM-SHA-256 and, over TLS, SCRAM-SHA-256-PLUS (RFC 7677).
 struct SCRAMAuthenticator: Authenticator {
     private var server: SCRAMServer
+    private let canBind: Bool
     private var hasChallenged = false
     private let cryptography: OpenSSLCryptography
 
-    /// - Parameter verifier: what the proof is checked against. Without one the client goes through the same exchange, with a salt
-    ///   made from `mockSecret`, and is refused at its end.
-    init(verifier: SCRAMVerifier?, user: String, mockSecret: [UInt8], cryptography: OpenSSLCryptography) {
+    /// - Parameters:
+    ///   - verifier: what the proof is checked against. Without one the client goes through the same exchange, with a salt made
+    ///     from `mockSecret`, and is refused at its end.
+    ///   - channelData: what a client over TLS can bind to. One that could and says that we cannot is refused: somebody in
+    ///     between has taken the offer away.
+    init(
+        verifier: SCRAMVerifier?, user: String, channelData: [UInt8]?, mockSecret: [UInt8],
+        cryptography: OpenSSLCryptography
+    ) {
         self.cryptography = cryptography
+        canBind = channelData != nil
         let nonce = SCRAM.nonce(using: cryptography)
         if let verifier {
-            server = SCRAMServer(verifier: verifier, nonce: nonce)
+            server = SCRAMServer(verifier: verifier, channelData: channelData, nonce: nonce)
         } else {
-            server = SCRAMServer(mockUser: user, secret: mockSecret, nonce: nonce, using: cryptography)
+            server = SCRAMServer(
+                mockUser: user, secret: mockSecret, channelData: channelData, nonce: nonce,
+                using: cryptography)
         }
     }
 
     func begin() -> AuthenticationRequest {
-        .sasl(mechanisms: SCRAMServer.mechanisms(hasChannelData: false))
+        .sasl(mechanisms: SCRAMServer.mechanisms(hasChannelData: canBind))
     }
 
     mutating func receive(_ body: [UInt8]) throws(SessionEnd) -> AuthenticationStep {

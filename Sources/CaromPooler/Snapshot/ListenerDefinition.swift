@@ -3,15 +3,34 @@
 
 import CaromConfiguration
 import CaromReactor
+import CaromTLS
 
 /// One place where clients are accepted; a reference, as every client that came there keeps it.
 final class ListenerDefinition: Sendable {
     let settings: ListenSettings
     let address: ListenAddress
+    /// Certificate and key of now; nil where TLS is not spoken. All workers share it, and with it the key of the tickets by which
+    /// clients resume their sessions.
+    let tls: TLSContext?
+    /// What a client is told that asks for encryption, or does not.
+    let encryption: StartupMachine.Encryption
 
-    init(_ settings: ListenSettings, address: ListenAddress) {
+    /// - Throws: `TLSError` when certificate, key or authorities cannot be used.
+    init(_ settings: ListenSettings, address: ListenAddress) throws(TLSError) {
         self.settings = settings
         self.address = address
+        encryption = Self.encryption(settings.tls.mode, at: address)
+        tls = encryption == .none ? nil : try TLSContext(.server, settings.tls.options(for: .server))
+    }
+
+    /// A Unix socket has none, as with PostgreSQL: nobody is between its ends.
+    private static func encryption(_ mode: TLSMode, at address: ListenAddress) -> StartupMachine.Encryption {
+        if case .unixSocket = address { return .none }
+        switch mode {
+        case .disable: return .none
+        case .allow, .prefer: return .offered
+        case .require, .verifyCA, .verifyFull: return .required
+        }
     }
 
     /// The addresses to listen on, and the permission bits if they are Unix sockets.

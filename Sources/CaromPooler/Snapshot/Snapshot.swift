@@ -7,6 +7,7 @@ import CaromDNS
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTLS
 import Synchronization
 
 /// Everything that is configured, and what follows from it.
@@ -80,7 +81,14 @@ final class Snapshot: Sendable {
         routes = RouteTable(definitions)
         consoles = definitions.compactMap(\.1.console)
         keptRoutes = definitions.map(\.1).filter { $0.keepsPool && $0.console == nil }
-        listeners = settings.listeners.map { ListenerDefinition($0, address: settings.address(of: $0)) }
+        listeners = try settings.listeners.map { (listener) throws(SnapshotError) in
+            let address = settings.address(of: listener)
+            do throws(TLSError) {
+                return try ListenerDefinition(listener, address: address)
+            } catch {
+                throw SnapshotError(description: "listen \(address): tls: \(error)")
+            }
+        }
         bufferSize = previous?.bufferSize ?? max(settings.readahead, Self.smallestBuffer)
         // A message that is never handed out in pieces must fit into the buffer.
         serverFrames = FrameLimits.server(heldLimit: bufferSize)

@@ -286,10 +286,9 @@ import Testing
         }
     }
 
-    @Test func tlsIsUnderstoodAndNotPretended() throws {
+    @Test func tlsToServersIsUnderstoodAndNotPretended() throws {
         let text = """
             listen { host "a" tls "require" tls_cert_file "c" tls_key_file "k" }
-            listen { host "b" tls "disable" }
             storage "pg" {
                 type "remote" host "h"
                 tls "verify_full"
@@ -298,8 +297,7 @@ import Testing
             """
         #expect(
             try ConfigurationFile.parse(text: text, file: "a.conf").unsupported.map(\.description) == [
-                "a.conf:1:19: error: tls: \"require\" is not possible, this version speaks no TLS; allowed: \"disable\"",
-                "a.conf:5:5: error: tls: \"verify_full\" is not possible, this version speaks no TLS; allowed: \"disable\"",
+                "a.conf:4:5: error: tls: \"verify_full\" is not possible, this version speaks no TLS to servers; allowed: \"disable\""
             ])
     }
 

@@ -38,10 +38,12 @@ import Testing
             client_max 100 client_max_routing 40 server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0
             graceful_shutdown_timeout_ms 0
             listen { port 6000 backlog 16 client_login_timeout 250 tls "prefer"
-                     tls_key_file "k" tls_cert_file "c" tls_ca_file "a" tls_protocols "tlsv1.3" }
+                     tls_key_file "k" tls_cert_file "c" tls_ca_file "a" tls_crl_file "r" tls_protocols "tlsv1.3"
+                     tls_ciphers "x" tls_cipher_suites "y" tls_groups "z" }
             storage "s" { type "remote" srv "_pg._tcp.db.example" nameserver "[::1]:5353, 10.0.0.2"
                           tls "verify_full" tls_ca_file "b" }
             database "d" { user "u" {
+                auth_common_name "clerk, keeper"
                 authentication "scram-sha-256" password "p\"q" client_max 3 client_fwd_error yes
                 client_show_id no log_debug yes log_query yes storage "s" storage_db "sd" storage_user "su"
                 storage_password "sp" pool "transaction" pool_size 8 min_pool_size 2 pool_timeout 100 pool_ttl 60
@@ -50,7 +52,11 @@ import Testing
             } }
             """#
         let file = try ConfigurationFile.parse(text: text)
-        #expect(file.warnings == [])
+        #expect(
+            file.warnings.map(\.message) == [
+                "'tls' has no effect on a Unix socket",
+                "'auth_common_name' has no effect without authentication \"cert\"",
+            ])
         let settings = file.settings
         #expect(settings.workers == .automatic)
         #expect(settings.workers.resolved(processors: 5) == 3)
@@ -75,6 +81,8 @@ import Testing
         #expect(listen.backlog == 16 && listen.clientLoginTimeout == .milliseconds(250))
         #expect(listen.tls.mode == .prefer && listen.tls.versions == .tls13)
         #expect([listen.tls.keyFile, listen.tls.certificateFile, listen.tls.caFile] == ["k", "c", "a"])
+        #expect([listen.tls.crlFile, listen.tls.ciphers, listen.tls.cipherSuites] == ["r", "x", "y"])
+        #expect(listen.tls.groups == "z")
 
         let storage = try #require(settings.storages.first)
         #expect(storage.backends == .service("_pg._tcp.db.example"))
@@ -87,6 +95,7 @@ import Testing
         let route = try #require(settings.routes.first)
         #expect(route.pattern.description == "d.u")
         #expect(route.authentication == .scramSHA256 && route.password?.reveal() == "p\"q")
+        #expect(route.commonNames == ["clerk", "keeper"])
         #expect(route.clientMax == 3 && route.clientForwardError && !route.clientShowID)
         #expect(route.logDebug && route.logQuery && route.storage == "s")
         #expect(route.serverDatabase(forClientDatabase: "d") == "sd")

@@ -55,15 +55,15 @@ import Testing
         (
             "",
             [
-                "3:20: error: route default.default needs authentication; allowed: \"none\", \"block\", \"clear_text\", \"md5\", \"scram-sha-256\"",
+                "3:20: error: route default.default needs authentication; allowed: \"none\", \"block\", \"clear_text\", \"md5\", \"scram-sha-256\", \"cert\"",
                 "3:20: error: route default.default needs pool; allowed: \"session\", \"transaction\"",
                 "3:20: error: route default.default needs storage; allowed: \"pg\"",
             ]
         ),
         (
-            "authentication \"cert\"",
+            "authentication \"pam\"",
             [
-                "4:16: error: authentication: unknown value \"cert\"; allowed: \"none\", \"block\", \"clear_text\", \"md5\", \"scram-sha-256\""
+                "4:16: error: authentication: unknown value \"pam\"; allowed: \"none\", \"block\", \"clear_text\", \"md5\", \"scram-sha-256\", \"cert\""
             ]
         ),
         (

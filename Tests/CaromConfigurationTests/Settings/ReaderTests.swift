@@ -54,8 +54,7 @@ import Testing
         for settings in all {
             let properties = Self.properties(of: settings)
             #expect(properties.count > 4)
-            // What `tls` says is refused as long as TLS is not spoken; see the next test.
-            for property in properties where property != "tls" {
+            for property in properties {
                 #expect(Self.isRead(property), "nothing reads \(type(of: settings)).\(property)")
             }
         }
@@ -65,15 +64,33 @@ import Testing
         #expect(!Self.isRead("hasNoReader"))
     }
 
-    @Test(arguments: TLSMode.allCases.filter { $0 != .disable })
-    func tlsIsRefusedAsLongAsNothingReadsIt(mode: TLSMode) throws {
-        let text = """
-            listen { host "a" tls "\(mode.rawValue)" tls_cert_file "c" tls_key_file "k" tls_ca_file "a" }
-            storage "pg" { type "remote" host "h" tls "\(mode.rawValue)" }
-            database default { user default { authentication "none" storage "pg" pool "session" } }
-            """
-        let file = try ConfigurationFile.parse(text: text)
-        #expect(
-            file.unsupported.count == 2 || ["listener.tls", "storage.tls"].allSatisfy(Self.pooler.contains))
+    /// What is read of `tls` is the engine's options, so each of its settings must be in them.
+    @Test func everySettingOfTLSReachesTheEngine() {
+        let changes: [(inout TLSSettings) -> Void] = [
+            { $0.mode = .require }, { $0.caFile = "a" }, { $0.crlFile = "r" }, { $0.keyFile = "k" },
+            { $0.certificateFile = "c" }, { $0.versions = .tls13 }, { $0.ciphers = "x" },
+            { $0.cipherSuites = "y" }, { $0.groups = "z" },
+        ]
+        #expect(Self.properties(of: TLSSettings()).count == changes.count)
+        for (number, change) in changes.enumerated() {
+            var settings = TLSSettings()
+            change(&settings)
+            for role in [TLSContext.Role.client, .server] {
+                let options = settings.options(for: role)
+                #expect(options != TLSSettings().options(for: role), "change \(number)")
+            }
+        }
+    }
+
+    @Test func serversAreCheckedByTheHostsAuthoritiesIfNoneAreNamed() {
+        for mode in TLSMode.allCases {
+            var settings = TLSSettings()
+            settings.mode = mode
+            let expected = mode.verifiesPeer ? TLSOptions.systemTrust : nil
+            #expect(settings.options(for: .client).authorityFile == expected)
+            #expect(settings.options(for: .server).authorityFile == nil)
+            settings.caFile = "mine"
+            #expect(settings.options(for: .client).authorityFile == "mine")
+        }
     }
 }

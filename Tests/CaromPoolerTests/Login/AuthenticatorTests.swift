@@ -122,9 +122,12 @@ private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
 }
 
 @Suite struct SCRAMAuthenticatorTests {
-    private static func authenticator(verifier: SCRAMVerifier?, user: String = user) -> SCRAMAuthenticator {
+    private static func authenticator(
+        verifier: SCRAMVerifier?, user: String = user, channelData: [UInt8]? = nil
+    ) -> SCRAMAuthenticator {
         SCRAMAuthenticator(
-            verifier: verifier, user: user, mockSecret: mockSecret, cryptography: cryptography)
+            verifier: verifier, user: user, channelData: channelData, mockSecret: mockSecret,
+            cryptography: cryptography)
     }
 
     private static func initial(_ data: [UInt8]?, mechanism: String = "SCRAM-SHA-256") -> [UInt8] {
@@ -224,6 +227,54 @@ private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
         #expect(refusal(of: proof, by: &erased)?.code == .protocolViolation)
     }
 
+    // MARK: Channel binding
+
+    private static let channel: [UInt8] = Array(1...32)
+
+    /// What becomes of a client with the right password over TLS.
+    private static func verdict(
+        _ verifier: SCRAMVerifier?, _ binding: SCRAMClient.Binding
+    ) throws -> AuthenticationStep {
+        var authenticator = authenticator(verifier: verifier, channelData: channel)
+        #expect(authenticator.begin() == .sasl(mechanisms: ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]))
+        var client = client(password, binding: binding)
+        let first = initial(client.first, mechanism: client.mechanism.rawValue)
+        guard case .ask(.saslContinue(let challenge)) = try authenticator.receive(first) else {
+            Issue.record("no challenge")
+            return .refused
+        }
+        return try authenticator.receive(try client.respond(to: challenge, using: cryptography))
+    }
+
+    @Test(arguments: [SCRAMClient.Binding.tlsServerEndPoint(channel), .unsupported])
+    func underTLSAClientMayBindToTheChannel(_ binding: SCRAMClient.Binding) throws {
+        guard case .accepted = try Self.verdict(Knowledge.verifier, binding) else {
+            Issue.record("the client is not let in")
+            return
+        }
+        #expect(try Self.verdict(nil, binding) == .refused)
+    }
+
+    /// Somebody in between has another certificate, and so the client another channel.
+    @Test(arguments: [Knowledge.verifier, nil])
+    func aClientThatIsBoundToAnotherChannelIsRefused(_ verifier: SCRAMVerifier?) {
+        for other in [Array(Self.channel.reversed()), Array(Self.channel.dropLast()), []] {
+            #expect(
+                throws: SessionEnd.fatal(
+                    .invalidAuthorization, "SCRAM authentication failed: SCRAM channel binding check failed")
+            ) { try Self.verdict(verifier, .tlsServerEndPoint(other)) }
+        }
+    }
+
+    /// Somebody in between has struck the offer of channel binding out.
+    @Test(arguments: [Knowledge.verifier, nil])
+    func aClientThatBelievesThereIsNoChannelBindingIsRefused(_ verifier: SCRAMVerifier?) {
+        var authenticator: any Authenticator = Self.authenticator(
+            verifier: verifier, channelData: Self.channel)
+        let first = Self.initial("y,,n=,r=abc".bytes)
+        #expect(refusal(of: first, by: &authenticator)?.code == .invalidAuthorization)
+    }
+
     private static let badBeginnings: [(String, [UInt8], SQLState)] = [
         ("nothing", [], .protocolViolation),
         ("a password", password + [0], .protocolViolation),
@@ -290,10 +341,11 @@ private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
     private static let startup = StartupMessage(user: user, database: "shop")
 
     private static func definition(
-        _ method: AuthenticationMethod, _ secret: Secret?
+        _ method: AuthenticationMethod, _ secret: Secret?, commonNames: [String] = []
     ) -> RouteDefinition {
         var settings = RouteSettings(pattern: RoutePattern(database: .anything, user: .anything))
         settings.authentication = method
+        settings.commonNames = commonNames
         settings.password = secret
         return RouteDefinition(
             settings, policy: Policy(), target: .console(Admission()), tcp: TCPOptions(), previous: nil,
@@ -304,7 +356,41 @@ private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
         _ method: AuthenticationMethod, _ knowledge: Knowledge
     ) throws -> (any Authenticator)? {
         try definition(method, knowledge.secret).authenticator(
-            for: startup, mockSecret: mockSecret, using: cryptography)
+            for: startup, over: nil, mockSecret: mockSecret, using: cryptography)
+    }
+
+    private static func isLetIn(showing name: String?, where names: [String]) throws -> Bool {
+        do {
+            let authenticator = try definition(.certificate, nil, commonNames: names).authenticator(
+                for: startup, over: SecureChannel(endPoint: nil, commonName: name), mockSecret: mockSecret,
+                using: cryptography)
+            return authenticator == nil
+        } catch SessionEnd.refused(let fields) {
+            #expect(fields.code == .invalidAuthorization)
+            return false
+        }
+    }
+
+    @Test func aCertificateLetsInTheUserThatItNames() throws {
+        #expect(try Self.isLetIn(showing: user, where: []))
+        for name in ["eve", user + " ", user.uppercased(), "", nil] {
+            #expect(try !Self.isLetIn(showing: name, where: []), "\(name ?? "none")")
+        }
+    }
+
+    @Test func aCertificateLetsInWhoIsOnTheList() throws {
+        for name in ["clerk", "keeper"] {
+            #expect(try Self.isLetIn(showing: name, where: ["clerk", "keeper"]))
+        }
+        for name in [user, "clerk,keeper", nil] {
+            #expect(try !Self.isLetIn(showing: name, where: ["clerk", "keeper"]), "\(name ?? "none")")
+        }
+    }
+
+    @Test func withoutTLSThereIsNoCertificate() {
+        #expect(
+            throws: SessionEnd.fatal(.invalidAuthorization, "connection requires a valid client certificate")
+        ) { try Self.authenticator(.certificate, .nothing) }
     }
 
     @Test func whereAnyoneMayComeNothingIsAsked() throws {

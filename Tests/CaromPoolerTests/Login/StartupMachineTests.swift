@@ -51,7 +51,7 @@ import Testing
 
     @Test(arguments: kinds)
     func aWholePacketMeansWhatItSays(_ packet: Packet, _ meaning: StartupMachine.Step) throws {
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         var consumed = 0
         let step = try machine.next(in: packet.bytes.span.bytes, consumed: &consumed)
         #expect(step == meaning)
@@ -60,7 +60,7 @@ import Testing
 
     @Test(arguments: kinds)
     func aPacketThatComesByteByByteIsWaitedFor(_ packet: Packet, _ meaning: StartupMachine.Step) throws {
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         for length in 0..<packet.bytes.count {
             let part = Array(packet.bytes[..<length])
             var consumed = -1
@@ -74,7 +74,7 @@ import Testing
 
     @Test(arguments: [startupPacket, cancelPacket])
     func whatComesBehindAPacketThatAsksForNoEncryptionIsKept(_ packet: Packet) throws {
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         let bytes = packet.bytes + [UInt8(ascii: "p"), 0, 0, 0]
         var consumed = 0
         _ = try machine.next(in: bytes.span.bytes, consumed: &consumed)
@@ -85,7 +85,7 @@ import Testing
         [tlsPacket], [gssPacket], [tlsPacket, gssPacket], [gssPacket, tlsPacket],
     ])
     func encryptionIsRefusedAndTheSessionGoesOn(_ requests: [Packet]) throws {
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         var consumed = 0
         for request in requests {
             let step = try machine.next(in: request.bytes.span.bytes, consumed: &consumed)
@@ -97,7 +97,7 @@ import Testing
 
     @Test func thePacketOfTheGreatestLengthIsTaken() throws {
         let bytes = Self.packet(ofLength: Framing.startupLimit)
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         var consumed = 0
         guard case .begin(let message) = try machine.next(in: bytes.span.bytes, consumed: &consumed) else {
             Issue.record("the packet is not understood")
@@ -108,13 +108,72 @@ import Testing
 
     @Test func aNameOfAProgramMayHaveAnyBytes() throws {
         let bytes = Self.message([("user", "bob".bytes), ("application_name", [0xff])])
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         var consumed = 0
         let step = try machine.next(in: bytes.span.bytes, consumed: &consumed)
         guard case .begin = step else {
             Issue.record("it is \(step)")
             return
         }
+    }
+
+    // MARK: TLS
+
+    private static let withTLS = [StartupMachine.Encryption.offered, .required]
+
+    @Test(arguments: withTLS)
+    func aRequestForTLSIsGrantedAndTheSessionComesThroughIt(_ encryption: StartupMachine.Encryption) throws {
+        var machine = StartupMachine(encryption)
+        #expect(try Self.step(Self.tlsPacket.bytes, &machine) == .acceptTLS)
+        #expect(try Self.step(Self.startupPacket.bytes, &machine) == .begin(Self.startup))
+        try machine.admit()
+    }
+
+    @Test(arguments: withTLS)
+    func aHandshakeWithoutARequestIsTakenAsItStands(_ encryption: StartupMachine.Encryption) throws {
+        var machine = StartupMachine(encryption)
+        var consumed = -1
+        let hello: [UInt8] = [0x16, 3, 1, 2, 0]
+        #expect(try machine.next(in: hello.span.bytes, consumed: &consumed) == .beginTLS)
+        #expect(consumed == 0)
+        // Inside of it nothing more is encrypted.
+        #expect(try Self.step(Self.tlsPacket.bytes, &machine) == .refuseEncryption)
+        #expect(try Self.step(Self.gssPacket.bytes, &machine) == .refuseEncryption)
+        #expect(try Self.step(Self.startupPacket.bytes, &machine) == .begin(Self.startup))
+    }
+
+    @Test func whoMayChooseMayComeInTheOpen() throws {
+        var machine = StartupMachine(.offered)
+        #expect(try Self.step(Self.gssPacket.bytes, &machine) == .refuseEncryption)
+        #expect(try Self.step(Self.startupPacket.bytes, &machine) == .begin(Self.startup))
+        try machine.admit()
+    }
+
+    @Test func whereTLSIsNeededNoSessionBeginsInTheOpen() throws {
+        var machine = StartupMachine(.required)
+        #expect(try Self.step(Self.gssPacket.bytes, &machine) == .refuseEncryption)
+        #expect(Self.refusal(of: Self.startupPacket.bytes, by: &machine)?.code == .invalidAuthorization)
+        // Nor if its packet is known already.
+        #expect(throws: SessionEnd.self) { try machine.admit() }
+    }
+
+    @Test func aCancelNeedsNoTLS() throws {
+        var machine = StartupMachine(.required)
+        #expect(try Self.step(Self.cancelPacket.bytes, &machine) == .cancel(Self.cancel))
+    }
+
+    /// A handshake may only be the first thing that is said: not behind a request that was refused or granted.
+    @Test(arguments: [[tlsPacket], [gssPacket], [Packet("a handshake", [0x16])]])
+    func aHandshakeBehindAnythingElseEndsTheSession(_ before: [Packet]) throws {
+        var machine = StartupMachine(.offered)
+        for packet in before { _ = try Self.step(packet.bytes, &machine) }
+        #expect(Self.refusal(of: [0x16, 3, 1], by: &machine)?.code == .protocolViolation)
+    }
+
+    private static func step(_ bytes: [UInt8], _ machine: inout StartupMachine) throws -> StartupMachine.Step
+    {
+        var consumed = 0
+        return try machine.next(in: bytes.span.bytes, consumed: &consumed)
     }
 
     // MARK: What is refused
@@ -124,7 +183,7 @@ import Testing
         [gssPacket, tlsPacket, gssPacket],
     ])
     func noEncryptionIsAskedForTwice(_ requests: [Packet]) throws {
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         var consumed = 0
         for request in requests.dropLast() {
             _ = try machine.next(in: request.bytes.span.bytes, consumed: &consumed)
@@ -136,10 +195,12 @@ import Testing
     /// The class of CVE-2021-23214: an attacker in between could put a query in front of the encrypted session.
     @Test(arguments: [tlsPacket, gssPacket], [[0], startupPacket.bytes, [0x16, 3, 1]])
     func bytesBehindARequestForEncryptionEndTheSession(_ request: Packet, _ behind: [UInt8]) {
-        var machine = StartupMachine()
-        let fields = Self.refusal(of: request.bytes + behind, by: &machine)
-        #expect(fields?.code == .protocolViolation)
-        #expect(fields?.message?.hasPrefix("received unencrypted data after the request for") == true)
+        for encryption in [StartupMachine.Encryption.none, .offered, .required] {
+            var machine = StartupMachine(encryption)
+            let fields = Self.refusal(of: request.bytes + behind, by: &machine)
+            #expect(fields?.code == .protocolViolation)
+            #expect(fields?.message?.hasPrefix("received unencrypted data after the request for") == true)
+        }
     }
 
     private static let offences = [
@@ -180,13 +241,13 @@ import Testing
 
     @Test(arguments: offences)
     func whatIsNoStartupPacketIsRefusedWithACode(_ offence: Offence) {
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         #expect(Self.refusal(of: offence.packet.bytes, by: &machine)?.code == offence.code)
     }
 
     @Test(arguments: offences)
     func anOffenceBehindARefusedRequestForEncryptionIsOneToo(_ offence: Offence) throws {
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         var consumed = 0
         let request = Self.gssPacket.bytes
         _ = try machine.next(in: request.span.bytes, consumed: &consumed)
@@ -194,7 +255,7 @@ import Testing
     }
 
     @Test func aPacketThatIsTooLongIsRefusedByItsLengthAlone() {
-        var machine = StartupMachine()
+        var machine = StartupMachine(.none)
         let bytes = Self.packet(ofLength: Framing.startupLimit + 1)
         #expect(Self.refusal(of: Array(bytes[..<4]), by: &machine)?.code == .protocolViolation)
     }

@@ -5,6 +5,7 @@ import Carom
 import CaromConfiguration
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTestSupport
 import Testing
 
 @testable import CaromPooler
@@ -123,6 +124,46 @@ import Testing
         let addresses = try listener.socketAddresses()
         #expect(addresses.map(\.address) == [SocketAddress(.unix(path: "/tmp/.s.PGSQL.7000"))])
         #expect(addresses.map(\.mode) == [0o640])
+    }
+
+    private static func listener(_ mode: String, key: String = "server.key") throws -> Settings {
+        let certificates = try TestCertificates.shared.get()
+        let text = """
+            unix_socket_dir "/tmp" unix_socket_mode "0600"
+            listen { host "*" tls "\(mode)" tls_cert_file "\(certificates.path("server.crt"))"
+                     tls_key_file "\(certificates.path(key))" tls_ca_file "\(certificates.path("ca.crt"))" }
+            storage "self" { type "local" }
+            database "console" { user "admin" { authentication "none" storage "self" } }
+            """
+        return try ConfigurationFile.parse(text: text).settings
+    }
+
+    @Test(arguments: [
+        ("disable", StartupMachine.Encryption.none), ("allow", .offered), ("prefer", .offered),
+        ("require", .required), ("verify_ca", .required), ("verify_full", .required),
+    ])
+    func aListenerSaysWhatItsClientsNeed(_ mode: String, _ encryption: StartupMachine.Encryption) throws {
+        let settings = try Self.listener(mode)
+        let listener = try #require(try Self.snapshot(settings).listeners.first)
+        #expect(listener.encryption == encryption && (listener.tls == nil) == (encryption == .none))
+        // Nobody is between the ends of a Unix socket.
+        var local = settings
+        local.listeners[0].host = nil
+        #expect(try Self.snapshot(local).listeners.first?.encryption == StartupMachine.Encryption.none)
+    }
+
+    @Test func aNewSnapshotReadsCertificatesAgain() throws {
+        let settings = try Self.listener("require")
+        let first = try Self.snapshot(settings)
+        let second = try Self.snapshot(settings, previous: first)
+        let contexts = [first, second].map { $0.listeners[0].tls }
+        #expect(contexts.allSatisfy { $0 != nil } && contexts[0] !== contexts[1])
+    }
+
+    @Test func aKeyThatDoesNotFitIsNamed() throws {
+        let settings = try Self.listener("require", key: "client.key")
+        let error = #expect(throws: SnapshotError.self) { try Self.snapshot(settings) }
+        #expect(error?.description.contains("client.key") == true)
     }
 
     @Test func clientsOfTheConsoleAreCountedOnAfterAReload() throws {

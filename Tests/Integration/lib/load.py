@@ -10,9 +10,10 @@ import threading
 from .postgres import binary
 
 
-def environment(address, user="bench", database="bench", password=None):
+def environment(address, user="bench", database="bench", password=None, sslmode="disable"):
     host, port = address
-    variables = {"PGHOST": host, "PGPORT": str(port), "PGUSER": user, "PGDATABASE": database, "PGSSLMODE": "disable"}
+    variables = {"PGHOST": host, "PGPORT": str(port), "PGUSER": user, "PGDATABASE": database,
+                 "PGSSLMODE": sslmode}
     if password is not None:
         variables["PGPASSWORD"] = password
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}

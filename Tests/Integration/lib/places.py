@@ -14,12 +14,12 @@ _last_octet = itertools.cycle(range(2, 250))
 _middle_octet = 1 + os.getpid() % 250
 
 
-def free_address():
-    """A loopback address and a port free on it.
+def free_address(host=None):
+    """A loopback address, `host` if that is given, and a port free on it.
 
     Listeners sit on 127.0.x.y: outgoing connections start from 127.0.0.1, so none can take the port meanwhile.
     """
-    host = f"127.0.{_middle_octet}.{next(_last_octet)}"
+    host = host or f"127.0.{_middle_octet}.{next(_last_octet)}"
     with socket.socket() as probe:
         probe.bind((host, 0))
         return host, probe.getsockname()[1]

@@ -104,9 +104,9 @@ class Poolers:
     def __init__(self, place, storage):
         self.place, self.storage, self.started = place, storage, []
 
-    def __call__(self, *routes, storage=None, **options):
+    def __call__(self, *routes, storage=None, address=None, **options):
         config = Config(storage=storage or self.storage, routes=list(routes) or [Route()], **options)
-        self.started.append(Pooler(self.place, config))
+        self.started.append(Pooler(self.place, config, address=address))
         return self.started[-1]
 
     def finish(self):

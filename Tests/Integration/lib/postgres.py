@@ -60,12 +60,14 @@ class Postgres:
         self.replicas = 0
 
     @classmethod
-    def primary(cls, place, settings=""):
-        server = cls(place, settings=settings)
+    def primary(cls, place, settings="", name="primary", access=_ACCESS):
+        """A server with the roles of PASSWORDS; `settings` and `access` may be functions of it, once its place is known."""
+        server = cls(place, name)
         server._run("initdb", "-D", server.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                     "--locale=C.UTF-8", "--no-sync")
-        server._write("pg_hba.conf", _ACCESS)
-        server._append("postgresql.conf", _SETTINGS + settings)
+        server.settings = settings if isinstance(settings, str) else settings(server)
+        server._write("pg_hba.conf", access)
+        server._append("postgresql.conf", _SETTINGS + server.settings)
         server.start()
         with server.connect() as admin:
             for role, password in PASSWORDS.items():
