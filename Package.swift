@@ -200,7 +200,7 @@ let package = Package(
             name: "CaromPostgresTests",
             dependencies: [
                 "Carom", "CaromPostgres", "CCaromLinux", "CaromPostgresProtocol", "CaromReactor", "CaromTCP",
-                "CaromTestSupport",
+                "CaromTLS", "CaromTestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

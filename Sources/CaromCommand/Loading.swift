@@ -12,7 +12,6 @@ extension ConfigurationArgument {
         do throws(ConfigurationErrors) {
             let loaded = try ConfigurationFile.load(path: file)
             for warning in loaded.warnings { complain("\(warning)") }
-            guard loaded.unsupported.isEmpty else { throw ConfigurationErrors(loaded.unsupported) }
             return loaded.settings
         } catch {
             for diagnostic in error.diagnostics { complain("\(diagnostic)") }

@@ -19,13 +19,13 @@ package struct ServerMessage: Sendable {
 /// It lives for one exchange, on the thread of the transport's reactor, and has one deadline. Cancelling the task ends a
 /// wait at once. After any error the connection is of no further use.
 package final class Conversation {
-    private let transport: Transport
+    let transport: Transport
     private let waker = Waker()
     /// When it ends at the latest.
     let deadline: Deadline
     /// When the next wait ends at the latest: ``deadline``, or earlier.
     private var limit: Deadline
-    private let session: ServerSession
+    let session: ServerSession
 
     /// The longest message that is taken in whole: nothing that a login or a check brings comes near.
     private static let largest = 1 << 20
@@ -78,6 +78,15 @@ package final class Conversation {
     func fill() async throws(PostgresError) {
         do throws(SystemError) {
             try await read()
+        } catch {
+            throw PostgresError(error)
+        }
+    }
+
+    /// Suspends until the server may have said something, or taken something.
+    func pauseForServer(_ what: String) async throws(PostgresError) {
+        do throws(SystemError) {
+            try await wait(what)
         } catch {
             throw PostgresError(error)
         }

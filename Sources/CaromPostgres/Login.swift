@@ -119,7 +119,7 @@ struct Login {
         do {
             var client = SCRAMClient(
                 credential: .password(Array(try password().utf8)),
-                binding: try SCRAMClient.binding(offered: mechanisms, channelData: nil),
+                binding: try SCRAMClient.binding(offered: mechanisms, channelData: conversation.channelData),
                 nonce: SCRAM.nonce(using: cryptography))
             var bytes: [UInt8] = []
             SASLInitialResponse(mechanism: client.mechanism.rawValue, data: client.first).encode(into: &bytes)

@@ -24,7 +24,7 @@ extension PostgresConnection {
     ///
     /// The server answers a CancelRequest by closing its connection; after that the signal is on its way and will not
     /// hit what is sent later (PostgreSQL protocol, "Canceling Requests in Progress"). Failures are not reported, as in
-    /// the protocol itself: the query then just goes on.
+    /// the protocol itself: the query then just goes on. The request is encrypted if the connection is.
     ///
     /// - Parameters:
     ///   - reactor: where to do it.
@@ -41,6 +41,10 @@ extension PostgresConnection {
             let conversation = Conversation(
                 transport, ServerSession(), deadline: deadline)
             defer { conversation.end() }
+            if let encryption {
+                // Nothing was sent yet that could hit anything.
+                guard (try? await conversation.startTLS(encryption, to: backend)) == true else { return true }
+            }
             var bytes: [UInt8] = []
             key.cancelRequest.encode(into: &bytes)
             do throws(PostgresError) {

@@ -15,6 +15,8 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     /// A name for logs that is unique in the world.
     package let id: ConnectionID
     package let transport: Transport
+    /// What the connection is encrypted with, for cancels to be it, too; nil if it is not.
+    let encryption: ServerEncryption?
     let session: ServerSession
     private let roleChanged: @Sendable () -> Void
     /// What a CancelRequest must carry.
@@ -23,13 +25,14 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     package let greetedAt = Deadline.now
 
     init(
-        id: ConnectionID, backend: Backend, transport: Transport,
+        id: ConnectionID, backend: Backend, transport: Transport, encryption: ServerEncryption?,
         session: ServerSession, key: BackendKeyData,
         roleChanged: @escaping @Sendable () -> Void
     ) {
         self.id = id
         self.backend = backend
         self.transport = transport
+        self.encryption = encryption
         self.session = session
         self.key = key
         self.roleChanged = roleChanged

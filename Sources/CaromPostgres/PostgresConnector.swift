@@ -5,16 +5,19 @@ public import Carom
 import CaromPostgresProtocol
 public import CaromReactor
 import CaromTCP
+import CaromTLS
 
 /// Makes, checks and cleans connections to PostgreSQL for a pool.
 ///
 /// Connections live on reactors; all work with one of them is done on its reactor's thread, whatever task asked.
-/// Methods: trust, clear text, MD5 and SCRAM-SHA-256 (PostgreSQL protocol, chapter "Message Flow"). TCP and Unix sockets.
+/// Methods: trust, clear text, MD5 and SCRAM-SHA-256 (PostgreSQL protocol, chapter "Message Flow"). TCP and Unix sockets; the
+/// latter are never encrypted.
 public final class PostgresConnector: Connector {
     /// How it logs in and treats connections.
     public let configuration: PostgresConfiguration
     private let reactors: ReactorGroup
     private let tcp: TCPOptions
+    private let encryption: ServerEncryption?
     private let observer: (any ConnectionObserver)?
 
     /// A connector whose connections are spread over the given reactors.
@@ -23,19 +26,21 @@ public final class PostgresConnector: Connector {
     public convenience init(
         _ configuration: PostgresConfiguration, reactors: [Reactor], tcp: TCPOptions = TCPOptions()
     ) {
-        self.init(configuration, reactors: reactors, tcp: tcp, observer: nil)
+        self.init(configuration, reactors: reactors, tcp: tcp, encryption: nil, observer: nil)
     }
 
     /// A connector that tells somebody of every connection that comes and goes.
     ///
+    /// - Parameter encryption: nil for connections in the open.
     /// - Precondition: `reactors` is not empty.
     package init(
         _ configuration: PostgresConfiguration, reactors: [Reactor], tcp: TCPOptions,
-        observer: (any ConnectionObserver)?
+        encryption: ServerEncryption?, observer: (any ConnectionObserver)?
     ) {
         self.configuration = configuration
         self.reactors = ReactorGroup(reactors)
         self.tcp = tcp
+        self.encryption = encryption
         self.observer = observer
     }
 
@@ -61,6 +66,26 @@ public final class PostgresConnector: Connector {
         _ backend: Backend, on reactor: Reactor, deadline: Deadline,
         _ roleChanged: @escaping @Sendable () -> Void
     ) async throws(PostgresError) -> PostgresConnection {
+        var plan = EncryptionPlan(mode(for: backend))
+        while true {
+            do throws(PostgresError) {
+                return try await attempt(&plan, backend, on: reactor, deadline, roleChanged)
+            } catch {
+                guard plan.goesOn(after: error) else { throw error }
+            }
+        }
+    }
+
+    /// Nobody is between the ends of a Unix socket.
+    private func mode(for backend: Backend) -> TLSMode {
+        if case .unix = backend.address { return .disable }
+        return encryption?.context.options.mode ?? .disable
+    }
+
+    private func attempt(
+        _ plan: inout EncryptionPlan, _ backend: Backend, on reactor: Reactor, _ deadline: Deadline,
+        _ roleChanged: @escaping @Sendable () -> Void
+    ) async throws(PostgresError) -> PostgresConnection {
         let transport: Transport
         do throws(SystemError) {
             transport = try await Transport.connect(
@@ -72,10 +97,14 @@ public final class PostgresConnector: Connector {
         let conversation = Conversation(transport, session, deadline: deadline)
         defer { conversation.end() }
         do throws(PostgresError) {
+            if plan.attempt != .plain, let encryption {
+                try plan.answered(hasTLS: try await conversation.startTLS(encryption, to: backend))
+            }
             let key = try await Login(configuration, conversation, session).run()
             return PostgresConnection(
-                id: ConnectionID(.server), backend: backend, transport: transport, session: session,
-                key: key, roleChanged: roleChanged)
+                id: ConnectionID(.server), backend: backend, transport: transport,
+                encryption: plan.isEncrypted ? encryption : nil, session: session, key: key,
+                roleChanged: roleChanged)
         } catch {
             transport.close()
             throw error
@@ -169,7 +198,7 @@ public final class PostgresConnector: Connector {
             let state = error?.sqlState ?? ""
             return state.hasPrefix("28") || state.hasPrefix("3D") || state == "42501"
                 ? .authentication : .backend
-        case .connection, .timedOut, .protocolViolation, nil: return .backend
+        case .connection, .encryption, .timedOut, .protocolViolation, nil: return .backend
         }
     }
 

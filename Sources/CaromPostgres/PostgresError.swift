@@ -10,6 +10,8 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
         /// This process or this machine has no descriptor, port or memory left for another connection: nothing that the
         /// server could help.
         case resources
+        /// TLS with the server did not come about: it has none, or one of the two certificates was refused.
+        case encryption
         /// The server did not answer in time.
         case timedOut
         /// The task was cancelled while it waited for the server.

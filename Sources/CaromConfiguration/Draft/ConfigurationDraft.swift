@@ -40,8 +40,7 @@ package struct ConfigurationDraft: Sendable {
         guard diagnostics.allSatisfy({ $0.severity == .warning }) else {
             throw ConfigurationErrors(diagnostics)
         }
-        return ConfigurationFile(
-            settings: validator.settings, warnings: diagnostics, unsupported: validator.unsupported)
+        return ConfigurationFile(settings: validator.settings, warnings: diagnostics)
     }
 }
 

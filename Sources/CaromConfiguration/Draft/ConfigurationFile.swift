@@ -7,8 +7,6 @@ package struct ConfigurationFile: Equatable, Sendable {
     package let settings: Settings
     /// What in it does nothing or is probably not meant.
     package let warnings: [ConfigurationDiagnostic]
-    /// What is valid in it but not supported by this version; such a configuration must not be served.
-    package let unsupported: [ConfigurationDiagnostic]
 
     /// Reads a configuration file in Odyssey's grammar, and the files it includes; certificates and keys that it names are tried.
     ///

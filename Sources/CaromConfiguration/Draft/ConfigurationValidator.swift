@@ -12,8 +12,6 @@ struct ConfigurationValidator {
     private(set) var findings: ConfigurationFindings
     /// Files that are named are opened.
     private let loadsFiles: Bool
-    /// What is valid but not supported by this version.
-    private(set) var unsupported: [ConfigurationDiagnostic] = []
     private(set) var settings: Settings
 
     init(_ draft: ConfigurationDraft, loadsFiles: Bool) {
@@ -118,21 +116,16 @@ struct ConfigurationValidator {
         if let position = block.given["port"], case .service = block.value.backends {
             warn(position, "'port' has no effect: SRV records carry the ports")
         }
-        checkSpoken(block.value.tls, block.given["tls"])
         if (block.value.tls.certificateFile == nil) != (block.value.tls.keyFile == nil) {
             let position = block.given["tls_cert_file"] ?? block.given["tls_key_file"] ?? block.position
             return report(position, "tls_cert_file and tls_key_file need each other")
         }
-    }
-
-    /// TLS that is configured and not spoken would send traffic in the clear, so it is refused.
-    private mutating func checkSpoken(_ tls: TLSSettings, _ position: ConfigurationPosition?) {
-        guard tls.mode != .disable, let position else { return }
-        let (wanted, allowed) = (quoted(tls.mode.rawValue), quoted(TLSMode.disable.rawValue))
-        unsupported.append(
-            ConfigurationDiagnostic(
-                .error, at: position,
-                "tls: \(wanted) is not possible, this version speaks no TLS to servers; allowed: \(allowed)"))
+        if block.value.tls.crlFile != nil, block.value.tls.caFile == nil,
+            let position = block.given["tls_crl_file"]
+        {
+            return report(position, "tls_crl_file needs tls_ca_file")
+        }
+        if loadsFiles { TLSLoading(as: .client).check(block, &findings) }
     }
 
     /// The console is in the process itself: there is no server to reach.

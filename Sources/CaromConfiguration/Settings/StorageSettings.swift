@@ -40,6 +40,12 @@ package enum StorageBackends: Hashable, Sendable {
     case service(String)
     /// `hosts_file`: a file with one host a line, read again when it changes.
     case file(String)
+
+    /// Whose servers SRV records name: `db.example` of `_postgresql._tcp.db.example`.
+    package var serviceDomain: String? {
+        guard case .service(let name) = self else { return nil }
+        return name.split(separator: ".").drop { $0.hasPrefix("_") }.joined(separator: ".")
+    }
 }
 
 /// One entry of a `host` list.

@@ -3,6 +3,7 @@
 
 import Carom
 import CaromConfiguration
+import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
 
@@ -37,6 +38,8 @@ final class RouteDefinition: Sendable {
     let policy: Policy
     let target: Target
     let tcp: TCPOptions
+    /// Of connections to the servers; nil if they are in the open.
+    let encryption: ServerEncryption?
     /// What a client is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
     let verifier: SCRAMVerifier?
 
@@ -51,7 +54,8 @@ final class RouteDefinition: Sendable {
     /// - Parameter previous: the same route before; a verifier of the same password is kept.
     init(
         _ settings: RouteSettings, policy: Policy, target: Target, tcp: TCPOptions,
-        previous: RouteDefinition?, cryptography: some ProtocolCryptography
+        encryption: ServerEncryption? = nil, previous: RouteDefinition?,
+        cryptography: some ProtocolCryptography
     ) {
         self.settings = settings
         keepsServer = settings.pool == .session
@@ -66,6 +70,7 @@ final class RouteDefinition: Sendable {
         self.policy = policy
         self.target = target
         self.tcp = tcp
+        self.encryption = encryption
         guard settings.authentication == .scramSHA256, let password = settings.password else {
             verifier = nil
             return

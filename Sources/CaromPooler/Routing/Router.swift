@@ -122,7 +122,7 @@ final class Router: Sendable {
         let isDebugging = definition.settings.logDebug
         let connector = PostgresConnector(
             PostgresConfiguration(definition.settings, user: key.user, database: key.database),
-            reactors: reactors, tcp: definition.tcp,
+            reactors: reactors, tcp: definition.tcp, encryption: definition.encryption,
             observer: ServerConnectionLog(
                 log: log, user: key.user, database: key.database, isDebugging: isDebugging))
         let name = "\(key.database).\(key.user)"

@@ -48,6 +48,7 @@ final class Snapshot: Sendable {
         } catch {
             throw SnapshotError(description: "\(error)")
         }
+        let encryption = try Self.encryption(of: settings.storages)
         var definitions: [(RoutePattern, RouteDefinition)] = []
         for route in settings.routes {
             let policy = Policy(route, settings)
@@ -67,7 +68,8 @@ final class Snapshot: Sendable {
                 case .local: .console(old?.console ?? Admission())
                 }
             let definition = RouteDefinition(
-                route, policy: policy, target: target, tcp: tcp, previous: old, cryptography: cryptography)
+                route, policy: policy, target: target, tcp: tcp, encryption: encryption[route.storage],
+                previous: old, cryptography: cryptography)
             definitions.append((route.pattern, definition))
         }
         do throws(SystemError) {
@@ -95,6 +97,22 @@ final class Snapshot: Sendable {
         clientFrames = FrameLimits.client(
             holding: [.query, .parse, .bind], heldLimit: min(bufferSize, Self.longestHeld))
         mockSecret = previous?.mockSecret ?? cryptography.randomBytes(Self.mockSecretSize)
+    }
+
+    /// How the servers of each storage are spoken to, by its name; none where that is in the open.
+    private static func encryption(of storages: [StorageSettings]) throws(SnapshotError)
+        -> [String: ServerEncryption]
+    {
+        var found: [String: ServerEncryption] = [:]
+        for storage in storages where storage.tls.mode != .disable {
+            do throws(TLSError) {
+                let context = try TLSContext(.client, storage.tls.options(for: .client))
+                found[storage.name] = ServerEncryption(context, domain: storage.backends.serviceDomain)
+            } catch {
+                throw SnapshotError(description: "storage \"\(storage.name)\": tls: \(error)")
+            }
+        }
+        return found
     }
 
     /// The definition of the route for a client; `nil` when there is none (3D000).

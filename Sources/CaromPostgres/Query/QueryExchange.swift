@@ -157,7 +157,8 @@ struct QueryExchange: ~Copyable {
             await cancel()
             let limit = options.timeout.map { "\($0)" } ?? "its limit"
             return PostgresError(.timedOut, "the query took longer than \(limit) and was cancelled")
-        case .connection, .resources, .protocolViolation, .authentication, .server, .busy, .invalidRequest,
+        case .connection, .encryption, .resources, .protocolViolation, .authentication, .server, .busy,
+            .invalidRequest,
             .tooLarge,
             .decoding:
             // A server that ends a session says why, and then hangs up.

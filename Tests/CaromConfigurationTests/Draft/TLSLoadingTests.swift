@@ -72,6 +72,14 @@ import Testing
         #expect(found.count == 1 && found[0].hasPrefix(expected), "\(found)")
     }
 
+    @Test func whatAStorageNamesIsTriedToo() throws {
+        let found = try findings(storage: Self.own.replacing("server.key", with: "client.key"))
+        let expected = "f:6:1: error: tls_key_file: cannot use the key file @client.key"
+        #expect(found.count == 1 && found[0].hasPrefix(expected), "\(found)")
+        // It needs no certificate of its own.
+        #expect(try findings(storage: "tls \"verify_full\"") == [])
+    }
+
     @Test(arguments: [
         ("tls_ca_file \"@missing.crt\"", "f:5:1: error: tls_ca_file: cannot use the CA file @missing.crt"),
         ("tls_crl_file \"@ca.crl\"", "f:5:1: error: tls_crl_file: the CRL file @ca.crl needs a CA file"),

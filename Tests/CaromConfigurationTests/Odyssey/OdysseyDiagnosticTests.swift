@@ -268,6 +268,10 @@ import Testing
             ["38: error: tls_cert_file and tls_key_file need each other"]
         ),
         (
+            "storage \"x\" { type \"remote\" host \"h\" tls \"verify_ca\" tls_crl_file \"r\" }",
+            ["54: error: tls_crl_file needs tls_ca_file"]
+        ),
+        (
             "storage \"x\" { watchdog { } }",
             ["15: error: directive 'watchdog' in 'storage' is Odyssey's and not supported"]
         ),
@@ -284,21 +288,6 @@ import Testing
                     "a.conf:1:1: error: there is no route: no 'user' block in any 'database' block",
                 ])
         }
-    }
-
-    @Test func tlsToServersIsUnderstoodAndNotPretended() throws {
-        let text = """
-            listen { host "a" tls "require" tls_cert_file "c" tls_key_file "k" }
-            storage "pg" {
-                type "remote" host "h"
-                tls "verify_full"
-            }
-            database default { user default { authentication "none" storage "pg" pool "session" } }
-            """
-        #expect(
-            try ConfigurationFile.parse(text: text, file: "a.conf").unsupported.map(\.description) == [
-                "a.conf:4:5: error: tls: \"verify_full\" is not possible, this version speaks no TLS to servers; allowed: \"disable\""
-            ])
     }
 
     @Test func mixedUpQuotesDoNotRevealAPassword() {

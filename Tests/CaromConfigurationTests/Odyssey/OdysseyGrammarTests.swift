@@ -91,6 +91,7 @@ import Testing
                 NameserverAddress(address: "::1", port: 5353), NameserverAddress(address: "10.0.0.2"),
             ])
         #expect(storage.tls.mode == .verifyFull && storage.tls.caFile == "b")
+        #expect(storage.backends.serviceDomain == "db.example")
 
         let route = try #require(settings.routes.first)
         #expect(route.pattern.description == "d.u")

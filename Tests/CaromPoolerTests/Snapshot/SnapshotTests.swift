@@ -160,6 +160,22 @@ import Testing
         #expect(contexts.allSatisfy { $0 != nil } && contexts[0] !== contexts[1])
     }
 
+    @Test func aStorageSaysHowItsServersAreSpokenTo() throws {
+        let plain = try Self.snapshot(Self.settings())
+        #expect(try Self.definition(plain).encryption == nil)
+        let ca = try TestCertificates.shared.get().path("ca.crt")
+        let settings = try Self.settings(
+            storage: "host \"127.0.0.1\" tls \"verify_full\" tls_ca_file \"\(ca)\"")
+        let first = try Self.snapshot(settings, previous: plain)
+        let second = try Self.snapshot(settings, previous: first)
+        let contexts = try [first, second].map { try Self.definition($0).encryption?.context }
+        #expect(contexts.allSatisfy { $0?.options.mode == .verifyFull } && contexts[0] !== contexts[1])
+        let broken = try Self.settings(
+            storage: "host \"127.0.0.1\" tls \"verify_ca\" tls_ca_file \"/nowhere\"")
+        let error = #expect(throws: SnapshotError.self) { try Self.snapshot(broken) }
+        #expect(error?.description.hasPrefix("storage \"pg\": tls: cannot use the CA file /nowhere") == true)
+    }
+
     @Test func aKeyThatDoesNotFitIsNamed() throws {
         let settings = try Self.listener("require", key: "client.key")
         let error = #expect(throws: SnapshotError.self) { try Self.snapshot(settings) }
