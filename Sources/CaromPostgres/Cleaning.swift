@@ -31,15 +31,27 @@ extension PostgresConnector {
             try await conversation.execute("ROLLBACK", in: connection)
         }
         if connection.state.neededReset == .everything || recycling.discards {
-            try await conversation.execute("DISCARD ALL", in: connection)
+            try await reset(by: "DISCARD ALL", isFull: true, connection, conversation)
             connection.state.didReset()
         } else if connection.state.neededReset == .state {
-            try await conversation.execute(
-                SessionReset.statements(connection.state.reported), in: connection)
+            let statements = SessionReset.statements(connection.state.reported)
+            try await reset(by: statements, isFull: false, connection, conversation)
             connection.state.didResetState()
         }
         guard connection.state.readiness == .idle, connection.output.isEmpty else {
             throw PostgresError(.connection, "the session could not be made clean")
+        }
+    }
+
+    private func reset(
+        by sql: String, isFull: Bool, _ connection: PostgresConnection, _ conversation: Conversation
+    ) async throws(PostgresError) {
+        resets.begin(isFull: isFull)
+        do throws(PostgresError) {
+            try await conversation.execute(sql, in: connection)
+        } catch {
+            resets.fail()
+            throw error
         }
     }
 

@@ -19,6 +19,8 @@ public final class PostgresConnector: Connector {
     private let tcp: TCPOptions
     private let encryption: ServerEncryption?
     private let observer: (any ConnectionObserver)?
+    /// How often connections were reset when they came back.
+    package let resets = ResetCounts()
 
     /// A connector whose connections are spread over the given reactors.
     ///

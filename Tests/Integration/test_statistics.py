@@ -16,6 +16,7 @@ import websockets
 from lib.config import Route
 from lib.places import free_address
 from lib.pooler import carom_binary
+from lib.scrape import get, samples
 from lib.waiting import wait_until
 
 pytestmark = pytest.mark.own
@@ -30,24 +31,6 @@ def pooler(start):
     pooler.stats = f"{host}:{port}"
     wait_until(lambda: get(pooler, "/stats"), "statistics are served")
     return pooler
-
-
-def get(pooler, path):
-    try:
-        with urllib.request.urlopen(f"http://{pooler.stats}{path}", timeout=10) as answer:
-            return answer.read().decode()
-    except urllib.error.HTTPError:
-        raise
-    except OSError:
-        return None
-
-
-def samples(text):
-    """OpenMetrics text as {name and labels: value}; no row stands twice."""
-    assert text.endswith("\n# EOF\n")
-    rows = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
-    assert len(dict(rows)) == len(rows)
-    return {row: float(value) for row, value in rows}
 
 
 ROUTE = 'database="postgres",user="postgres",rule="default.default"'
@@ -81,6 +64,48 @@ def test_the_numbers_are_those_of_what_was_done(pooler):
         assert version.stdout.split() == ["carom", document["pooler"]["version"]]
     wait_until(
         lambda: samples(get(pooler, "/metrics"))['carom_clients{state="active"}'] == 0, "the client has left")
+
+
+def test_what_it_takes_to_share_servers_is_counted(start, postgres):
+    host, port = free_address()
+    pooler = start(Route(pool="transaction", pool_size=1), globals={"stats_listen": f"{host}:{port}"})
+    pooler.stats = f"{host}:{port}"
+    wait_until(lambda: get(pooler, "/stats"), "statistics are served")
+
+    def counted():
+        # Without those that are nothing, and without the route.
+        return {
+            row.removeprefix("carom_route_").replace(ROUTE + ",", "").replace(f"{{{ROUTE}}}", ""): value
+            for row, value in samples(get(pooler, "/metrics")).items()
+            if row.startswith(tuple(f"carom_route_{name}" for name in (
+                "session", "carried", "pins", "resets", "failed", "parses", "reused", "evicted"))) and value}
+
+    with pooler.connect() as ada, pooler.connect() as bob:
+        ada.rows("select 1")
+        bob.rows("select 1")
+        assert counted() == {}
+        ada.rows("set work_mem = '1MB'")
+        assert counted() == {"session_looks_total": 1}
+        bob.rows("select 1")
+        ada.rows("select 1")
+        assert counted() == {"session_looks_total": 1, "carried_settings_total": 2}
+        for make, end in (
+                ("create temp table t ()", "drop table t"), ("select pg_advisory_lock(1)", "select pg_advisory_unlock(1)"),
+                ("listen c", "unlisten c"), ("prepare s as select 1", "deallocate s"),
+                ("begin; declare c cursor with hold for select 1; commit", "close c")):
+            ada.rows(make)
+            ada.rows(end)
+        found = counted()
+        for state in ("temporary_tables", "locks", "channels", "statements", "cursors"):
+            assert found.pop(f'pins_total{{state="{state}"}}') == 1
+        assert found == {"session_looks_total": 11, "carried_settings_total": 2}
+        before = sum(value for row, value in counted().items() if row.startswith("resets"))
+        ada.rows("do $$begin end$$")
+        bob.rows("select 1")
+        assert before == 0 and counted()['resets_total{kind="full"}'] == 1
+    with pooler.connect() as ada:
+        ada.rows("select query_to_xml('select 1', true, true, '')")
+    wait_until(lambda: counted().get('resets_total{kind="soft"}') == 1, "what a client left is reset when it has gone")
 
 
 def test_the_stream_shows_all_pools_or_one(pooler):

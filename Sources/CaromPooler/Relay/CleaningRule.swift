@@ -12,13 +12,15 @@ struct CleaningRule: Equatable {
     var ifTainted = true
 
     /// Asks for what takes another client's traces out of the session.
-    func clean(_ server: inout ServerState, _ out: inout Segments) {
+    func clean(_ server: inout ServerState, _ counters: Counters, _ out: inout Segments) {
         if onEveryChange || (ifTainted && server.taint == .everything) {
             OwnQuery.ask(Array("DISCARD ALL".utf8), &server, &out)
             server.didReset()
+            counters.count(.fullReset)
         } else if ifTainted, server.taint == .state {
             OwnQuery.ask(Array(SessionReset.statements(server.reported).utf8), &server, &out)
             server.didResetState()
+            counters.count(.softReset)
         }
     }
 }

@@ -9,6 +9,7 @@ import CaromPostgresProtocol
 struct ClientRequests {
     /// What the client's prepared statements are made of; nil where it keeps its server, which then knows them by their names.
     private let origin: Origin?
+    private let counters: Counters
     /// The client's prepared statements; nil until it has any.
     private var statements: ClientStatements?
     /// The client's next messages wait until what it has sent is answered.
@@ -28,7 +29,10 @@ struct ClientRequests {
     /// Nothing was executed in the batch whose ReadyForQuery is kept back.
     private(set) var hasOnlyBound = false
 
-    init(_ origin: Origin?) { self.origin = origin }
+    init(_ origin: Origin?, _ counters: Counters) {
+        self.origin = origin
+        self.counters = counters
+    }
 
     /// Where the prepared statements of a client come from.
     struct Origin {
@@ -44,7 +48,8 @@ struct ClientRequests {
 
     private mutating func makeStatements() {
         if statements == nil, let origin {
-            statements = ClientStatements(origin.registry, user: origin.user, limit: origin.limit)
+            statements = ClientStatements(
+                origin.registry, user: origin.user, limit: origin.limit, counters)
         }
     }
 
@@ -347,6 +352,7 @@ struct ClientRequests {
 
     private func discardSequences(_ server: inout ServerState, _ out: inout Segments) {
         server.hasForeignSequences = false
+        counters.count(.sequenceReset)
         let command = Array("DISCARD SEQUENCES".utf8)
         if server.flow.isSynchronized { return OwnQuery.ask(command, &server, &out) }
         // In front of the client's message, in its batch.

@@ -42,7 +42,7 @@ final class Relay: SessionStage {
         counters = route.counters[session.worker.reactor.index]
         machine = RelayMachine(
             keepsServer: route.definition.keepsServer, pins: route.settings.poolPin,
-            statements: route.origin(ofStatementsOf: session.owner))
+            statements: route.origin(ofStatementsOf: session.owner), counters: counters)
         leg = ServerLeg(route)
         self.opening = opening
     }

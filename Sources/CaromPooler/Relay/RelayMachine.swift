@@ -48,15 +48,17 @@ struct RelayMachine: ~Copyable {
     private var hasFailed = false
     /// What the client is to be told of the settings of the server that it got.
     private var news: [UInt8] = []
+    private let counters: Counters
 
     init(
         keepsServer: Bool, pins: Bool = true, book: SessionBook = SessionBook(),
-        statements: ClientRequests.Origin? = nil
+        statements: ClientRequests.Origin? = nil, counters: Counters
     ) {
         self.keepsServer = keepsServer
         self.pins = pins
         self.book = book
-        requests = ClientRequests(statements)
+        self.counters = counters
+        requests = ClientRequests(statements, counters)
     }
 
     /// The client's session begins with these settings.
@@ -119,7 +121,7 @@ extension RelayMachine {
         _ = server.takeSuppressedError()
         if server.lastUser != 0, server.lastUser != user {
             server.hasForeignSequences = true
-            rule.clean(&server, &out)
+            rule.clean(&server, counters, &out)
         }
         var statements: [UInt8] = []
         let count = book.wishes.appendStatements(from: server.applied, into: &statements)
@@ -127,6 +129,7 @@ extension RelayMachine {
         if count > 0 {
             OwnQuery.ask(statements, &server, &out)
             server.apply(book.wishes)
+            counters.count(.settings)
         } else if isAsking {
             OwnQuery.ask([], &server, &out)
         }
@@ -163,8 +166,12 @@ extension RelayMachine {
         OwnQuery.ask(book.query(for: question, server), &server, &out)
         switch question {
         case .isFree: break
-        case .whatIsLeft, .whatWasReset: server.expectInquiry()
-        case .restore: server.apply(book.wishes)
+        case .whatIsLeft, .whatWasReset:
+            counters.count(.look)
+            server.expectInquiry()
+        case .restore:
+            counters.count(.settings)
+            server.apply(book.wishes)
         }
     }
 
@@ -326,7 +333,9 @@ extension RelayMachine {
         isAsked = false
         var told = book.tell(server.reported)
         defer { server.settingsMark = book.wishes == server.applied ? book.version : ServerState.noMark }
-        if let next = book.answered(question, &server, keepsServer: keepsServer, pins: pins) {
+        if let next = book.answered(
+            question, &server, keepsServer: keepsServer, pins: pins, counters)
+        {
             phase = .asking(next)
             return .ask(telling: told)
         }
@@ -365,6 +374,7 @@ extension RelayMachine {
             let reason = error.fields.message ?? "no reason given"
             // The settings go last: an earlier error is that of the reset.
             if !preludeHasSettings || error.repliesLeft > 1 {
+                counters.count(.failedReset)
                 return .replace("the server could not be reset: \(reason)")
             }
             return .refuse(error.fields.fatal(.invalidParameterValue))
@@ -378,11 +388,6 @@ extension RelayMachine {
 // MARK: A server is lost
 
 extension RelayMachine {
-    /// Bytes of ours inside a message would be taken for its own, and behind FATAL no answer is expected.
-    func isMute(_ server: borrowing ServerState) -> Bool {
-        phase != .preparing && (server.isInsideReply || server.hasSaidGoodbye)
-    }
-
     /// The server's connection is gone.
     ///
     /// The client gets whole messages only, and one answer for each unit it waits for. Where it has been sent a part of a message, or

@@ -44,3 +44,10 @@ enum ServerLoss {
         self = canAnswer ? .answer(fields, count: count) : .end(.refused(fields))
     }
 }
+
+extension RelayMachine {
+    /// Bytes of ours inside a message would be taken for its own, and behind FATAL no answer is expected.
+    func isMute(_ server: borrowing ServerState) -> Bool {
+        phase != .preparing && (server.isInsideReply || server.hasSaidGoodbye)
+    }
+}

@@ -194,10 +194,13 @@ struct SessionBook {
     ///
     /// - Returns: what it is asked next.
     mutating func answered(
-        _ question: SessionQuestion, _ server: inout ServerState, keepsServer: Bool, pins: Bool
+        _ question: SessionQuestion, _ server: inout ServerState, keepsServer: Bool, pins: Bool,
+        _ counters: Counters
     ) -> SessionQuestion? {
         let hasFailed = server.takeSuppressedError() != nil
         let answer = server.takeAnswer()
+        let before = kept
+        defer { counters.count(pins: kept.subtracting(before)) }
         switch question {
         case .isFree, .restore: return nil
         case .whatIsLeft:

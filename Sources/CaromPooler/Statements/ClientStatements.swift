@@ -14,6 +14,7 @@ final class ClientStatements {
     private let user: UInt64
     /// How many shared statements a server holds.
     private let limit: Int
+    private let counters: Counters
     @exclusivity(unchecked) private var names = StatementNames()
     @exclusivity(unchecked) private var unnamed = UnnamedStatement()
     @exclusivity(unchecked) private var portals = DeallocatingPortals()
@@ -23,10 +24,11 @@ final class ClientStatements {
     /// The setting that the statement of the last Bind takes back, if that is all that it does.
     private(set) var lastReset: String?
 
-    init(_ registry: StatementRegistry, user: UInt64, limit: Int) {
+    init(_ registry: StatementRegistry, user: UInt64, limit: Int, _ counters: Counters) {
         self.registry = registry
         self.user = user
         self.limit = limit
+        self.counters = counters
     }
 
     /// Longer names, of statements and portals together, are refused: PostgreSQL looks at the first 63 bytes only.
@@ -63,6 +65,7 @@ final class ClientStatements {
             if isOpen(names.statement.isEmpty ? nil : message.bytes(names.statement), &server) {
                 return .mustWait
             }
+            if tag == .bind { counters.count(.bind) }
             if names.statement.isEmpty {
                 return tag == .close
                     ? try closeUnnamed(message, &server, &out) : try useUnnamed(message, names, &server, &book, &out)
@@ -76,6 +79,7 @@ final class ClientStatements {
                 return .sent(try message.pass(&server, &out))
             }
             if !name.isEmpty, isOpen(message.bytes(name), &server) { return .mustWait }
+            counters.count(.clientParse)
             return try parse(message, name, &server, &book, &out)
         case .execute:
             let portal: Range<Int>
@@ -180,7 +184,7 @@ final class ClientStatements {
         let parsedAt = max(entry.parsedAt, oldest)
         var preparation = server.statements.prepare(
             statement.number, parsedAt: parsedAt, isOwnParse: false, limit: limit, server.flow)
-        if !preparation.parses { return statement }
+        if !preparation.parses { return found(statement) }
         if entry.version != book.version {
             // It is parsed under the settings of now, and is shared with those who have the same.
             let content = statement.content
@@ -191,14 +195,21 @@ final class ClientStatements {
                 to: StatementNames.Meaning(statement: statement, version: book.version, parsedAt: parsedAt))
             preparation = server.statements.prepare(
                 statement.number, parsedAt: parsedAt, isOwnParse: false, limit: limit, server.flow)
-            if !preparation.parses { return statement }
+            if !preparation.parses { return found(statement) }
         }
-        HiddenMessages.makeRoom(preparation, for: statement.number, &server, &out)
+        HiddenMessages.makeRoom(preparation, for: statement.number, &server, counters, &out)
+        counters.count(.poolerParse)
         server.sendHidden()
         server.statements.didParse(statement.number, at: registry.now(), server.flow)
         let content = statement.content
         let name = PreparedStatement.name(statement.number)
         out.append { Parse.encode(name: name, content: content.span.bytes, into: &$0) }
+        return statement
+    }
+
+    /// The server has the statement.
+    private func found(_ statement: PreparedStatement) -> PreparedStatement {
+        counters.count(.reuse)
         return statement
     }
 
@@ -235,7 +246,7 @@ final class ClientStatements {
         }
         let preparation = server.statements.prepare(
             number, parsedAt: parsedAt, isOwnParse: true, limit: limit, server.flow)
-        HiddenMessages.makeRoom(preparation, for: number, &server, &out)
+        HiddenMessages.makeRoom(preparation, for: number, &server, counters, &out)
         try sendParse(message, name, as: number, &server, &out)
         server.statements.didParse(number, at: parsedAt, server.flow)
         if let statement {
@@ -262,7 +273,7 @@ final class ClientStatements {
         let number = registry.nextNumber()
         let preparation = server.statements.prepare(
             number, parsedAt: 0, isOwnParse: true, limit: limit, server.flow)
-        HiddenMessages.makeRoom(preparation, for: number, &server, &out)
+        HiddenMessages.makeRoom(preparation, for: number, &server, counters, &out)
         HiddenMessages.parse(number, [], &server, &out)
         // Behind the error it cannot be closed: it goes when its turn comes.
         server.statements.didParse(number, at: 0, server.flow)
@@ -320,7 +331,7 @@ final class ClientStatements {
         {
             return outcome
         }
-        unnamed.provide(user, &server, &out)
+        if unnamed.provide(user, &server, &out) { counters.count(.poolerParse) }
         _ = try message.pass(&server, &out)
         if message.tag != .bind { return .sent(.none) }
         notePortal(message.portal(names), unnamed.effects)

@@ -16,9 +16,12 @@ enum HiddenMessages {
     /// Closes what is in the way of a Parse.
     static func makeRoom(
         _ preparation: ServerStatements.Preparation, for number: UInt64, _ server: inout ServerState,
-        _ out: inout Segments
+        _ counters: Counters, _ out: inout Segments
     ) {
-        for evicted in preparation.evicted { close(evicted, &server, &out) }
+        for evicted in preparation.evicted {
+            counters.count(.eviction)
+            close(evicted, &server, &out)
+        }
         if preparation.closesFirst { close(number, &server, &out) }
     }
 

@@ -28,7 +28,7 @@ final class StatementRegistry: Sendable {
     private let clock = Atomic<UInt64>(0)
 
     /// How many statements clients have now, and how many bytes their texts are.
-    var size: (statements: Int, bytes: Int) { known.withLock { ($0.count, $0.bytes) } }
+    var size: (count: Int, bytes: Int) { known.withLock { ($0.count, $0.bytes) } }
 
     /// A point in time, by which it is known whether a server's copy of a statement is older than a client's Parse.
     func now() -> UInt64 { clock.wrappingAdd(1, ordering: .relaxed).newValue }

@@ -81,9 +81,11 @@ struct UnnamedStatement {
     }
 
     /// Makes the server of the moment have the statement, or none if there is none: it must not run another client's.
-    func provide(_ user: UInt64, _ server: inout ServerState, _ out: inout Segments) {
+    ///
+    /// - Returns: whether it is parsed for that.
+    func provide(_ user: UInt64, _ server: inout ServerState, _ out: inout Segments) -> Bool {
         let wanted: ServerStatements.Unnamed = exists ? .of(user: user, version: version) : .none
-        if server.statements.unnamed == wanted { return }
+        if server.statements.unnamed == wanted { return false }
         server.sendHidden()
         out.append {
             if exists {
@@ -93,6 +95,7 @@ struct UnnamedStatement {
             }
         }
         server.statements.setUnnamed(wanted, server.flow)
+        return exists
     }
 
     /// A simple query is sent.

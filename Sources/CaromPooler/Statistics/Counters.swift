@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgres
 import Synchronization
 
 /// What one worker has done for one route. The worker writes, any thread may read; so adding is a load and a store.
@@ -9,6 +10,8 @@ final class Counters: Sendable {
     private let transactionCount = Atomic<Int>(0)
     private let receivedBytes = Atomic<Int>(0)
     private let sentBytes = Atomic<Int>(0)
+    /// By the number of the event.
+    private let events: InlineArray<17, Atomic<Int>> = .init { _ in Atomic(0) }
     /// Keeps the counters of two workers, which are made one after the other, out of one cache line of 64 bytes.
     private let padding: InlineArray<10, Int> = .init(repeating: 0)
 
@@ -22,20 +25,38 @@ final class Counters: Sendable {
         var received = 0
         /// Bytes to clients.
         var sent = 0
+        /// By the number of the event.
+        private var events = [Int](repeating: 0, count: SessionEvent.allCases.count)
+
+        init(queries: Int = 0, transactions: Int = 0, received: Int = 0, sent: Int = 0) {
+            self.queries = queries
+            self.transactions = transactions
+            self.received = received
+            self.sent = sent
+        }
+
+        subscript(event: SessionEvent) -> Int {
+            get { events[event.rawValue] }
+            set { events[event.rawValue] = newValue }
+        }
 
         static func + (left: Values, right: Values) -> Values {
-            Values(
+            var sum = Values(
                 queries: left.queries &+ right.queries, transactions: left.transactions &+ right.transactions,
                 received: left.received &+ right.received, sent: left.sent &+ right.sent)
+            for event in SessionEvent.allCases { sum[event] = left[event] &+ right[event] }
+            return sum
         }
     }
 
     /// Read one after the other while the worker goes on: each is right, together they need not be of one instant.
     var values: Values {
-        Values(
+        var values = Values(
             queries: queryCount.load(ordering: .relaxed),
             transactions: transactionCount.load(ordering: .relaxed),
             received: receivedBytes.load(ordering: .relaxed), sent: sentBytes.load(ordering: .relaxed))
+        for event in SessionEvent.allCases { values[event] = events[event.rawValue].load(ordering: .relaxed) }
+        return values
     }
 
     /// Bytes came from a client. On the worker's thread only.
@@ -46,6 +67,15 @@ final class Counters: Sendable {
         add(bytes, to: sentBytes)
         if queries > 0 { add(queries, to: queryCount) }
         if transactions > 0 { add(transactions, to: transactionCount) }
+    }
+
+    /// Something was done for a client's session. On the worker's thread only.
+    func count(_ event: SessionEvent) { add(1, to: events[event.rawValue]) }
+
+    /// A client came to keep its server for the sake of these. On the worker's thread only.
+    func count(pins: KeptState) {
+        if pins.isEmpty { return }
+        for pin in SessionEvent.pins where pins.contains(pin.state) { count(pin.event) }
     }
 
     private func add(_ amount: Int, to counter: borrowing Atomic<Int>) {

@@ -93,6 +93,8 @@ struct PoolerStatistics: Sendable {
         var mode: PoolingMode
         var clients: Clients
         var counters: Counters.Values
+        /// Prepared statements that its clients have, and the bytes of their texts; nothing in session pooling.
+        var statements: (count: Int, bytes: Int)
         /// Its name is unique among the routes.
         var pool: PoolStats
 

@@ -3,6 +3,7 @@
 
 import Carom
 import CaromConfiguration
+import CaromPostgres
 import Glibc
 
 /// Reads the numbers of the running pooler. Cheap for those who write them: nothing is stopped, no worker is asked; each
@@ -43,9 +44,15 @@ final class StatisticsCollector: Sendable {
 
 extension StatisticsReadings.Route {
     init(_ route: Route) {
+        // Servers are reset by the clients that come, on their workers, and by the connector when a client has left.
+        var cleaning = Counters.Values()
+        cleaning[.softReset] = route.connector.resets.soft
+        cleaning[.fullReset] = route.connector.resets.full
+        cleaning[.failedReset] = route.connector.resets.failed
         self.init(
             database: route.key.database, user: route.key.user, rule: route.key.pattern.description,
             mode: route.settings.pool, clients: route.admission.count,
-            counters: route.counters.map(\.values), pool: route.pool.stats)
+            counters: route.counters.map(\.values) + [cleaning], statements: route.statements.size,
+            pool: route.pool.stats)
     }
 }

@@ -58,9 +58,14 @@ private struct StatisticsDocument: Encodable {
         var transactions: Int
         var receivedBytes: Int
         var sentBytes: Int
+        var sessions: [String: Int]
+        var pins: [String: Int]
+        var resets: [String: Int]
+        var parses: [String: Int]
 
         enum CodingKeys: String, CodingKey {
             case name, database, user, rule, mode, clients, servers, queries, transactions
+            case sessions, pins, resets, parses
             case receivedBytes = "received_bytes"
             case sentBytes = "sent_bytes"
         }
@@ -84,11 +89,26 @@ private struct StatisticsDocument: Encodable {
                     mode: route.mode.rawValue, clients: Self.counts(route.clients.byState),
                     servers: Self.counts(route.servers.byState), queries: route.counters.queries,
                     transactions: route.counters.transactions, receivedBytes: route.counters.received,
-                    sentBytes: route.counters.sent)
+                    sentBytes: route.counters.sent, sessions: Self.sessions(of: route),
+                    pins: Self.counts(
+                        SessionEvent.pins.map { ($0.name, route.counters[$0.event]) }),
+                    resets: Self.counts(
+                        SessionEvent.resets.map { ($0.name, route.counters[$0.event]) }),
+                    parses: Self.counts(
+                        SessionEvent.parses.map { ($0.name, route.counters[$0.event]) }))
             }, lostLogLines: statistics.lostLogLines,
             refusedClients: [
                 "descriptors": statistics.refusals.descriptors, "logins": statistics.refusals.logins,
             ])
+    }
+
+    private static func sessions(of route: PoolerStatistics.Route) -> [String: Int] {
+        [
+            "looks": route.counters[.look], "carried_settings": route.counters[.settings],
+            "failed_resets": route.counters[.failedReset], "reused_statements": route.counters[.reuse],
+            "binds": route.counters[.bind], "evicted_statements": route.counters[.eviction],
+            "statements": route.statements.count, "statement_text_bytes": route.statements.bytes,
+        ]
     }
 
     private static func counts(_ states: [(state: String, count: Int)]) -> [String: Int] {

@@ -17,6 +17,8 @@ struct StatisticsReadings {
         var clients: Int
         /// One for each worker.
         var counters: [Counters.Values]
+        /// Prepared statements, and the bytes of their texts.
+        var statements = (count: 0, bytes: 0)
         var pool: PoolStats
     }
 
@@ -74,6 +76,7 @@ extension PoolerStatistics.Route {
         clients.idle = reading.clients - clients.active - clients.waiting
         self.init(
             database: reading.database, user: reading.user, rule: reading.rule, mode: reading.mode,
-            clients: clients, counters: reading.counters.reduce(Counters.Values(), +), pool: pool)
+            clients: clients, counters: reading.counters.reduce(Counters.Values(), +),
+            statements: reading.statements, pool: pool)
     }
 }

@@ -278,7 +278,7 @@ struct ModelPostgres {
             values = Values()
             statements = [:]
             return ([], "DISCARD ALL")
-        case "DISCARD", "CLOSE": break
+        case "CALL", "CLOSE", "DISCARD": break
         default: preconditionFailure("'\(text)' is none of the model's")
         }
         return ([], words[0])

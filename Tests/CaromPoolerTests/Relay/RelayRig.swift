@@ -12,6 +12,7 @@ struct RelayRig: ~Copyable {
     var server = ServerState()
     private let rule: CleaningRule
     private let user: UInt64
+    let counters = Counters()
 
     private(set) var toServer: [UInt8] = []
     private(set) var toClient: [UInt8] = []
@@ -48,7 +49,7 @@ struct RelayRig: ~Copyable {
             keepsServer: keepsServer, book: SessionBook(startup: startup),
             statements: statements.map {
                 ClientRequests.Origin(registry: $0, user: user, limit: statementLimit)
-            })
+            }, counters: counters)
     }
 
     // MARK: Events

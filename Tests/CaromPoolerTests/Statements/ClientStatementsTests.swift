@@ -70,7 +70,7 @@ import Testing
         let (ada, bob) = (client(1), client(2))
         prepare(ada, "q", "SELECT 1")
         prepare(bob, "other", "SELECT 1")
-        #expect(registry.size.statements == 1)
+        #expect(registry.size.count == 1)
         #expect(server.model.statements.count == 1)
         let read = read(server) { #expect(run(ada, "q") == Self.one && run(bob, "other") == Self.one) }
         #expect(read.filter { $0.hasPrefix("P") } == [])
@@ -81,7 +81,7 @@ import Testing
             client(1), client(2, startup: ["x": "1"]), client(3, startup: ["application_name": "eve"])
         )
         for each in [ada, bob, eve] { prepare(each, "q", "SELECT 1") }
-        #expect(registry.size.statements == 2, "the program's name does not matter")
+        #expect(registry.size.count == 2, "the program's name does not matter")
     }
 
     @Test func aStatementThatAServerLacksIsParsedThereUnseen() {

@@ -19,9 +19,16 @@ import Testing
         return samples
     }
 
+    /// As many of each event as its number says.
+    private static let counters = {
+        var values = Counters.Values(queries: 5, transactions: 4, received: 3, sent: 2)
+        for event in SessionEvent.allCases { values[event] = 100 + event.rawValue }
+        return values
+    }()
+
     private static let everything = Sample.statistics([
         Sample.route(
-            "shop", "app", counters: [.init(queries: 5, transactions: 4, received: 3, sent: 2)],
+            "shop", "app", counters: [counters], statements: (71, 72),
             Sample.pool(
                 "shop.app",
                 [
@@ -48,6 +55,25 @@ import Testing
             "carom_route_info{\(route),mode=\"transaction\"}": "1",
             "carom_route_queries_total{\(route)}": "5", "carom_route_transactions_total{\(route)}": "4",
             "carom_route_received_bytes_total{\(route)}": "3", "carom_route_sent_bytes_total{\(route)}": "2",
+            "carom_route_session_looks_total{\(route)}": "100",
+            "carom_route_carried_settings_total{\(route)}": "101",
+            "carom_route_resets_total{\(route),kind=\"soft\"}": "102",
+            "carom_route_resets_total{\(route),kind=\"full\"}": "103",
+            "carom_route_resets_total{\(route),kind=\"sequences\"}": "104",
+            "carom_route_failed_resets_total{\(route)}": "105",
+            "carom_route_pins_total{\(route),state=\"statements\"}": "106",
+            "carom_route_pins_total{\(route),state=\"cursors\"}": "107",
+            "carom_route_pins_total{\(route),state=\"channels\"}": "108",
+            "carom_route_pins_total{\(route),state=\"locks\"}": "109",
+            "carom_route_pins_total{\(route),state=\"temporary_tables\"}": "110",
+            "carom_route_pins_total{\(route),state=\"unknown\"}": "111",
+            "carom_route_parses_total{\(route),by=\"client\"}": "112",
+            "carom_route_parses_total{\(route),by=\"pooler\"}": "113",
+            "carom_route_reused_statements_total{\(route)}": "114",
+            "carom_route_binds_total{\(route)}": "115",
+            "carom_route_evicted_statements_total{\(route)}": "116",
+            "carom_route_statements{\(route)}": "71",
+            "carom_route_statement_text_bytes{\(route)}": "72",
             "carom_pool_oldest_wait_seconds{\(route)}": "0.25",
             "carom_pool_wait_seconds_total{\(route)}": "1.5", "carom_pool_claims_total{\(route)}": "100",
             "carom_pool_state{\(route),carom_pool_state=\"running\"}": "1",

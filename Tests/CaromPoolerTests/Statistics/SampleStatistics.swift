@@ -33,12 +33,13 @@ enum Sample {
 
     static func route(
         _ database: String, _ user: String, rule: String? = nil, clients: Int = 10,
-        counters: [Counters.Values] = [], _ pool: PoolStats? = nil
+        counters: [Counters.Values] = [], statements: (count: Int, bytes: Int) = (0, 0),
+        _ pool: PoolStats? = nil
     ) -> StatisticsReadings.Route {
         let name = "\(database).\(user)"
         return StatisticsReadings.Route(
             database: database, user: user, rule: rule ?? name, mode: .transaction, clients: clients,
-            counters: counters, pool: pool ?? self.pool(name))
+            counters: counters, statements: statements, pool: pool ?? self.pool(name))
     }
 
     static func statistics(

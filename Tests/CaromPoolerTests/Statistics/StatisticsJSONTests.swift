@@ -9,9 +9,18 @@ import Testing
 @testable import CaromPooler
 
 @Suite struct StatisticsJSONTests {
+    private static let counters = {
+        var values = Counters.Values(queries: 5, transactions: 4, received: 3, sent: 2)
+        values[.look] = 6
+        values[.lockPin] = 7
+        values[.fullReset] = 8
+        values[.poolerParse] = 9
+        return values
+    }()
+
     private static let statistics = Sample.statistics([
         Sample.route(
-            "shop", "app", counters: [.init(queries: 5, transactions: 4, received: 3, sent: 2)],
+            "shop", "app", counters: [counters], statements: (71, 72),
             Sample.pool("shop.app", [Sample.backend(Sample.first)])),
         Sample.route("shop", "ops", Sample.pool("shop.ops", [Sample.backend(Sample.first)])),
     ])
@@ -31,6 +40,7 @@ import Testing
                     var name, mode: String
                     var clients, servers: [String: Int]
                     var queries, received_bytes: Int
+                    var sessions, pins, resets, parses: [String: Int]
                 }
                 var version: String
                 var clients, servers: [String: Int]
@@ -48,5 +58,8 @@ import Testing
         #expect(pooler.routes[0].mode == "transaction")
         #expect(pooler.routes[0].queries == 5 && pooler.routes[0].received_bytes == 3)
         #expect(pooler.routes[0].servers["closing"] == 7)
+        #expect(pooler.routes[0].sessions["looks"] == 6 && pooler.routes[0].sessions["statements"] == 71)
+        #expect(pooler.routes[0].pins["locks"] == 7 && pooler.routes[0].pins["cursors"] == 0)
+        #expect(pooler.routes[0].resets["full"] == 8 && pooler.routes[0].parses["pooler"] == 9)
     }
 }

@@ -1,0 +1,58 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgres
+
+/// What is done so that clients that share servers find their own sessions there, and is counted.
+enum SessionEvent: Int, CaseIterable, Sendable {
+    /// A server was asked what is in its session.
+    case look
+    /// A server was brought to the settings of its client.
+    case settings
+
+    /// A server was reset, but for its prepared statements.
+    case softReset
+    /// A server was reset by `DISCARD ALL`.
+    case fullReset
+    /// A server was made to forget the last values of sequences.
+    case sequenceReset
+    /// A server could not be reset.
+    case failedReset
+
+    // A client came to keep its server, for the sake of:
+    case statementPin
+    case cursorPin
+    case channelPin
+    case lockPin
+    case temporaryPin
+    /// what could not be found out.
+    case unknownPin
+
+    /// A client's own Parse was sent on.
+    case clientParse
+    /// A statement was parsed that a server lacked.
+    case poolerParse
+    /// A statement was used that the server had already.
+    case reuse
+    /// A Bind was sent on.
+    case bind
+    /// A server closed a statement to have room for another.
+    case eviction
+
+    /// What keeps a server, the event of each, and the name of it in statistics.
+    static let pins: [(state: KeptState, event: SessionEvent, name: String)] = [
+        (.statements, .statementPin, "statements"), (.cursors, .cursorPin, "cursors"),
+        (.channels, .channelPin, "channels"), (.locks, .lockPin, "locks"),
+        (.temporary, .temporaryPin, "temporary_tables"), (.unknown, .unknownPin, "unknown"),
+    ]
+
+    /// The resets, and the names of their kinds in statistics.
+    static let resets: [(event: SessionEvent, name: String)] = [
+        (.softReset, "soft"), (.fullReset, "full"), (.sequenceReset, "sequences"),
+    ]
+
+    /// Who had a statement parsed, by the names in statistics.
+    static let parses: [(event: SessionEvent, name: String)] = [
+        (.clientParse, "client"), (.poolerParse, "pooler"),
+    ]
+}
