@@ -16,6 +16,7 @@ package final class Pooler: Sendable {
     private let current: CurrentSnapshot
     private let nextWorker = Atomic<Int>(0)
     private let refusals: RefusalCount
+    private let statementMemory: StatementMemory
     private let reactors: ReactorGroup
     private let router: Router
     private let routeEvents: AsyncStream<Router.Event>
@@ -33,7 +34,9 @@ package final class Pooler: Sendable {
         self.current = current
         let (events, continuation) = AsyncStream.makeStream(of: Router.Event.self)
         routeEvents = events
-        let router = Router(reactors: reactors.reactors, log: log, events: continuation)
+        statementMemory = StatementMemory(limit: settings.preparedStatementsMemory)
+        let router = Router(
+            reactors: reactors.reactors, statementMemory: statementMemory, log: log, events: continuation)
         self.router = router
         let cancels = CancelRegistry()
         let admission = Admission()
@@ -41,7 +44,8 @@ package final class Pooler: Sendable {
         let presences = reactors.reactors.map { _ in ClientPresence() }
         refusals = RefusalCount()
         let statistics = StatisticsCollector(
-            router: router, current: current, presences: presences, refusals: refusals, log: log)
+            router: router, current: current, presences: presences, refusals: refusals,
+            statementMemory: statementMemory, log: log)
         self.statistics = statistics
         let console = ConsoleContext { statistics.statistics }
         workers = zip(reactors.reactors, presences).map { reactor, presence in
@@ -59,6 +63,7 @@ package final class Pooler: Sendable {
     func use(_ snapshot: Snapshot) {
         current.value = snapshot
         log.apply(snapshot.settings)
+        statementMemory.use(limit: snapshot.settings.preparedStatementsMemory)
         for worker in workers { worker.use(snapshot) }
     }
 

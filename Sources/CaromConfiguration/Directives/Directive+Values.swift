@@ -40,6 +40,18 @@ extension Directive {
             write: { "\($0[keyPath: path] ?? 0)" })
     }
 
+    /// A number of bytes, where 0 means that there is no limit.
+    static func size(_ name: String, orNoLimit path: Path<Int?>) -> Self {
+        let range = 0...(1 << 50)
+        return Directive(
+            name: name, expects: "a size from \(range.lowerBound) to \(range.upperBound) bytes",
+            read: { value, scope throws(ValueError) in
+                let size = try value.size(in: range)
+                scope[keyPath: path] = size == 0 ? nil : size
+            },
+            write: { "\($0[keyPath: path] ?? 0)" })
+    }
+
     /// A time of at least one unit.
     static func time(
         _ name: String, in unit: TimeUnit, _ path: Path<Duration>,

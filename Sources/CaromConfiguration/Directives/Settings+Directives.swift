@@ -43,6 +43,7 @@ extension Settings: ConfigurationScope {
         .limit("client_max", \.clientMax),
         ignoredParameters,
         .limit("client_max_routing", \.clientMaxRouting),
+        .size("prepared_statements_memory", orNoLimit: \.preparedStatementsMemory),
         .time("server_login_retry", in: .milliseconds, \.serverLoginRetry),
         .time("backend_connect_timeout_ms", in: .milliseconds, \.backendConnectTimeout),
         .time("cancel_timeout_ms", in: .milliseconds, orNever: \.cancelTimeout),

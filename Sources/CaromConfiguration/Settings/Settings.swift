@@ -63,6 +63,8 @@ package struct Settings: Equatable, Sendable {
     package var clientMax: Int?
     /// `client_max_routing`: clients that have not logged in; `nil` for as many as descriptors suggest.
     package var clientMaxRouting: Int?
+    /// `prepared_statements_memory`: bytes that the prepared statements of clients may take; `nil` for no limit.
+    package var preparedStatementsMemory: Int? = 256 << 20
     /// `server_login_retry`, from milliseconds: first pause before a server that could not be connected to is tried again.
     package var serverLoginRetry = Duration.milliseconds(20)
     /// `backend_connect_timeout_ms`: for TCP, TLS and login together.

@@ -102,8 +102,7 @@ struct ClientRequests {
         _ range: Range<Int>, isLast: Bool, _ chunk: RawSpan, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
     ) {
-        out.append(chunk: range)
-        statements?.forwardMore(range, isLast: isLast, of: chunk)
+        if statements?.forwardMore(range, isLast: isLast, of: chunk) != false { out.append(chunk: range) }
         if longQuery != nil { readMore(range, isLast: isLast, chunk, &server, &book) }
     }
 

@@ -296,6 +296,9 @@ struct ServerLeg: ~Copyable {
                 server.state.requireReset(of: server.state.taint)
             }
             server.transport.setHandler(nil)
+        } else if reclaim() {
+            // It would keep the client's stage, and all that the client had prepared, until somebody else uses it.
+            server?.transport.setHandler(nil)
         }
         release()
     }

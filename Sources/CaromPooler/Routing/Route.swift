@@ -34,7 +34,7 @@ final class Route: Sendable {
     /// Which session settings servers of this route have accepted.
     let accepted = AcceptedParameters()
     /// The statements that its clients have prepared.
-    let statements = StatementRegistry()
+    let statements: StatementRegistry
     /// The router has given the route up. Set under the router's lock.
     private let isAbandoned = Atomic<Bool>(false)
     /// When the last client left, in nanoseconds of `Deadline`.
@@ -42,12 +42,13 @@ final class Route: Sendable {
 
     init(
         key: Key, definition: RouteDefinition, connector: PostgresConnector, pool: Pool<PostgresConnector>,
-        workers: Int
+        workers: Int, statementMemory: StatementMemory
     ) {
         self.key = key
         self.definition = definition
         self.connector = connector
         self.pool = pool
+        statements = StatementRegistry(memory: statementMemory)
         counters = (0..<workers).map { _ in Counters() }
     }
 

@@ -25,8 +25,13 @@ final class Router: Sendable {
     private let routes = Mutex<[Route.Key: Route]>([:])
     private let events: AsyncStream<Event>.Continuation
     private let log: PoolerLog
+    private let statementMemory: StatementMemory
 
-    init(reactors: [Reactor], log: PoolerLog, events: AsyncStream<Event>.Continuation) {
+    init(
+        reactors: [Reactor], statementMemory: StatementMemory, log: PoolerLog,
+        events: AsyncStream<Event>.Continuation
+    ) {
+        self.statementMemory = statementMemory
         self.reactors = reactors
         self.events = events
         self.log = log
@@ -133,7 +138,8 @@ final class Router: Sendable {
                 // Timers and background work on a worker's thread: nothing here makes the default executor open files.
                 clock: ReactorPoolClock(reactors[0]), executor: reactors[0])
             return Route(
-                key: key, definition: definition, connector: connector, pool: pool, workers: reactors.count)
+                key: key, definition: definition, connector: connector, pool: pool, workers: reactors.count,
+                statementMemory: statementMemory)
         } catch {
             preconditionFailure("a snapshot has checked the policy of each route: \(error)")
         }

@@ -15,21 +15,25 @@ final class ClientStatements {
     /// How many shared statements a server holds.
     private let limit: Int
     private let counters: Counters
-    @exclusivity(unchecked) private var names = StatementNames()
+    @exclusivity(unchecked) private var names: StatementNames
     @exclusivity(unchecked) private var unnamed = UnnamedStatement()
     @exclusivity(unchecked) private var portals = DeallocatingPortals()
     /// A server's copy of any of these that is older is parsed anew.
     private var oldest: UInt64 = 0
     private var long: LongParse?
+    @exclusivity(unchecked) private var refused = RefusedParses()
     /// The setting that the statement of the last Bind takes back, if that is all that it does.
     private(set) var lastReset: String?
 
     init(_ registry: StatementRegistry, user: UInt64, limit: Int, _ counters: Counters) {
         self.registry = registry
+        names = StatementNames(registry.memory)
         self.user = user
         self.limit = limit
         self.counters = counters
     }
+
+    deinit { registry.memory.giveBack(names.size) }
 
     /// Longer names, of statements and portals together, are refused: PostgreSQL looks at the first 63 bytes only.
     private static var longestNames: Int { 1_024 }
@@ -68,7 +72,8 @@ final class ClientStatements {
             if tag == .bind { counters.count(.bind) }
             if names.statement.isEmpty {
                 return tag == .close
-                    ? try closeUnnamed(message, &server, &out) : try useUnnamed(message, names, &server, &book, &out)
+                    ? try closeUnnamed(message, &server, &out)
+                    : try useUnnamed(message, names, &server, &book, &out)
             }
             return tag == .close
                 ? try close(message, names, &server, &out) : try use(message, names, &server, &book, &out)
@@ -105,12 +110,19 @@ final class ClientStatements {
     }
 
     /// More of a message that was too long to be kept.
-    func forwardMore(_ range: Range<Int>, isLast: Bool, of chunk: RawSpan) {
-        guard long != nil else { return }
+    ///
+    /// - Returns: whether it goes to the server.
+    func forwardMore(_ range: Range<Int>, isLast: Bool, of chunk: RawSpan) -> Bool {
+        if refused.dropsRest {
+            if isLast { refused.endRest() }
+            return false
+        }
+        guard long != nil else { return true }
         long?.append(chunk.extracting(range))
-        if !isLast { return }
+        if !isLast { return true }
         long?.finish(&names, &unnamed)
         long = nil
+        return true
     }
 
     // MARK: Named statements
@@ -120,7 +132,7 @@ final class ClientStatements {
         _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         guard let entry = self.names[message.bytes(names.statement)] else {
-            return try passUnknown(message, names, &server, &out)
+            return .sent(try message.passUnknown(names, &server, &out))
         }
         if message.tag == .bind, entry.statement.effects.contains(.deallocates),
             let outcome = try bindDeallocation(entry.statement.content, message, names, &server, &out)
@@ -160,20 +172,6 @@ final class ClientStatements {
         if isDeallocating || !portals.isEmpty { portals.bound(portal, isDeallocating: isDeallocating) }
     }
 
-    /// A name that the client has not given: the server says so, in its own words.
-    private func passUnknown(
-        _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
-        _ out: inout Segments
-    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
-        guard PreparedStatement.isReserved(message.bytes(names.statement)) else {
-            return .sent(try message.pass(&server, &out))
-        }
-        try message.record(&server)
-        out.append { message.appendEscaped(names, into: &$0) }
-        out.append(chunk: message.rest(names))
-        return .sent(.none)
-    }
-
     /// Adds what the server needs before the statement can be used there.
     private func prepare(
         _ entry: StatementNames.Meaning, _ clientName: RawSpan, _ server: inout ServerState,
@@ -184,7 +182,8 @@ final class ClientStatements {
         let parsedAt = max(entry.parsedAt, oldest)
         var preparation = server.statements.prepare(
             statement.number, parsedAt: parsedAt, isOwnParse: false, limit: limit, server.flow)
-        if !preparation.parses { return found(statement) }
+        defer { counters.count(preparation.parses ? .poolerParse : .reuse) }
+        if !preparation.parses { return statement }
         if entry.version != book.version {
             // It is parsed under the settings of now, and is shared with those who have the same.
             let content = statement.content
@@ -195,10 +194,9 @@ final class ClientStatements {
                 to: StatementNames.Meaning(statement: statement, version: book.version, parsedAt: parsedAt))
             preparation = server.statements.prepare(
                 statement.number, parsedAt: parsedAt, isOwnParse: false, limit: limit, server.flow)
-            if !preparation.parses { return found(statement) }
+            if !preparation.parses { return statement }
         }
         HiddenMessages.makeRoom(preparation, for: statement.number, &server, counters, &out)
-        counters.count(.poolerParse)
         server.sendHidden()
         server.statements.didParse(statement.number, at: registry.now(), server.flow)
         let content = statement.content
@@ -207,19 +205,13 @@ final class ClientStatements {
         return statement
     }
 
-    /// The server has the statement.
-    private func found(_ statement: PreparedStatement) -> PreparedStatement {
-        counters.count(.reuse)
-        return statement
-    }
-
     private func close(
         _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
         _ out: inout Segments
     ) throws(SessionEnd) -> ExtendedMessage.Outcome {
-        let outcome = try passUnknown(message, names, &server, &out)
+        let effects = try message.passUnknown(names, &server, &out)
         self.names.end(message.bytes(names.statement), by: server.flow.extendedSent, server.flow)
-        return outcome
+        return .sent(effects)
     }
 
     private func parse(
@@ -229,8 +221,9 @@ final class ClientStatements {
         let content = message.bytes(after: name)
         if name.isEmpty { return try parseUnnamed(message, content, &server, &out) }
         let key = message.bytes(name)
-        if let entry = names[key] {
-            return try parseAgain(entry, message, name, &server, &out)
+        if let entry = names[key] { return try parseAgain(entry, message, name, &server, &out) }
+        if !registry.memory.hasRoom(forStatementOf: message.length, named: name.count) {
+            return try refuse(message, &server, &out)
         }
         let parsedAt = registry.now()
         let statement: PreparedStatement?
@@ -247,7 +240,7 @@ final class ClientStatements {
         let preparation = server.statements.prepare(
             number, parsedAt: parsedAt, isOwnParse: true, limit: limit, server.flow)
         HiddenMessages.makeRoom(preparation, for: number, &server, counters, &out)
-        try sendParse(message, name, as: number, &server, &out)
+        try message.passParse(name, as: number, &server, &out)
         server.statements.didParse(number, at: parsedAt, server.flow)
         if let statement {
             names.add(
@@ -257,9 +250,16 @@ final class ClientStatements {
         } else {
             names.noteAdded(key, parsedAt: parsedAt, server.flow)
             long = LongParse(
-                name: key.array(), number: number, parsedAt: parsedAt,
-                sentAs: server.flow.extendedSent, content: content.array())
+                message, name: key.array(), number, parsedAt, content.array(), server.flow, registry.memory)
         }
+        return .sent(.none)
+    }
+
+    private func refuse(
+        _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ out: inout Segments
+    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
+        counters.count(.refusal)
+        try refused.refuse(registry.nextNumber(), isPart: message.isPart, &server, &out)
         return .sent(.none)
     }
 
@@ -277,21 +277,9 @@ final class ClientStatements {
         HiddenMessages.parse(number, [], &server, &out)
         // Behind the error it cannot be closed: it goes when its turn comes.
         server.statements.didParse(number, at: 0, server.flow)
-        try sendParse(message, name, as: number, &server, &out)
+        try message.passParse(name, as: number, &server, &out)
         names.noteUse(of: nil, message.bytes(name), server.flow)
         return .sent(.none)
-    }
-
-    private func sendParse(
-        _ message: borrowing ExtendedMessage, _ name: Range<Int>, as number: UInt64,
-        _ server: inout ServerState,
-        _ out: inout Segments
-    ) throws(SessionEnd) {
-        try message.record(&server)
-        out.append { message.appendRenamedParse(name, to: number, into: &$0) }
-        out.append(
-            chunk: message.range.lowerBound + Framing.headerSize + name.upperBound
-                + 1..<message.range.upperBound)
     }
 
     /// A statement that may change settings runs.
@@ -310,14 +298,16 @@ final class ClientStatements {
         _ message: borrowing ExtendedMessage, _ content: RawSpan, _ server: inout ServerState,
         _ out: inout Segments
     ) throws(SessionEnd) -> ExtendedMessage.Outcome {
+        if message.length > UnnamedStatement.keptCapacity, !registry.memory.hasRoom(for: message.length) {
+            return try refuse(message, &server, &out)
+        }
         _ = try message.pass(&server, &out)
         unnamed.replace(server.flow)
         server.statements.setUnnamed(.of(user: user, version: unnamed.version), server.flow)
         if message.isPart {
-            long = LongParse(
-                name: [], number: 0, parsedAt: 0, sentAs: server.flow.extendedSent, content: content.array())
+            long = LongParse(message, name: [], 0, 0, content.array(), server.flow, registry.memory)
         } else {
-            unnamed.set(content, effects: StatementEffects(ofContent: content))
+            unnamed.set(content, effects: StatementEffects(ofContent: content), registry.memory)
         }
         return .sent(.none)
     }
@@ -373,6 +363,7 @@ final class ClientStatements {
         unnamed.settle()
         names.settle()
         portals.settle()
+        refused.settle()
     }
 
     /// Tables have changed: plans that servers have are of no use any more.
@@ -382,10 +373,7 @@ final class ClientStatements {
     ///
     /// - Parameter message: the number of the one that failed.
     func renamed(_ error: ErrorFields, number message: UInt64?) -> ErrorFields {
-        guard let name = error.quotedName else { return error }
-        if let own = PreparedStatement.unescaped(name) { return error.quoting(own) }
-        guard let number = PreparedStatement.number(ofName: name) else { return error }
-        return names.name(of: number, in: message).map(error.quoting) ?? error
+        refused.contains(error) ? registry.memory.refusal : names.renamed(error, in: message)
     }
 
     // MARK: Commands of our own

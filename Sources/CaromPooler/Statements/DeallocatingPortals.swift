@@ -33,7 +33,9 @@ struct DeallocatingPortals {
 
     /// The message that was sent last runs a portal.
     mutating func ran(_ portal: RawSpan, _ names: inout StatementNames, _ server: inout ServerState) {
-        guard let found = portals.first(where: { NameTable<Portal>.isSame($0.portal, portal) }) else { return }
+        guard let found = portals.first(where: { NameTable<Portal>.isSame($0.portal, portal) }) else {
+            return
+        }
         guard let target = found.target else {
             lastEnd = server.flow.extendedSent
             return

@@ -31,7 +31,7 @@ struct ExtendedMessage: ~Escapable {
     /// Where it stands in the chunk, as far as it has come.
     let range: Range<Int>
     /// Of the whole message.
-    private let length: Int
+    let length: Int
     private let body: RawSpan
 
     @_lifetime(copy chunk)
@@ -65,6 +65,29 @@ struct ExtendedMessage: ~Escapable {
         try record(&server)
         out.append(chunk: range)
         return .none
+    }
+
+    /// Records and sends a message with a name that the client has not given: the server says so, in its own words.
+    ///
+    /// - Returns: no effects.
+    func passUnknown(_ names: Names, _ server: inout ServerState, _ out: inout Segments)
+        throws(SessionEnd) -> StatementEffects
+    {
+        guard PreparedStatement.isReserved(bytes(names.statement)) else { return try pass(&server, &out) }
+        try record(&server)
+        out.append { appendEscaped(names, into: &$0) }
+        out.append(chunk: rest(names))
+        return .none
+    }
+
+    /// Records and sends a Parse under the server's name for the statement.
+    func passParse(_ name: Range<Int>, as number: UInt64, _ server: inout ServerState, _ out: inout Segments)
+        throws(SessionEnd)
+    {
+        try record(&server)
+        out.append { appendRenamedParse(name, to: number, into: &$0) }
+        out.append(
+            chunk: range.lowerBound + Framing.headerSize + name.upperBound + 1..<range.upperBound)
     }
 
     /// Where what follows the statement's name stands in the chunk.

@@ -13,13 +13,20 @@ struct LongParse {
     let sentAs: UInt64
     /// What stands behind the name, as far as it has come.
     private(set) var content: [UInt8]
+    /// Of the whole text.
+    private let share: StatementMemory.Share
 
-    init(name: [UInt8], number: UInt64, parsedAt: UInt64, sentAs: UInt64, content: [UInt8]) {
+    /// The beginning of a message, which was sent last.
+    init(
+        _ message: borrowing ExtendedMessage, name: [UInt8], _ number: UInt64, _ parsedAt: UInt64,
+        _ content: [UInt8], _ flow: borrowing QueryFlow, _ memory: StatementMemory
+    ) {
         self.name = name
         self.number = number
         self.parsedAt = parsedAt
-        self.sentAs = sentAs
+        sentAs = flow.extendedSent
         self.content = content
+        share = StatementMemory.Share(of: message.length, in: memory)
     }
 
     mutating func append(_ piece: RawSpan) {
@@ -29,9 +36,9 @@ struct LongParse {
     /// All of it has come: its name means something.
     func finish(_ names: inout StatementNames, _ unnamed: inout UnnamedStatement) {
         let effects = StatementEffects(ofContent: content.span.bytes)
-        if name.isEmpty { return unnamed.set(content.span.bytes, effects: effects) }
+        if name.isEmpty { return unnamed.set(content.span.bytes, effects: effects, share.memory) }
         let statement = PreparedStatement(
-            number: number, content: content, effects: effects, hash: 0, in: nil)
+            number: number, content: content, effects: effects, share.memory)
         names.set(
             name.span.bytes,
             to: StatementNames.Meaning(statement: statement, version: 0, parsedAt: parsedAt))

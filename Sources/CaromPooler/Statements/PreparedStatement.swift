@@ -14,19 +14,28 @@ final class PreparedStatement: Sendable {
     /// Where it is found by its content; nil for one that is not shared.
     private let registry: StatementRegistry?
     let hash: Int
+    private let memory: StatementMemory
 
     init(
-        number: UInt64, content: [UInt8], effects: StatementEffects, hash: Int,
-        in registry: StatementRegistry?
+        number: UInt64, content: [UInt8], effects: StatementEffects, _ memory: StatementMemory, hash: Int = 0,
+        in registry: StatementRegistry? = nil
     ) {
         self.number = number
         self.content = content
         self.effects = effects
         self.hash = hash
         self.registry = registry
+        self.memory = memory
+        memory.take(Self.size(ofContent: content.count))
     }
 
-    deinit { registry?.remove(number, hash: hash, size: content.count) }
+    deinit {
+        memory.giveBack(Self.size(ofContent: content.count))
+        registry?.remove(number, hash: hash, size: content.count)
+    }
+
+    /// What a statement takes of memory: the content, and about so much for itself and its place in the registry.
+    static func size(ofContent count: Int) -> Int { count + 350 }
 
     // MARK: Names at the server
 

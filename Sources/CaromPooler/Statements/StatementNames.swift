@@ -29,6 +29,9 @@ struct StatementNames {
     }
 
     private var table = NameTable<Meaning>()
+    private let memory: StatementMemory
+    /// What the names take of it.
+    private(set) var size = 0
     /// Changes that can still be taken back, oldest first.
     private var changes: [Change] = []
     /// How many names there are for each statement.
@@ -37,6 +40,11 @@ struct StatementNames {
     private var uses: [(message: UInt64, name: [UInt8])] = []
     /// Names that mean nothing any more, but may still stand in errors to come.
     private var past: [(number: UInt64, name: [UInt8])] = []
+
+    init(_ memory: StatementMemory) { self.memory = memory }
+
+    /// What a name takes of memory: itself, and about so much for its place here and what it means.
+    static func size(ofName count: Int) -> Int { count + 220 }
 
     subscript(name: RawSpan) -> Meaning? { mutating get { table[name] } }
 
@@ -80,6 +88,7 @@ struct StatementNames {
     @discardableResult
     mutating func set(_ name: RawSpan, to meaning: Meaning?) -> Meaning? {
         let before = table.set(name, to: meaning)
+        if (before == nil) != (meaning == nil) { resize(name, isAdded: before == nil) }
         if let number = before?.statement.number, let count = counts[number] {
             counts[number] = count > 1 ? count - 1 : nil
         }
@@ -89,6 +98,12 @@ struct StatementNames {
             past.append((before.statement.number, name.array()))
         }
         return before
+    }
+
+    private mutating func resize(_ name: RawSpan, isAdded: Bool) {
+        let change = Self.size(ofName: name.byteCount)
+        size += isAdded ? change : -change
+        if isAdded { memory.take(change) } else { memory.giveBack(change) }
     }
 
     private mutating func note(_ change: Change, _ flow: borrowing QueryFlow) {
@@ -158,5 +173,13 @@ struct StatementNames {
         return table.name { $0.statement.number == statement }
             ?? past.last { $0.number == statement }?.name
             ?? changes.last { $0.ended?.statement.number == statement }?.name
+    }
+
+    /// An error about a statement, with the client's name for it.
+    func renamed(_ error: ErrorFields, in message: UInt64?) -> ErrorFields {
+        guard let name = error.quotedName else { return error }
+        if let own = PreparedStatement.unescaped(name) { return error.quoting(own) }
+        guard let number = PreparedStatement.number(ofName: name) else { return error }
+        return self.name(of: number, in: message).map(error.quoting) ?? error
     }
 }

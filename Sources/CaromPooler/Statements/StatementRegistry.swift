@@ -26,6 +26,10 @@ final class StatementRegistry: Sendable {
     private let known = Mutex(Known())
     private let numbers = Atomic<UInt64>(0)
     private let clock = Atomic<UInt64>(0)
+    /// Shared with the registries of all other routes.
+    let memory: StatementMemory
+
+    init(memory: StatementMemory = StatementMemory()) { self.memory = memory }
 
     /// How many statements clients have now, and how many bytes their texts are.
     var size: (count: Int, bytes: Int) { known.withLock { ($0.count, $0.bytes) } }
@@ -43,7 +47,7 @@ final class StatementRegistry: Sendable {
     {
         guard let meaning else {
             return PreparedStatement(
-                number: nextNumber(), content: content.array(), effects: effects(), hash: 0, in: nil)
+                number: nextNumber(), content: content.array(), effects: effects(), memory)
         }
         let hash = Self.hash(content, meaning)
         return known.withLock { known in
@@ -53,7 +57,8 @@ final class StatementRegistry: Sendable {
                 }
             }
             let statement = PreparedStatement(
-                number: nextNumber(), content: content.array(), effects: effects(), hash: hash, in: self)
+                number: nextNumber(), content: content.array(), effects: effects(), memory, hash: hash,
+                in: self)
             known.entries[hash, default: []].append(
                 Known.Entry(number: statement.number, statement: statement, meaning: meaning))
             known.count += 1

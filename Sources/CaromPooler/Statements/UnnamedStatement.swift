@@ -20,10 +20,13 @@ struct UnnamedStatement {
         var batch: UInt64 = 0
         /// Simple queries end it, each unless one of the messages up to its number here fails: then the query is skipped.
         var endsBehind: [UInt64] = []
+        /// Of a text that is longer than what every client may keep.
+        var share: StatementMemory.Share?
 
         mutating func clear() {
             content.removeAll(keepingCapacity: content.capacity <= UnnamedStatement.keptCapacity)
             effects = .none
+            if share != nil { share = nil }
             if !endsBehind.isEmpty { endsBehind = [] }
         }
     }
@@ -34,8 +37,8 @@ struct UnnamedStatement {
     /// How many there were.
     private var count: UInt64 = 0
 
-    /// Memory for a longer text is given back.
-    private static var keptCapacity: Int { 1_024 }
+    /// Memory for a longer text is given back, and counts as long as it is there.
+    static var keptCapacity: Int { 1_024 }
 
     var exists: Bool { !current.content.isEmpty }
     var content: [UInt8] { current.content }
@@ -75,7 +78,10 @@ struct UnnamedStatement {
         return taken
     }
 
-    mutating func set(_ content: RawSpan, effects: StatementEffects) {
+    mutating func set(_ content: RawSpan, effects: StatementEffects, _ memory: StatementMemory) {
+        if content.byteCount > Self.keptCapacity {
+            current.share = StatementMemory.Share(of: content.byteCount, in: memory)
+        }
         content.withUnsafeBytes { current.content.append(contentsOf: $0) }
         current.effects = effects
     }

@@ -113,6 +113,8 @@ struct PoolerStatistics: Sendable {
     var routes: [Route]
     /// Lines of the log that were lost since the start: nobody took them in time, or they could not be written.
     var lostLogLines: Int
+    /// What clients' prepared statements take of memory, and what they may; nil for any amount.
+    var statementMemory: (bytes: Int, limit: Int?)
     var refusals: Refusals
 
     /// Servers of all routes.

@@ -42,6 +42,12 @@ extension PoolerStatistics {
                 .init(labels: [("reason", "logins")], value: Double(refusals.logins)),
             ])
         metrics.add(
+            "carom_prepared_statement_bytes", .gauge, "What prepared statements of clients take of memory.",
+            [.init(value: Double(statementMemory.bytes))])
+        metrics.add(
+            "carom_prepared_statement_limit_bytes", .gauge, "What they may take.",
+            statementMemory.limit.map { [.init(value: Double($0))] } ?? [])
+        metrics.add(
             "carom_log_lost_lines", .counter, "Lines of the log that nobody took in time.",
             [.init(value: Double(lostLogLines))])
     }
@@ -103,6 +109,7 @@ extension PoolerStatistics {
         add(
             "evicted_statements", "Prepared statements that a server closed to have room for another.",
             [(.eviction, "", "")])
+        add("refused_parses", "Prepared statements refused for want of memory.", [(.refusal, "", "")])
         let gauges: [(String, String, (PoolerStatistics.Route) -> Int)] = [
             ("statements", "Prepared statements that clients have.", { $0.statements.count }),
             ("statement_text_bytes", "Bytes of their texts.", { $0.statements.bytes }),

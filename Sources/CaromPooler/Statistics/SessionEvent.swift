@@ -38,6 +38,8 @@ enum SessionEvent: Int, CaseIterable, Sendable {
     case bind
     /// A server closed a statement to have room for another.
     case eviction
+    /// A Parse was refused for want of memory.
+    case refusal
 
     /// What keeps a server, the event of each, and the name of it in statistics.
     static let pins: [(state: KeptState, event: SessionEvent, name: String)] = [

@@ -14,15 +14,17 @@ final class StatisticsCollector: Sendable {
     private let current: CurrentSnapshot
     private let presences: [ClientPresence]
     private let refusals: RefusalCount
+    private let statementMemory: StatementMemory
     private let log: PoolerLog
 
     /// - Parameter presences: one for each worker.
     init(
         router: Router, current: CurrentSnapshot, presences: [ClientPresence], refusals: RefusalCount,
-        log: PoolerLog
+        statementMemory: StatementMemory, log: PoolerLog
     ) {
         self.refusals = refusals
         self.log = log
+        self.statementMemory = statementMemory
         self.router = router
         self.current = current
         self.presences = presences
@@ -36,6 +38,7 @@ final class StatisticsCollector: Sendable {
                 takenAt: .nanoseconds(SystemPoolClock().now.nanoseconds), process: process,
                 clients: presences.map(\.count), consoleClients: current.value.consoleClients,
                 routes: router.all.map(StatisticsReadings.Route.init), lostLogLines: log.lostLines,
+                statementMemory: (statementMemory.bytes, statementMemory.limit),
                 refusals: PoolerStatistics.Refusals(
                     descriptors: refusals.count,
                     logins: presences.reduce(0) { $0 + $1.displacedCount })))

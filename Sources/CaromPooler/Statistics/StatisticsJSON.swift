@@ -35,12 +35,14 @@ private struct StatisticsDocument: Encodable {
         var servers: [String: Int]
         var routes: [Route]
         var lostLogLines: Int
+        var preparedStatements: [String: Int?]
         var refusedClients: [String: Int]
 
         enum CodingKeys: String, CodingKey {
             case version, workers, clients, servers, routes
             case startedAt = "started_at"
             case clientsByWorker = "clients_by_worker"
+            case preparedStatements = "prepared_statements"
             case lostLogLines = "lost_log_lines"
             case refusedClients = "refused_clients"
         }
@@ -97,6 +99,9 @@ private struct StatisticsDocument: Encodable {
                     parses: Self.counts(
                         SessionEvent.parses.map { ($0.name, route.counters[$0.event]) }))
             }, lostLogLines: statistics.lostLogLines,
+            preparedStatements: [
+                "bytes": statistics.statementMemory.bytes, "limit_bytes": statistics.statementMemory.limit,
+            ],
             refusedClients: [
                 "descriptors": statistics.refusals.descriptors, "logins": statistics.refusals.logins,
             ])
@@ -107,6 +112,7 @@ private struct StatisticsDocument: Encodable {
             "looks": route.counters[.look], "carried_settings": route.counters[.settings],
             "failed_resets": route.counters[.failedReset], "reused_statements": route.counters[.reuse],
             "binds": route.counters[.bind], "evicted_statements": route.counters[.eviction],
+            "refused_parses": route.counters[.refusal],
             "statements": route.statements.count, "statement_text_bytes": route.statements.bytes,
         ]
     }

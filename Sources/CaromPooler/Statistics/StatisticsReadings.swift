@@ -31,6 +31,7 @@ struct StatisticsReadings {
     var routes: [Route]
     /// Lines of the log that were lost since the start.
     var lostLogLines = 0
+    var statementMemory: (bytes: Int, limit: Int?) = (0, nil)
     var refusals = PoolerStatistics.Refusals()
 }
 
@@ -43,6 +44,7 @@ extension PoolerStatistics {
         takenAt = readings.takenAt
         process = readings.process
         lostLogLines = readings.lostLogLines
+        statementMemory = readings.statementMemory
         refusals = readings.refusals
         clientsByWorker = readings.clients
         let sorted = readings.routes.sorted {

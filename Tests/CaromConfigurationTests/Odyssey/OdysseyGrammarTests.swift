@@ -35,7 +35,8 @@ import Testing
             log_debug yes log_config yes log_session no log_query yes log_stats no stats_interval 60
             stats_listen "[::1]:9187"
             readahead 16kb nodelay no keepalive 0 keepalive_keep_interval 7 keepalive_probes 9
-            client_max 100 client_max_routing 40 server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0
+            client_max 100 client_max_routing 40 prepared_statements_memory 32mb
+            server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0
             graceful_shutdown_timeout_ms 0
             listen { port 6000 backlog 16 client_login_timeout 250 tls "prefer"
                      tls_key_file "k" tls_cert_file "c" tls_ca_file "a" tls_crl_file "r" tls_protocols "tlsv1.3"
@@ -72,6 +73,7 @@ import Testing
         #expect(settings.readahead == 16384 && !settings.noDelay && settings.keepalive == nil)
         #expect(settings.keepaliveInterval == .seconds(7) && settings.keepaliveProbes == 9)
         #expect(settings.clientMax == 100 && settings.clientMaxRouting == 40)
+        #expect(settings.preparedStatementsMemory == 32 << 20)
         #expect(settings.serverLoginRetry == .milliseconds(5))
         #expect(settings.backendConnectTimeout == .milliseconds(1500) && settings.cancelTimeout == nil)
         #expect(settings.gracefulShutdownTimeout == nil)

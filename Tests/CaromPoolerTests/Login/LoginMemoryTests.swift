@@ -20,7 +20,8 @@ import Testing
         let log = PoolerLog(settings, writer: try LogWriter(descriptors: []))
         snapshot = try Snapshot(settings, previous: nil, log: log)
         let (_, events) = AsyncStream.makeStream(of: Router.Event.self)
-        router = Router(reactors: [try Reactor(name: "test")], log: log, events: events)
+        router = Router(
+            reactors: [try Reactor(name: "test")], statementMemory: StatementMemory(), log: log, events: events)
     }
 
     private func route(_ user: String) throws -> Route {
