@@ -13,7 +13,7 @@ struct Serve: AsyncParsableCommand {
         abstract: "Run the pooler in the foreground.",
         discussion: """
             SIGTERM and SIGINT stop it: clients finish their transactions first; a second signal, or SIGQUIT, ends them at \
-            once. SIGUSR1 opens the log file again. Exit code 0 after an orderly stop, 1 when it could not start.
+            once. SIGHUP reads the configuration again; SIGUSR1 opens the log file again. Exit code 0 after an orderly stop, 1 when it could not start.
             """)
 
     @OptionGroup var argument: ConfigurationArgument
@@ -23,7 +23,7 @@ struct Serve: AsyncParsableCommand {
         do {
             try DescriptorLimit.raise()
             let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-            let pooler = try Pooler(settings, processors: processors)
+            let pooler = try Pooler(settings, file: argument.file, processors: processors)
             pooler.reportFaults()
             try await pooler.run()
         } catch {

@@ -20,12 +20,25 @@ package final class Pooler: Sendable {
     private let reactors: ReactorGroup
     private let router: Router
     private let routeEvents: AsyncStream<Router.Event>
+    private let listeners = Listeners()
+    /// Where a reload reads the configuration.
+    private let file: String?
+    private let reloads: AsyncStream<ReloadRequest>
+    private let reloadRequests: AsyncStream<ReloadRequest>.Continuation
+    private let isStopping = Atomic<Bool>(false)
+
+    /// Somebody wants the configuration read again, and to be told.
+    private typealias ReloadRequest = @Sendable (ReloadOutcome) -> Void
 
     /// Prepares everything that needs no network.
     ///
-    /// - Parameter processors: how many the machine has, for `workers "auto"`.
+    /// - Parameters:
+    ///   - file: where the settings come from, and a reload finds the next ones; nil if there is none.
+    ///   - processors: how many the machine has, for `workers "auto"`.
     /// - Throws: `SystemError`, `LogWriter.Failure` or ``SnapshotError`` when a resource is not available.
-    package init(_ settings: Settings, processors: Int) throws {
+    package init(_ settings: Settings, file: String? = nil, processors: Int) throws {
+        self.file = file
+        (reloads, reloadRequests) = AsyncStream.makeStream(of: ReloadRequest.self)
         let log = try PoolerLog(settings)
         self.log = log
         reactors = try ReactorGroup(count: settings.workers.resolved(processors: processors))
@@ -36,7 +49,8 @@ package final class Pooler: Sendable {
         routeEvents = events
         statementMemory = StatementMemory(limit: settings.preparedStatementsMemory)
         let router = Router(
-            reactors: reactors.reactors, statementMemory: statementMemory, log: log, events: continuation)
+            reactors: reactors.reactors, snapshot: snapshot, statementMemory: statementMemory, log: log,
+            events: continuation)
         self.router = router
         let cancels = CancelRegistry()
         let admission = Admission()
@@ -59,12 +73,16 @@ package final class Pooler: Sendable {
     /// What is configured now.
     var snapshot: Snapshot { current.value }
 
-    /// Replaces the snapshot: clients that come from now on are served by it. Open listeners stay.
-    func use(_ snapshot: Snapshot) {
+    /// Replaces the snapshot. Clients that come from now on are served by it; those that are here leave routes that are gone, and
+    /// servers that are others now, at the end of their transactions. Listeners stay.
+    func use(_ snapshot: Snapshot) async {
+        let retired = router.apply(snapshot)
         current.value = snapshot
         log.apply(snapshot.settings)
         statementMemory.use(limit: snapshot.settings.preparedStatementsMemory)
-        for worker in workers { worker.use(snapshot) }
+        for worker in workers { await worker.use(snapshot) }
+        router.retire(retired)
+        for definition in snapshot.keptRoutes { router.open(definition) }
     }
 
     /// Clients that are connected.
@@ -77,12 +95,15 @@ package final class Pooler: Sendable {
         defer { log.flush() }
         let first = reactors.reactors[0]
         let snapshot = snapshot
-        let listeners = try await withTaskExecutorPreference(first) { try self.listen(snapshot, on: first) }
+        let wishes = try Listeners.wishes(of: snapshot)
+        let sockets = try await withTaskExecutorPreference(first) {
+            try self.listeners.prepare(wishes, snapshot, on: first, self.log)
+        }
         let processFile = try snapshot.settings.pidFile.map { path throws(SystemError) in
             try ProcessFile(path)
         }
         log.configuration(snapshot.settings)
-        for listener in listeners { log.info("listening on \(listener.socket.address)") }
+        await withTaskExecutorPreference(first) { self.listeners.use(wishes, sockets, self.log) }
         for definition in snapshot.keptRoutes { router.open(definition) }
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { background in
@@ -90,15 +111,14 @@ package final class Pooler: Sendable {
                 background.addTask(executorPreference: first) { await self.logStatistics(on: first) }
                 background.addTask(executorPreference: first) { await self.collectRoutes(on: first) }
                 background.addTask { await self.serveStatistics() }
-                background.addTask(executorPreference: first) { await self.followSignals(listeners, first) }
-                for listener in listeners {
-                    background.addTask(executorPreference: first) { await self.accept(listener) }
-                }
+                background.addTask(executorPreference: first) { await self.followSignals(first) }
+                background.addTask(executorPreference: first) { await self.followReloads(on: first) }
+                background.addTask(executorPreference: first) { await self.accept(on: first) }
                 await self.serve()
                 background.cancelAll()
             }
         } onCancel: {
-            stop(listeners)
+            stop()
         }
         reactors.stop()
         _ = consume processFile
@@ -129,11 +149,15 @@ package final class Pooler: Sendable {
                 switch event {
                 case .opened(let route): group.addTask { await route.pool.run() }
                 case .abandoned(let route): group.addTask { await route.pool.stop(grace: .zero) }
+                case .retired(let route): group.addTask { await route.pool.stop(grace: Self.drainingTime) }
                 }
             }
             group.cancelAll()
         }
     }
+
+    /// As long as it takes: clients of session pooling may stay for days.
+    private static let drainingTime = Duration.seconds(10 * 365 * 86_400)
 
     /// Gives up routes that are no longer used.
     private func collectRoutes(on reactor: Reactor) async {
@@ -145,55 +169,35 @@ package final class Pooler: Sendable {
 
     // MARK: Listeners
 
-    /// An open listener and the block that asked for it.
-    private struct OpenListener: Sendable {
-        let socket: Listener
-        let definition: ListenerDefinition
-    }
-
-    /// The kernel may keep a caller for so long until it sends its startup packet: then one event brings both. Longer would
-    /// keep a silent caller out of `client_login_timeout`.
-    private static var acceptDeferral: Duration { .seconds(1) }
-
-    /// Opens every listener of the snapshot; all or none.
-    private func listen(_ snapshot: Snapshot, on reactor: Reactor) throws(SystemError) -> [OpenListener] {
-        var opened: [OpenListener] = []
-        do throws(SystemError) {
-            for definition in snapshot.listeners {
-                for (address, mode) in try definition.socketAddresses() {
-                    do throws(SystemError) {
-                        let socket = try Listener(
-                            on: address, backlog: Int32(clamping: definition.settings.backlog), mode: mode,
-                            tcp: snapshot.tcp, deferAccept: Self.acceptDeferral, reactor: reactor)
-                        opened.append(OpenListener(socket: socket, definition: definition))
-                    } catch  where error.code == EAFNOSUPPORT && definition.isOptional(address) {
-                        log.info("\(error); this machine has no IPv6")
-                    }
-                }
+    /// Accepts clients on every listener, those included that a reload opens.
+    private func accept(on reactor: Reactor) async {
+        await withDiscardingTaskGroup { group in
+            for await socket in listeners.opened {
+                group.addTask(executorPreference: reactor) { await self.accept(socket) }
             }
-        } catch {
-            for listener in opened { listener.socket.close() }
-            throw error
         }
-        return opened
     }
 
     /// Accepts clients and hands them to the workers in turn.
-    private func accept(_ listener: OpenListener) async {
+    private func accept(_ socket: Listener) async {
         do throws(SystemError) {
-            while let accepted = try await listener.socket.accept() {
+            while let accepted = try await socket.accept() {
                 let budget = snapshot.descriptors
                 guard budget.hasRoom(for: accepted.descriptor) else {
                     refuse(accepted, Refusal(budget))
                     continue
                 }
+                guard let definition = listeners.definition(of: socket) else {
+                    close(accepted.descriptor)
+                    continue
+                }
                 let index = nextWorker.wrappingAdd(1, ordering: .relaxed).oldValue
                 workers[index % workers.count].deliver(
-                    Worker.Arrival(accepted: accepted, listener: listener.definition))
+                    Worker.Arrival(accepted: accepted, listener: definition))
             }
         } catch {
             log.error("\(error); this listener is closed")
-            listener.socket.close()
+            listeners.drop(socket)
         }
     }
 
@@ -201,6 +205,71 @@ package final class Pooler: Sendable {
         refusals.add()
         log.error("client from \(client.peer): \(refusal.reason)")
         refusal.send(to: client)
+    }
+
+    // MARK: Reload
+
+    /// Has the configuration read again, from any thread.
+    ///
+    /// - Parameter told: is called with what came of it, on some thread.
+    func reload(_ told: @escaping @Sendable (ReloadOutcome) -> Void = { _ in }) { reloadRequests.yield(told) }
+
+    /// Serves requests for a reload one after the other.
+    private func followReloads(on reactor: Reactor) async {
+        for await told in reloads {
+            let outcome = await reload(on: reactor)
+            switch outcome {
+            case .failed(let reason): log.error("reload: nothing has changed: \(reason)")
+            case .done(let changes): log.info("reload: done, \(changes.count) changes")
+            }
+            told(outcome)
+        }
+    }
+
+    private func reload(on reactor: Reactor) async -> ReloadOutcome {
+        guard let file else { return .failed("there is no file to read") }
+        if isStopping.load(ordering: .relaxed) { return .failed("the pooler is shutting down") }
+        let reload: Reload
+        let sockets: [SocketAddress: Listener]
+        do {
+            let thread = try ComputingThread(name: "reload")
+            reload = try await read(file, on: thread)
+            sockets = try listeners.prepare(reload.listeners, reload.snapshot, on: reactor, log)
+        } catch let error as ReloadError {
+            for mistake in error.mistakes { log.error("reload: \(mistake)") }
+            return .failed(error.mistakes.first ?? "the configuration cannot be read")
+        } catch {
+            return .failed("\(error)")
+        }
+        for line in reload.changes.lines { log.info("reload: \(line)") }
+        if !reload.changes.awaitingRestart.isEmpty {
+            let names = reload.changes.awaitingRestart.joined(separator: ", ")
+            log.error("reload: warning: needs a restart to take effect: \(names)")
+        }
+        log.configuration(reload.snapshot.settings)
+        await use(reload.snapshot)
+        if isStopping.load(ordering: .relaxed) {
+            for socket in sockets.values { socket.close() }
+        } else {
+            listeners.use(reload.listeners, sockets, log)
+        }
+        return .done(reload.changes.lines)
+    }
+
+    /// Reads the file beside the workers, which go on meanwhile.
+    private func read(_ file: String, on thread: ComputingThread) async throws(ReloadError) -> Reload {
+        let (previous, log) = (snapshot, log)
+        let result = await withUnsafeContinuation {
+            (done: UnsafeContinuation<Result<Reload, ReloadError>, Never>) in
+            thread.submit {
+                do throws(ReloadError) {
+                    done.resume(returning: .success(try Reload(of: file, previous: previous, log: log)))
+                } catch {
+                    done.resume(returning: .failure(error))
+                }
+            }
+        }
+        return try result.get()
     }
 
     // MARK: Stopping
@@ -217,13 +286,13 @@ package final class Pooler: Sendable {
     /// Follows signals until the task is cancelled, which it is when the last client has gone.
     ///
     /// A stop that has not ended after `graceful_shutdown_timeout_ms` ends all clients.
-    private func followSignals(_ listeners: [OpenListener], _ reactor: Reactor) async {
+    private func followSignals(_ reactor: Reactor) async {
         let signals: Signals
         do throws(SystemError) {
             signals = try Signals(Self.handledSignals, reactor: reactor)
         } catch {
             log.error("\(error); the pooler stops")
-            return stop(listeners)
+            return stop()
         }
         var decision = SignalDecision()
         var deadline = Deadline.never
@@ -231,18 +300,18 @@ package final class Pooler: Sendable {
             guard let signal = await signals.next(until: deadline) else {
                 if Task.isCancelled { return }
                 deadline = .never
-                abort(listeners, "graceful_shutdown_timeout_ms is over")
+                abort("graceful_shutdown_timeout_ms is over")
                 continue
             }
             switch decision.received(signal) {
             case .stop:
                 log.info("signal \(signal): stopping; clients may finish their transactions")
-                stop(listeners)
+                stop()
                 if let limit = snapshot.settings.gracefulShutdownTimeout {
                     deadline = .now + limit
                 }
-            case .abort(let reason): abort(listeners, reason)
-            case .reload: log.info("SIGHUP: a reload is not possible; the configuration stays as it is")
+            case .abort(let reason): abort(reason)
+            case .reload: reload()
             case .reopenLog: log.reopen()
             case .none: log.info("signal \(signal) has no effect")
             }
@@ -250,15 +319,16 @@ package final class Pooler: Sendable {
     }
 
     /// Takes no more clients, and ends each of those that are here when it holds no server.
-    private func stop(_ listeners: [OpenListener]) {
-        reactors.reactors[0].call { for listener in listeners { listener.socket.close() } }
+    private func stop() {
+        isStopping.store(true, ordering: .relaxed)
+        reactors.reactors[0].call { self.listeners.stop() }
         for worker in workers { worker.stop() }
     }
 
     /// Takes no more clients, and ends all of those that are here.
-    private func abort(_ listeners: [OpenListener], _ reason: String) {
+    private func abort(_ reason: String) {
         log.info("\(reason): ending \(clientCount) clients")
-        stop(listeners)
+        stop()
         for worker in workers { worker.abort() }
     }
 }

@@ -37,7 +37,7 @@ import Testing
         let running = Task { try await pooler.run() }
         let old = pooler.snapshot
         let new = try Snapshot(try Self.settings(directory, "client_max 1"), previous: old, log: pooler.log)
-        pooler.use(new)
+        await pooler.use(new)
         #expect(pooler.snapshot === new)
         #expect(pooler.workers.count == 2)
         for worker in pooler.workers {

@@ -106,7 +106,8 @@ extension Directive {
                 }
                 scope[keyPath: path] = try Secret(checking: text)
             },
-            write: { $0[keyPath: path].map { quoted($0.description) } })
+            write: { $0[keyPath: path].map { quoted($0.description) } },
+            isSame: { $0[keyPath: path] == $1[keyPath: path] })
     }
 
     /// One of the words of an enum, in quotes.

@@ -19,6 +19,11 @@ struct Directive<Scope>: Sendable {
     let read: @Sendable (Value, inout Scope) throws(ValueError) -> Void
     /// The value as Odyssey's grammar writes it; `nil` when there is nothing to write.
     let write: @Sendable (Scope) -> String?
+    /// Whether two secrets are the same; nil for what can be seen by what is written.
+    var isSame: (@Sendable (Scope, Scope) -> Bool)?
+
+    /// Whether both say the same.
+    func agrees(_ one: Scope, _ other: Scope) -> Bool { isSame?(one, other) ?? (write(one) == write(other)) }
 }
 
 /// The directives of one kind of block.

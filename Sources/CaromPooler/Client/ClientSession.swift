@@ -122,6 +122,19 @@ final class ClientSession {
     /// Lets the session end itself as soon as it holds no server.
     func stop() { stage?.stop() }
 
+    /// Routes are others than before.
+    func routesChanged() { (stage as? Relay)?.obey(.look) }
+
+    /// Where the client goes on whose route has changed.
+    ///
+    /// - Throws: that there is nothing of the kind.
+    func successor(of route: Route) throws(SessionEnd) -> Route {
+        if let next = worker.router.successor(of: route, database: database, user: user) { return next }
+        throw .fatal(
+            .adminShutdown, "terminating connection due to administrator command",
+            detail: "The route \(route.key.pattern) was removed, or leads to another database or user.")
+    }
+
     /// Ends the session whatever it is doing.
     func abort() { stage?.abort() }
 
@@ -164,9 +177,7 @@ final class ClientSession {
         let found =
             remembered?.definition ?? worker.snapshot.route(database: startup.database, user: startup.user)
         guard let definition = found else {
-            throw .fatal(
-                .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
-                hint: "add a database and user block to the configuration, or a default one")
+            throw Self.noRoute(startup)
         }
         showsID = definition.settings.clientShowID
         return definition
@@ -186,12 +197,21 @@ final class ClientSession {
         if let remembered, let known = worker.router.enter(remembered.route) {
             (route, hasRoom) = (remembered.route, known)
         } else {
-            (route, hasRoom) = worker.router.enter(
-                definition, database: startup.database, user: startup.user)
+            guard
+                let found = worker.router.enter(
+                    definition.settings.pattern, database: startup.database, user: startup.user)
+            else { throw Self.noRoute(startup) }
+            (route, hasRoom) = found
         }
         guard hasRoom else { throw Self.noRoom("route \(route.name)", limit) }
         enteredRoute = route
         return .relay(route)
+    }
+
+    private static func noRoute(_ startup: StartupMessage) -> SessionEnd {
+        .fatal(
+            .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
+            hint: "add a database and user block to the configuration, or a default one")
     }
 
     private static func noRoom(_ place: String, _ limit: Int?) -> SessionEnd {
@@ -249,9 +269,14 @@ final class ClientSession {
         return Array(repeatElement(answer, count: count).joined())
     }
 
-    /// Writes a line for each query (`log_query`). Values of parameters are never logged.
-    func log(_ queries: [String], _ server: PostgresConnection) {
-        for query in queries { worker.log.query(query, in: context(.main, server: server), ofRoute: true) }
+    /// Writes a line for each query in a chunk (`log_query`). Values of parameters are never logged.
+    func logQueries(
+        in chunk: RawSpan, from position: Int, _ walker: FrameWalker, _ limits: borrowing FrameLimits,
+        _ server: PostgresConnection
+    ) {
+        for query in QueryTexts.collect(chunk, from: position, walker, limits: limits) {
+            worker.log.query(query, in: context(.main, server: server), ofRoute: true)
+        }
     }
 
     /// Puts the client's id into an error of our own.

@@ -19,7 +19,6 @@ final class Relay: SessionStage {
     @exclusivity(unchecked) private unowned(unsafe) let session: ClientSession
     private unowned(unsafe) let worker: Worker
     private let snapshot: Snapshot
-    let route: Route
     private let counters: Counters
 
     @exclusivity(unchecked) private var machine: RelayMachine
@@ -27,8 +26,10 @@ final class Relay: SessionStage {
     @exclusivity(unchecked) private var leg: ServerLeg
     @exclusivity(unchecked) private var opening: Opening?
     @exclusivity(unchecked) private var isFinishing = false
-    @exclusivity(unchecked) private var isStopping = false
+    @exclusivity(unchecked) private var order = RelayOrder.none
     @exclusivity(unchecked) private var hasLeft = false
+
+    var route: Route { leg.route }
 
     /// How often either side is served in a row: a transfer that never waits must not keep the worker's other clients waiting.
     private static var roundsInARow: Int { 8 }
@@ -38,11 +39,8 @@ final class Relay: SessionStage {
         worker = session.worker
         client = ClientLeg(session.transport, input: input)
         snapshot = session.worker.snapshot
-        self.route = route
         counters = route.counters[session.worker.reactor.index]
-        machine = RelayMachine(
-            keepsServer: route.definition.keepsServer, pins: route.settings.poolPin,
-            statements: route.origin(ofStatementsOf: session.owner), counters: counters)
+        machine = route.machine(for: session.owner, counters)
         leg = ServerLeg(route)
         self.opening = opening
     }
@@ -56,7 +54,7 @@ final class Relay: SessionStage {
         if hasLeft { return }
         do throws(SessionEnd) {
             if try !takeOneStep(token) { try pump() }
-            if isStopping, !leg.isAttached, !leg.isWaiting, client.keepsUp { throw .shutdown }
+            if order != .none { try followOrder() }
         } catch {
             end(error)
         }
@@ -111,7 +109,7 @@ final class Relay: SessionStage {
         }
     }
 
-    // MARK: From the client to the server
+    // MARK: From the client to the server, which comes for it
 
     /// Whether the client's bytes can go anywhere: they wait while it is in the queue, while its server is prepared, and
     /// while the side that they go to does not keep up.
@@ -149,9 +147,7 @@ final class Relay: SessionStage {
         guard let server = leg.server else { preconditionFailure("attached without a server") }
         if machine.phase != .serving { return client.keep(chunk, from: position) }
         if worker.log.isLoggingQueries || route.definition.logsQueries {
-            let texts = QueryTexts.collect(
-                bytes, from: position, machine.walker, limits: snapshot.clientFrames)
-            session.log(texts, server)
+            session.logQueries(in: bytes, from: position, machine.walker, snapshot.clientFrames, server)
         }
         worker.segments.removeAll()
         let end = machine.clientSent(
@@ -163,8 +159,6 @@ final class Relay: SessionStage {
         if machine.isEnding { position = chunk.count }
         client.keep(chunk, from: position)
     }
-
-    // MARK: A server comes
 
     /// Gets a server and prepares it. False: the client is in the queue, and is called when it is served.
     private func attach() throws(SessionEnd) -> Bool {
@@ -309,8 +303,6 @@ final class Relay: SessionStage {
         try client.probe(leg.server, machine, handler: self)
     }
 
-    // MARK: For the opening
-
     /// A server of the route, or nil: then the client is in the queue, or none is idle and it does not wait.
     func serverForOpening(mayWait: Bool) throws(SessionEnd) -> PostgresConnection? {
         if leg.server == nil { _ = try leg.acquire(on: worker.reactor, mayWait: mayWait, handler: self) }
@@ -328,7 +320,7 @@ final class Relay: SessionStage {
     func greet(_ entry: AcceptedParameters.Entry, isConfirmed: Bool, _ version: ProtocolVersion)
         throws(SessionEnd)
     {
-        if isConfirmed, let opening { opening.remember(route, entry, in: &worker.logins) }
+        if isConfirmed { opening?.remember(route, entry, in: &worker.logins) }
         opening = nil
         machine.begin(with: SessionBook(startup: entry.wishes, told: entry.told), isConfirmed: isConfirmed)
         if leg.server != nil { release() }
@@ -338,11 +330,9 @@ final class Relay: SessionStage {
         session.logGreeting(route)
     }
 
-    // MARK: Cancels
+    // MARK: Cancels, orders and the end
 
-    /// Ends the client's wait for a server, if it waits: what it waits with is answered as cancelled.
-    ///
-    /// - Returns: whether it did.
+    /// Whether the client waited for a server: it does no longer, and what it waited with is answered as cancelled.
     func cancelWait() -> Bool {
         guard !hasLeft, opening == nil, leg.isWaiting else { return false }
         leg.leaveQueue()
@@ -356,9 +346,7 @@ final class Relay: SessionStage {
         hasLeft || machine.phase != .serving ? nil : leg.beginCancel()
     }
 
-    /// The request has arrived at the server, or could not be sent.
-    ///
-    /// - Parameter didArrive: false when it was sent and may still be under way.
+    /// The request has arrived at the server, or could not be sent; else it may still be under way.
     func endCancel(_ server: PostgresConnection, didArrive: Bool) {
         leg.endCancel(server, didArrive: didArrive)
         if leg.isBeingCancelled { return }
@@ -367,8 +355,6 @@ final class Relay: SessionStage {
         releaseIfFree()
         handle(ServerLeg.Token.signal)
     }
-
-    // MARK: The end
 
     /// Ends the session; after a goodbye only when the client has taken what it was sent.
     private func finish(_ end: SessionEnd) throws(SessionEnd) {
@@ -391,9 +377,24 @@ final class Relay: SessionStage {
         return client.leave()
     }
 
-    func stop() {
-        isStopping = true
+    func stop() { obey(.stop) }
+
+    /// Does this as soon as it can be done.
+    func obey(_ order: RelayOrder) {
+        if self.order != .stop { self.order = order }
         handle(ServerLeg.Token.signal)
+    }
+
+    private func followOrder() throws(SessionEnd) {
+        guard order.isDue(leg.position(keepsUp: client.keepsUp)) else { return }
+        if order == .stop { throw .shutdown }
+        let next = try session.successor(of: route)
+        order = next !== route && leg.isAttached ? .move : .none
+        if next === route || leg.isAttached { return }
+        leg.move(to: next)
+        client.retry()
+        try opening?.advance(self)
+        try pump()
     }
 
     func abort() { end(.shutdown) }

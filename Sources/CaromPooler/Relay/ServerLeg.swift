@@ -29,7 +29,7 @@ struct ServerLeg: ~Copyable {
         static let signal = 2
     }
 
-    private let route: Route
+    private(set) var route: Route
     private var attachment = Attachment.none
     /// The server that is attached. Not retained: the claim, with which it comes and goes, holds it, and each look would cost.
     private var held: Unmanaged<PostgresConnection>?
@@ -63,6 +63,13 @@ struct ServerLeg: ~Copyable {
     var isReadable: Bool {
         guard let held else { return false }
         return held._withUnsafeGuaranteedRef { $0.transport.isReadable }
+    }
+
+    /// Where the client stands with it, for orders that wait.
+    func position(keepsUp: Bool) -> RelayOrder.Position {
+        RelayOrder.Position(
+            isAttached: isAttached, isWaiting: isWaiting, isFree: server?.state.flow.isFree == true,
+            keepsUp: keepsUp)
     }
 
     /// The server, which is attached, has taken everything.
@@ -285,6 +292,14 @@ struct ServerLeg: ~Copyable {
         case .parked(let parked): parked.release()
         case let other: attachment = other
         }
+    }
+
+    /// The client goes to the servers of another route. It holds none.
+    mutating func move(to route: Route) {
+        leaveQueue()
+        release()
+        preferredSlot = nil
+        self.route = route
     }
 
     /// The client has gone: its server goes back, and is reset first where the route says so.

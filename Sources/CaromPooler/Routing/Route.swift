@@ -28,29 +28,54 @@ final class Route: Sendable {
     let definition: RouteDefinition
     let connector: PostgresConnector
     let pool: Pool<PostgresConnector>
-    let admission = Admission()
-    /// One per worker, in the workers' order; each is written by its worker only.
-    let counters: [Counters]
     /// Which session settings servers of this route have accepted.
-    let accepted = AcceptedParameters()
-    /// The statements that its clients have prepared.
-    let statements: StatementRegistry
+    let accepted: AcceptedParameters
+    /// What its clients take along when its settings change.
+    let history: History
     /// The router has given the route up. Set under the router's lock.
     private let isAbandoned = Atomic<Bool>(false)
-    /// When the last client left, in nanoseconds of `Deadline`.
-    private let leftAt = Atomic<UInt64>(.max)
+
+    /// What outlives a change of the route's settings.
+    final class History: Sendable {
+        let admission = Admission()
+        /// One per worker, in the workers' order; each is written by its worker only.
+        let counters: [Counters]
+        /// The statements that clients have prepared.
+        let statements: StatementRegistry
+        /// When the last client left, in nanoseconds of `Deadline`.
+        fileprivate let leftAt = Atomic<UInt64>(.max)
+
+        init(workers: Int, statements: StatementRegistry) {
+            self.statements = statements
+            counters = (0..<workers).map { _ in Counters() }
+        }
+    }
 
     init(
         key: Key, definition: RouteDefinition, connector: PostgresConnector, pool: Pool<PostgresConnector>,
-        workers: Int, statementMemory: StatementMemory
+        history: History
     ) {
         self.key = key
         self.definition = definition
         self.connector = connector
         self.pool = pool
-        statements = StatementRegistry(memory: statementMemory)
-        counters = (0..<workers).map { _ in Counters() }
+        self.history = history
+        accepted = AcceptedParameters()
     }
+
+    /// The same route with other settings, which keeps its servers.
+    init(_ definition: RouteDefinition, keepingServersOf other: Route) {
+        key = other.key
+        self.definition = definition
+        connector = other.connector
+        pool = other.pool
+        history = other.history
+        accepted = other.accepted
+    }
+
+    var admission: Admission { history.admission }
+    var counters: [Counters] { history.counters }
+    var statements: StatementRegistry { history.statements }
 
     var settings: RouteSettings { definition.settings }
 
@@ -76,20 +101,24 @@ final class Route: Sendable {
 
     /// A client that was admitted has gone.
     func leave(at now: Deadline) {
-        leftAt.store(now.nanoseconds, ordering: .relaxed)
+        history.leftAt.store(now.nanoseconds, ordering: .relaxed)
         admission.leave()
     }
 
     /// Whether there has been no client from then on.
     func isUnused(since then: Deadline) -> Bool {
-        admission.count == 0 && leftAt.load(ordering: .relaxed) <= then.nanoseconds
+        admission.count == 0 && history.leftAt.load(ordering: .relaxed) <= then.nanoseconds
     }
 
-    /// Where a client's prepared statements come from; nil in session pooling.
-    func origin(ofStatementsOf user: UInt64) -> ClientRequests.Origin? {
-        if definition.keepsServer { return nil }
-        return ClientRequests.Origin(
-            registry: statements, user: user, limit: settings.maxPreparedStatements)
+    /// What decides about the bytes of a client.
+    func machine(for user: UInt64, _ counters: Counters) -> RelayMachine {
+        RelayMachine(
+            keepsServer: definition.keepsServer, pins: settings.poolPin,
+            statements: definition.keepsServer
+                ? nil
+                : ClientRequests.Origin(
+                    registry: statements, user: user, limit: settings.maxPreparedStatements),
+            counters: counters)
     }
 
     /// What to tell a client that gets no server.

@@ -40,6 +40,7 @@ final class RouteDefinition: Sendable {
     let tcp: TCPOptions
     /// Of connections to the servers; nil if they are in the open.
     let encryption: ServerEncryption?
+    let access: ServerAccess
     /// What a client is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
     let verifier: SCRAMVerifier?
 
@@ -51,10 +52,15 @@ final class RouteDefinition: Sendable {
         }
     }
 
+    /// Whether a definition of these would be the same as this one.
+    func isStillTrue(_ settings: RouteSettings, _ policy: Policy, _ access: ServerAccess) -> Bool {
+        settings == self.settings && policy == self.policy && access == self.access
+    }
+
     /// - Parameter previous: the same route before; a verifier of the same password is kept.
     init(
         _ settings: RouteSettings, policy: Policy, target: Target, tcp: TCPOptions,
-        encryption: ServerEncryption? = nil, previous: RouteDefinition?,
+        encryption: ServerEncryption? = nil, access: ServerAccess, previous: RouteDefinition?,
         cryptography: some ProtocolCryptography
     ) {
         self.settings = settings
@@ -71,6 +77,7 @@ final class RouteDefinition: Sendable {
         self.target = target
         self.tcp = tcp
         self.encryption = encryption
+        self.access = access
         guard settings.authentication == .scramSHA256, let password = settings.password else {
             verifier = nil
             return

@@ -19,46 +19,53 @@ final class Router: Sendable {
         case opened(Route)
         /// No client can reach it any more; its pool is to be stopped.
         case abandoned(Route)
+        /// Its clients go elsewhere, each when it can; its pool is to be stopped when the last one has.
+        case retired(Route)
+    }
+
+    private struct State {
+        var snapshot: Snapshot
+        var routes: [Route.Key: Route] = [:]
+        /// Of routes whose servers have changed, until one of their clients comes to the new ones.
+        var histories: [Route.Key: Route.History] = [:]
+
+        /// What holds now for the clients of a route; nil if it leads to no servers.
+        func definition(of pattern: RoutePattern) -> RouteDefinition? {
+            snapshot.definition(of: pattern).flatMap { $0.console == nil ? $0 : nil }
+        }
     }
 
     private let reactors: [Reactor]
-    private let routes = Mutex<[Route.Key: Route]>([:])
+    private let state: Mutex<State>
     private let events: AsyncStream<Event>.Continuation
     private let log: PoolerLog
     private let statementMemory: StatementMemory
+    private let statementNumbers = StatementNumbers()
 
     init(
-        reactors: [Reactor], statementMemory: StatementMemory, log: PoolerLog,
+        reactors: [Reactor], snapshot: Snapshot, statementMemory: StatementMemory, log: PoolerLog,
         events: AsyncStream<Event>.Continuation
     ) {
         self.statementMemory = statementMemory
         self.reactors = reactors
         self.events = events
         self.log = log
+        state = Mutex(State(snapshot: snapshot))
     }
 
     /// All live routes.
-    var all: [Route] { routes.withLock { Array($0.values) } }
+    var all: [Route] { state.withLock { Array($0.routes.values) } }
 
     /// Gives an authenticated client its place in the live route of its definition, which is made if there is none.
     ///
-    /// - Returns: the route, and whether it had room. A client that got a place gives it back with `leave`.
-    func enter(_ definition: RouteDefinition, database: String, user: String) -> (Route, Bool) {
-        let key = Route.Key(definition.settings, database: database, user: user)
-        if let found = routes.withLock({ routes in routes[key].map { ($0, $0.enter()) } }) {
-            logClient("client came", of: found.0)
-            return found
-        }
-        let made = make(key, definition)
-        let (route, count, hasRoom) = routes.withLock { routes in
-            let route = routes[key] ?? made
-            routes[key] = route
-            return (route, routes.count, route.enter())
-        }
-        if route === made { events.yield(.opened(made)) }
-        logClient("client came", of: route)
-        if count > Self.unusedLimit { collect(after: .zero) }
-        return (route, hasRoom)
+    /// - Returns: the route, and whether it had room; nil if the configuration has no such route any more. A client that got a place
+    ///   gives it back with `leave`.
+    func enter(_ pattern: RoutePattern, database: String, user: String) -> (Route, Bool)? {
+        let found = use(pattern, database: database, user: user) { ($0, $0.enter()) }
+        guard let found else { return nil }
+        logClient("client came", of: found.0)
+        if state.withLock({ $0.routes.count }) > Self.unusedLimit { collect(after: .zero) }
+        return found
     }
 
     /// Opens the route of a definition that keeps its pool, before a client comes.
@@ -66,24 +73,92 @@ final class Router: Sendable {
         guard let (database, user) = definition.settings.pattern.names else {
             preconditionFailure("a route without names is opened for a client")
         }
-        let key = Route.Key(definition.settings, database: database, user: user)
-        let made = make(key, definition)
-        let isNew = routes.withLock { routes in
-            if routes[key] != nil { return false }
-            routes[key] = made
-            return true
+        _ = use(definition.settings.pattern, database: database, user: user) { _ in }
+    }
+
+    /// Finds the live route of these names, or makes it, and uses it under the lock, so that it is not given up meanwhile.
+    ///
+    /// - Returns: nil if the configuration has none.
+    private func use<Result>(
+        _ pattern: RoutePattern, database: String, user: String, _ body: (Route) -> Result
+    ) -> Result? {
+        var made: Route?
+        while true {
+            let (result, missing): (Result?, (Route.Key, RouteDefinition, Route.History?)?) = state.withLock {
+                state in
+                guard let definition = state.definition(of: pattern) else { return (nil, nil) }
+                let key = Route.Key(definition.settings, database: database, user: user)
+                if let route = state.routes[key] { return (body(route), nil) }
+                guard let made, made.key == key, made.definition === definition else {
+                    return (nil, (key, definition, state.histories[key]))
+                }
+                state.routes[key] = made
+                state.histories[key] = nil
+                events.yield(.opened(made))
+                return (body(made), nil)
+            }
+            guard let missing else { return result }
+            // Not under the lock. If the configuration changes meanwhile, again.
+            made = make(missing.0, missing.1, missing.2)
         }
-        if isNew { events.yield(.opened(made)) }
     }
 
     /// Gives an authenticated client its place in a route that is known to be its own.
     ///
     /// - Returns: whether it had room; nil when the route was given up meanwhile.
     func enter(_ route: Route) -> Bool? {
-        let hasRoom = routes.withLock { _ in route.isOpen ? route.enter() : nil }
+        let hasRoom = state.withLock { _ in route.isOpen ? route.enter() : nil }
         if hasRoom != nil { logClient("client came", of: route) }
         return hasRoom
     }
+
+    // MARK: Changes
+
+    /// Routes are what another snapshot says from now on. One whose servers are still found and spoken to in the same way keeps them.
+    ///
+    /// - Returns: those that clients must leave, because they are gone or have other servers.
+    func apply(_ snapshot: Snapshot) -> [Route] {
+        var retired: [Route] = []
+        var changed: [Route] = []
+        state.withLock { state in
+            state.snapshot = snapshot
+            state.histories = state.histories.filter { $0.value.admission.count > 0 }
+            for (key, route) in state.routes {
+                let definition = state.definition(of: key.pattern)
+                if definition === route.definition { continue }
+                route.abandon()
+                if let definition, definition.access == route.definition.access {
+                    let next = Route(definition, keepingServersOf: route)
+                    state.routes[key] = next
+                    changed.append(next)
+                } else {
+                    state.routes[key] = nil
+                    if definition != nil { state.histories[key] = route.history }
+                    retired.append(route)
+                }
+            }
+        }
+        for route in changed {
+            do throws(PolicyError) { try route.pool.update(policy: route.definition.policy) } catch {
+                preconditionFailure("a snapshot has checked the policy of each route: \(error)")
+            }
+        }
+        return retired
+    }
+
+    /// Clients have been told to leave these routes: their pools end when the last of them has.
+    func retire(_ routes: [Route]) {
+        for route in routes { events.yield(.retired(route)) }
+    }
+
+    /// Where a client of a route goes on; the route itself as long as its servers are its own, nil if there is no such route any more.
+    func successor(of route: Route, database: String, user: String) -> Route? {
+        let next = use(route.key.pattern, database: database, user: user) { $0 }
+        guard let next, next.key == route.key else { return nil }
+        return next.pool === route.pool ? route : next
+    }
+
+    // MARK: Departures
 
     /// The client has gone.
     func leave(_ route: Route) {
@@ -102,10 +177,10 @@ final class Router: Sendable {
                 patience
                 ?? (route.accepted.isKnown ? Self.unusedPatience : Self.neverConnectedPatience)
             guard route.isUnused(since: now + (.zero - patience)) else { continue }
-            let isGone = routes.withLock { routes in
+            let isGone = state.withLock { state in
                 // Clients come in under this lock, so none is on the way.
-                guard route.admission.count == 0, routes[route.key] === route else { return false }
-                routes[route.key] = nil
+                guard route.admission.count == 0, state.routes[route.key] === route else { return false }
+                state.routes[route.key] = nil
                 route.abandon()
                 return true
             }
@@ -120,7 +195,7 @@ final class Router: Sendable {
     /// There is nothing worth keeping in a route that never had a server.
     private static let neverConnectedPatience = Duration.seconds(5)
 
-    private func make(_ key: Route.Key, _ definition: RouteDefinition) -> Route {
+    private func make(_ key: Route.Key, _ definition: RouteDefinition, _ history: Route.History?) -> Route {
         guard case .servers(let resolver) = definition.target else {
             preconditionFailure("a client of the console was sent to a pool")
         }
@@ -138,8 +213,11 @@ final class Router: Sendable {
                 // Timers and background work on a worker's thread: nothing here makes the default executor open files.
                 clock: ReactorPoolClock(reactors[0]), executor: reactors[0])
             return Route(
-                key: key, definition: definition, connector: connector, pool: pool, workers: reactors.count,
-                statementMemory: statementMemory)
+                key: key, definition: definition, connector: connector, pool: pool,
+                history: history
+                    ?? Route.History(
+                        workers: reactors.count,
+                        statements: StatementRegistry(numbers: statementNumbers, memory: statementMemory)))
         } catch {
             preconditionFailure("a snapshot has checked the policy of each route: \(error)")
         }

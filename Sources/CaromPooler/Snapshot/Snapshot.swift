@@ -32,6 +32,8 @@ final class Snapshot: Sendable {
     /// Makes up the salts of users that do not exist; the same for the life of the process.
     let mockSecret: [UInt8]
     private let resolvers: StorageResolvers
+    /// Of each storage, by its name; none where servers are spoken to in the open.
+    private let encryptions: [String: StorageEncryption]
     private let routes: RouteTable<RouteDefinition>
     private let consoles: [Admission]
     /// Those whose pools are there before a client comes.
@@ -48,7 +50,7 @@ final class Snapshot: Sendable {
         } catch {
             throw SnapshotError(description: "\(error)")
         }
-        let encryption = try Self.encryption(of: settings.storages)
+        let encryptions = try Self.encryptions(of: settings.storages, previous?.encryptions ?? [:])
         var definitions: [(RoutePattern, RouteDefinition)] = []
         for route in settings.routes {
             let policy = Policy(route, settings)
@@ -62,14 +64,21 @@ final class Snapshot: Sendable {
                 )
             }
             let old = previous?.routes[route.pattern]
+            let storage = settings.storage(of: route)
+            let encryption = encryptions[route.storage]
+            let access = ServerAccess(route, storage, tcp, encryption?.server)
+            if let old, old.isStillTrue(route, policy, access) {
+                definitions.append((route.pattern, old))
+                continue
+            }
             let target: RouteDefinition.Target =
-                switch settings.storage(of: route).type {
+                switch storage.type {
                 case .remote: .servers(resolvers[route.storage])
                 case .local: .console(old?.console ?? Admission())
                 }
             let definition = RouteDefinition(
-                route, policy: policy, target: target, tcp: tcp, encryption: encryption[route.storage],
-                previous: old, cryptography: cryptography)
+                route, policy: policy, target: target, tcp: tcp, encryption: encryption?.server,
+                access: access, previous: old, cryptography: cryptography)
             definitions.append((route.pattern, definition))
         }
         do throws(SystemError) {
@@ -80,6 +89,7 @@ final class Snapshot: Sendable {
         self.settings = settings
         self.tcp = tcp
         self.resolvers = resolvers
+        self.encryptions = encryptions
         routes = RouteTable(definitions)
         consoles = definitions.compactMap(\.1.console)
         keptRoutes = definitions.map(\.1).filter { $0.keepsPool && $0.console == nil }
@@ -99,15 +109,13 @@ final class Snapshot: Sendable {
         mockSecret = previous?.mockSecret ?? cryptography.randomBytes(Self.mockSecretSize)
     }
 
-    /// How the servers of each storage are spoken to, by its name; none where that is in the open.
-    private static func encryption(of storages: [StorageSettings]) throws(SnapshotError)
-        -> [String: ServerEncryption]
+    private static func encryptions(of storages: [StorageSettings], _ previous: [String: StorageEncryption])
+        throws(SnapshotError) -> [String: StorageEncryption]
     {
-        var found: [String: ServerEncryption] = [:]
+        var found: [String: StorageEncryption] = [:]
         for storage in storages where storage.tls.mode != .disable {
             do throws(TLSError) {
-                let context = try TLSContext(.client, storage.tls.options(for: .client))
-                found[storage.name] = ServerEncryption(context, domain: storage.backends.serviceDomain)
+                found[storage.name] = try StorageEncryption(storage, previous: previous[storage.name])
             } catch {
                 throw SnapshotError(description: "storage \"\(storage.name)\": tls: \(error)")
             }
@@ -119,6 +127,9 @@ final class Snapshot: Sendable {
     func route(database: String, user: String) -> RouteDefinition? {
         routes.match(database: database, user: user)
     }
+
+    /// The definition of exactly this route; `nil` when there is none.
+    func definition(of pattern: RoutePattern) -> RouteDefinition? { routes[pattern] }
 
     /// Clients at the console, by whichever route.
     var consoleClients: Int { consoles.reduce(0) { $0 + $1.count } }

@@ -24,18 +24,20 @@ final class StatementRegistry: Sendable {
     }
 
     private let known = Mutex(Known())
-    private let numbers = Atomic<UInt64>(0)
-    private let clock = Atomic<UInt64>(0)
+    private let numbers: StatementNumbers
     /// Shared with the registries of all other routes.
     let memory: StatementMemory
 
-    init(memory: StatementMemory = StatementMemory()) { self.memory = memory }
+    init(numbers: StatementNumbers = StatementNumbers(), memory: StatementMemory = StatementMemory()) {
+        self.numbers = numbers
+        self.memory = memory
+    }
 
     /// How many statements clients have now, and how many bytes their texts are.
     var size: (count: Int, bytes: Int) { known.withLock { ($0.count, $0.bytes) } }
 
     /// A point in time, by which it is known whether a server's copy of a statement is older than a client's Parse.
-    func now() -> UInt64 { clock.wrappingAdd(1, ordering: .relaxed).newValue }
+    func now() -> UInt64 { numbers.now() }
 
     /// The statement of this content under these settings.
     ///
@@ -77,7 +79,7 @@ final class StatementRegistry: Sendable {
         }
     }
 
-    func nextNumber() -> UInt64 { numbers.wrappingAdd(1, ordering: .relaxed).newValue }
+    func nextNumber() -> UInt64 { numbers.next() }
 
     private static func hash(_ content: RawSpan, _ meaning: [UInt8]) -> Int {
         var hasher = Hasher()

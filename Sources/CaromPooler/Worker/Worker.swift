@@ -76,9 +76,16 @@ final class Worker: Sendable {
     /// What is configured now.
     var snapshot: Snapshot { local.value.snapshot }
 
-    /// Uses another snapshot for clients to come, from any thread.
-    func use(_ snapshot: Snapshot) {
-        reactor.call { self.local.value.snapshot = snapshot }
+    /// Uses another snapshot, from any thread: at once for clients to come, for those that are here as soon as they can leave what is no
+    /// more. Returns when they have been told.
+    func use(_ snapshot: Snapshot) async {
+        await withUnsafeContinuation { continuation in
+            reactor.call {
+                self.local.value.snapshot = snapshot
+                for session in Array(self.local.value.sessions.values) { session.routesChanged() }
+                continuation.resume()
+            }
+        }
     }
 
     /// Where every session of this worker reads to. Its content lasts until the next event.

@@ -348,7 +348,8 @@ private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
         settings.commonNames = commonNames
         settings.password = secret
         return RouteDefinition(
-            settings, policy: Policy(), target: .console(Admission()), tcp: TCPOptions(), previous: nil,
+            settings, policy: Policy(), target: .console(Admission()), tcp: TCPOptions(),
+            access: ServerAccess(settings, StorageSettings(name: "self"), TCPOptions()), previous: nil,
             cryptography: cryptography)
     }
 

@@ -21,12 +21,14 @@ import Testing
         snapshot = try Snapshot(settings, previous: nil, log: log)
         let (_, events) = AsyncStream.makeStream(of: Router.Event.self)
         router = Router(
-            reactors: [try Reactor(name: "test")], statementMemory: StatementMemory(), log: log, events: events)
+            reactors: [try Reactor(name: "test")], snapshot: snapshot, statementMemory: StatementMemory(),
+            log: log,
+            events: events)
     }
 
     private func route(_ user: String) throws -> Route {
         let definition = try #require(snapshot.route(database: "shop", user: user))
-        return router.enter(definition, database: "shop", user: user).0
+        return try #require(router.enter(definition.settings.pattern, database: "shop", user: user)).0
     }
 
     private static func startup(_ user: String) -> StartupMessage {

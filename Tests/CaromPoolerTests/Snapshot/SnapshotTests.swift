@@ -92,6 +92,37 @@ import Testing
         #expect(old.tcp.noDelay && !new.tcp.noDelay && !second.tcp.noDelay)
     }
 
+    @Test func aRouteThatSaysTheSameIsTheSame() throws {
+        let first = try Self.snapshot(Self.settings())
+        let second = try Self.snapshot(Self.settings(top: "client_max 7"), previous: first)
+        #expect(try Self.definition(first) === Self.definition(second))
+        // What is said at the top of the file can be of the route, too.
+        let third = try Self.snapshot(Self.settings(top: "backend_connect_timeout_ms 7"), previous: second)
+        #expect(try Self.definition(third) !== Self.definition(second))
+        #expect(try Self.definition(third).policy.connectTimeout == .milliseconds(7))
+    }
+
+    @Test(arguments: [
+        ("pool_size 3", true), ("pool_timeout 3", true), ("client_max 3", true), ("pool_discard no", true),
+        ("log_query yes", true), ("options { \"work_mem\" \"1MB\" }", true),
+        ("storage_password \"x\"", false),
+        ("storage_user \"x\"", false), ("storage_db \"x\"", false), ("pool_rollback no", false),
+        ("backend_startup_options { \"jit\" \"off\" }", false),
+    ])
+    func serversStayUnlessTheyAreSpokenToInAnotherWay(_ directive: String, _ keepsServers: Bool) throws {
+        let first = try Self.snapshot(Self.settings())
+        let next = try Self.snapshot(
+            Self.settings(route: "password \"secret\" \(directive)"), previous: first)
+        let (old, new) = (try Self.definition(first), try Self.definition(next))
+        #expect(old !== new && (old.access == new.access) == keepsServers)
+    }
+
+    @Test func otherServersAreOthersThoughTheirStorageHasTheSameName() throws {
+        let first = try Self.snapshot(Self.settings())
+        let next = try Self.snapshot(Self.settings(storage: "host \"127.0.0.2\""), previous: first)
+        #expect(try Self.definition(first).access != Self.definition(next).access)
+    }
+
     @Test func whatChangedIsMadeAnew() throws {
         let first = try Self.snapshot(Self.settings(storage: "hosts_file \"/nowhere/hosts\""))
         let second = try Self.snapshot(

@@ -43,6 +43,8 @@ class Config:
     listen: dict = field(default_factory=dict)
     globals: dict = field(default_factory=dict)
     unix_socket_dir: str | None = None
+    #: Addresses of further listeners, as (host, port).
+    more_addresses: list = field(default_factory=list)
 
     def for_carom(self, address):
         """Odyssey's grammar."""
@@ -57,6 +59,7 @@ class Config:
             lines += [f"listen {{ port {address[1]} }}"]
         listen = {"host": address[0], "port": address[1], **self.listen}
         lines += [block("listen", listen)]
+        lines += [block("listen", {**listen, "host": host, "port": port}) for host, port in self.more_addresses]
         lines += [block('storage "pg"', {"type": "remote", **servers})]
         if any(route.storage == CONSOLE for route in self.routes):
             lines += [block(f'storage "{CONSOLE}"', {"type": "local"})]

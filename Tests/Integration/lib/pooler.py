@@ -4,6 +4,7 @@
 
 import os
 import shutil
+import signal
 import socket
 
 from .config import Config, Route
@@ -92,6 +93,21 @@ class Pooler:
         except FileNotFoundError:
             return False
         return True
+
+    def write(self, text=None):
+        """Writes its configuration anew: what `config` says by now, or a text."""
+        with open(self.file, "w") as file:
+            file.write(self.config.for_carom(self.address) if text is None else text)
+
+    def reload(self, text=None):
+        """Has it read its configuration again; returns what it says about that in the log."""
+        self.write(text)
+        ends = ("reload: done", "reload: nothing has changed")
+        before = self.child.text()
+        known = sum(before.count(end) for end in ends)
+        self.child.signal(signal.SIGHUP)
+        wait_until(lambda: sum(self.child.text().count(end) for end in ends) > known, "the reload is over")
+        return [line for line in self.child.text()[len(before):].splitlines() if "reload: " in line]
 
     def stop(self):
         """Ends it as an operator would; returns the exit code."""

@@ -1,0 +1,34 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a relay was told to do as soon as it can, because the pooler or its configuration changes.
+enum RelayOrder {
+    case none
+    /// The pooler goes down: the session ends when it holds no server.
+    case stop
+    /// Routes are others than before: if the client's is gone the session ends, if it has other servers the client goes there.
+    /// → `none`, `move`
+    case look
+    /// The client goes to other servers when it holds none. → `none`
+    case move
+
+    /// Where the relay stands with its server.
+    struct Position {
+        let isAttached: Bool
+        let isWaiting: Bool
+        /// Its server, if it has one, is in no transaction and owes nothing.
+        let isFree: Bool
+        /// The client has taken all that it was sent.
+        let keepsUp: Bool
+    }
+
+    /// Whether now is the time.
+    func isDue(_ position: Position) -> Bool {
+        switch self {
+        case .none: false
+        case .stop: !position.isAttached && !position.isWaiting && position.keepsUp
+        case .look: !position.isAttached || position.isFree
+        case .move: !position.isAttached
+        }
+    }
+}

@@ -1,0 +1,41 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+import CaromPostgres
+import CaromReactor
+import CaromTLS
+
+/// How the servers of a route are found and logged in to. As long as this stays the same, a route whose other settings change keeps
+/// its servers.
+struct ServerAccess: Equatable, Sendable {
+    private let storage: StorageSettings
+    private let database: String?
+    private let user: String?
+    private let password: Secret?
+    private let startupOptions: [SessionParameter]
+    private let cancels: Bool
+    private let rollsBack: Bool
+    private let resetTimeout: Duration?
+    private let tcp: TCPOptions
+    private let isDebugging: Bool
+    /// Another one when a certificate or key has changed.
+    private let encryption: ObjectIdentifier?
+
+    init(
+        _ route: RouteSettings, _ storage: StorageSettings, _ tcp: TCPOptions,
+        _ encryption: ServerEncryption? = nil
+    ) {
+        self.storage = storage
+        database = route.storageDatabase
+        user = route.storageUser
+        password = route.serverPassword
+        startupOptions = route.backendStartupOptions
+        cancels = route.poolCancel
+        rollsBack = route.poolRollback
+        resetTimeout = route.poolResetTimeout
+        self.tcp = tcp
+        isDebugging = route.logDebug
+        self.encryption = encryption.map { ObjectIdentifier($0.context) }
+    }
+}

@@ -1,0 +1,39 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import CaromPooler
+
+/// When a relay does what it was told.
+@Suite struct RelayOrderTests {
+    private static func position(
+        attached: Bool = false, waiting: Bool = false, free: Bool = false, keepsUp: Bool = true
+    ) -> RelayOrder.Position {
+        RelayOrder.Position(isAttached: attached, isWaiting: waiting, isFree: free, keepsUp: keepsUp)
+    }
+
+    @Test func aClientWithoutAServerObeysAtOnce() {
+        for order in [RelayOrder.stop, .look, .move] { #expect(order.isDue(Self.position())) }
+        #expect(!RelayOrder.none.isDue(Self.position()))
+    }
+
+    @Test func aTransactionIsNeverInterrupted() {
+        for order in [RelayOrder.stop, .look, .move] { #expect(!order.isDue(Self.position(attached: true))) }
+    }
+
+    @Test func aClientThatKeepsItsServerLooksBetweenTransactions() {
+        let kept = Self.position(attached: true, free: true)
+        #expect(RelayOrder.look.isDue(kept) && !RelayOrder.move.isDue(kept) && !RelayOrder.stop.isDue(kept))
+    }
+
+    @Test func aClientInTheQueueGoesElsewhereButIsServedBeforeTheEnd() {
+        let queued = Self.position(waiting: true)
+        #expect(
+            RelayOrder.look.isDue(queued) && RelayOrder.move.isDue(queued) && !RelayOrder.stop.isDue(queued))
+    }
+
+    @Test func theEndWaitsUntilTheClientHasItsAnswers() {
+        #expect(!RelayOrder.stop.isDue(Self.position(keepsUp: false)))
+    }
+}
