@@ -304,6 +304,8 @@ struct ServerLeg: ~Copyable {
 
     /// The client has gone: its server goes back, and is reset first where the route says so.
     mutating func giveUp() {
+        // A server that is parked would keep the client's stage, all that the client had prepared, and what is left in its session.
+        if !isAttached { _ = reclaim() }
         if let server {
             if route.definition.resetsOnLeave {
                 server.state.requireReset()
@@ -311,9 +313,6 @@ struct ServerLeg: ~Copyable {
                 server.state.requireReset(of: server.state.taint)
             }
             server.transport.setHandler(nil)
-        } else if reclaim() {
-            // It would keep the client's stage, and all that the client had prepared, until somebody else uses it.
-            server?.transport.setHandler(nil)
         }
         release()
     }
