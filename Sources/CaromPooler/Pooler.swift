@@ -13,6 +13,7 @@ package final class Pooler: Sendable {
     let log: PoolerLog
     let workers: [Worker]
     let statistics: StatisticsCollector
+    let periods = StatisticsPeriods()
     private let current: CurrentSnapshot
     private let nextWorker = Atomic<Int>(0)
     private let refusals: RefusalCount
@@ -61,7 +62,9 @@ package final class Pooler: Sendable {
             router: router, current: current, presences: presences, refusals: refusals,
             statementMemory: statementMemory, log: log)
         self.statistics = statistics
-        let console = ConsoleContext { statistics.statistics }
+        let periods = periods
+        let console = ConsoleContext(
+            statistics: { statistics.statistics }, period: { periods.last }, snapshot: { current.value })
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,
@@ -108,7 +111,7 @@ package final class Pooler: Sendable {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { background in
                 background.addTask(executorPreference: first) { await self.runPools() }
-                background.addTask(executorPreference: first) { await self.logStatistics(on: first) }
+                background.addTask(executorPreference: first) { await self.followStatistics(on: first) }
                 background.addTask(executorPreference: first) { await self.collectRoutes(on: first) }
                 background.addTask { await self.serveStatistics() }
                 background.addTask(executorPreference: first) { await self.followSignals(first) }

@@ -27,7 +27,7 @@ package struct SettingsChanges: Equatable, Sendable {
     }
 
     /// Threads, buffers, files and sockets that are there from the start. The options of a listening socket are inherited by its clients.
-    private static let lasting: Set<String> = [
+    fileprivate static let lasting: Set<String> = [
         "keepalive", "keepalive_keep_interval", "keepalive_probes", "log_file", "log_format", "log_syslog",
         "log_syslog_facility", "log_syslog_ident", "log_to_stdout", "nodelay", "pid_file", "readahead",
         "stats_listen", "unix_socket_mode", "workers",
@@ -64,6 +64,29 @@ package struct SettingsChanges: Equatable, Sendable {
                 let (before, after) = (directive.write(old) ?? "nothing", directive.write(new) ?? "nothing")
                 lines.append("\(place)\(directive.name) is \(after), was \(before)")
             }
+        }
+    }
+}
+
+extension Settings {
+    /// A directive of the top of the file.
+    package struct Entry: Equatable, Sendable {
+        package let name: String
+        /// As the file would say it; nil where nothing is said.
+        package let value: String?
+        /// What holds if nothing is said.
+        package let standard: String?
+        /// Another value has no effect before a restart.
+        package let needsRestart: Bool
+    }
+
+    /// What the top of the file says, all that has a meaning.
+    package var entries: [Entry] {
+        let standard = Settings()
+        return Settings.directives.directives.filter { !$0.isIgnored }.map { directive in
+            Entry(
+                name: directive.name, value: directive.write(self), standard: directive.write(standard),
+                needsRestart: SettingsChanges.lasting.contains(directive.name))
         }
     }
 }

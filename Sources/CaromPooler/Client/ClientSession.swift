@@ -205,6 +205,7 @@ final class ClientSession {
         }
         guard hasRoom else { throw Self.noRoom("route \(route.name)", limit) }
         enteredRoute = route
+        route.counters[worker.reactor.index].count(.login)
         return .relay(route)
     }
 

@@ -28,13 +28,6 @@ extension ConsoleCommand {
     var columns: [ConsoleColumn]? { nil }
 }
 
-/// One column of a command's table. All values go out as text.
-struct ConsoleColumn: Equatable, Sendable {
-    let name: String
-
-    init(_ name: String) { self.name = name }
-}
-
 /// What a command has to say.
 enum ConsoleResult: Equatable, Sendable {
     /// One value for each of the command's columns, in each row; nil is SQL null.

@@ -6,7 +6,12 @@ import CaromPostgresProtocol
 /// Every command there is.
 enum ConsoleCommands {
     /// In the order in which `SHOW HELP` lists them.
-    static let all: [any ConsoleCommand.Type] = [ShowHelp.self, ShowVersion.self]
+    static let all: [any ConsoleCommand.Type] = [
+        ShowConfig.self, ShowDatabases.self, ShowDNSZones.self, ShowHelp.self, ShowLists.self,
+        ShowPeerPools.self,
+        ShowPeers.self, ShowPools.self, ShowState.self, ShowStats.self, ShowStatsAverages.self,
+        ShowStatsTotals.self, ShowTotals.self, ShowUsers.self, ShowVersion.self,
+    ]
 
     /// The command these words are.
     ///

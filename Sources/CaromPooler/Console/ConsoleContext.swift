@@ -6,13 +6,30 @@ final class ConsoleContext: Sendable {
     /// The pooler's version, without its name.
     let version: String
     private let takeStatistics: @Sendable () -> PoolerStatistics
+    private let takePeriod: @Sendable () -> (before: PoolerStatistics, after: PoolerStatistics)?
+    private let takeSnapshot: @Sendable () -> Snapshot
 
-    /// - Parameter statistics: takes a snapshot of the running pooler; called on the thread of the console's client.
-    init(version: String = CaromVersion.number, statistics: @escaping @Sendable () -> PoolerStatistics) {
+    /// - Parameters:
+    ///   - statistics: takes a snapshot of the running pooler; called on the thread of the console's client.
+    ///   - period: the last period that averages are made of; nil in the first one.
+    ///   - snapshot: what is configured now.
+    init(
+        version: String = CaromVersion.number, statistics: @escaping @Sendable () -> PoolerStatistics,
+        period: @escaping @Sendable () -> (before: PoolerStatistics, after: PoolerStatistics)?,
+        snapshot: @escaping @Sendable () -> Snapshot
+    ) {
         self.version = version
         takeStatistics = statistics
+        takePeriod = period
+        takeSnapshot = snapshot
     }
 
     /// The running pooler at this moment. O(routes and backends): a command asks once.
     var statistics: PoolerStatistics { takeStatistics() }
+
+    /// The last period that averages are made of; nil in the first one.
+    var period: (before: PoolerStatistics, after: PoolerStatistics)? { takePeriod() }
+
+    /// What is configured now.
+    var snapshot: Snapshot { takeSnapshot() }
 }

@@ -29,15 +29,13 @@ struct ConsolePortal {
     func describe(into output: inout [UInt8]) {
         guard let columns = command?.columns else { return BackendTag.noData.encodeEmpty(into: &output) }
         RowDescription(
-            columns: columns.enumerated().map { index, column in
-                let format = formats.count > 1 ? formats[index] : formats.first
-                return RowDescription.Column(column.name, type: Self.textType, format: format ?? .text)
-            }
+            columns: columns.enumerated().map { $1.description(format: format(of: $0)) }
         ).encode(into: &output)
     }
 
-    /// OID of the type `text`.
-    private static let textType: UInt32 = 25
+    private func format(of column: Int) -> ValueFormat {
+        (formats.count > 1 ? formats[column] : formats.first) ?? .text
+    }
 
     /// Runs the command if it has not run, and writes its rows and its end.
     ///
@@ -73,7 +71,14 @@ struct ConsolePortal {
 
     private mutating func write(_ rows: ArraySlice<[String?]>, _ limit: Int, into output: inout [UInt8]) {
         let part = limit == 0 ? rows : rows.prefix(limit)
-        for row in part { DataRow(texts: row).encode(into: &output) }
+        let columns = command?.columns ?? []
+        for row in part {
+            DataRow(
+                values: zip(columns, row).enumerated().map { index, cell in
+                    cell.1.map { cell.0.encoded($0, format: format(of: index)) }
+                }
+            ).encode(into: &output)
+        }
         let rest = rows.dropFirst(part.count)
         state = .rows(rest)
         if rest.isEmpty {

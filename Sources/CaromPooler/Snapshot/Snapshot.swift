@@ -128,6 +128,14 @@ final class Snapshot: Sendable {
         routes.match(database: database, user: user)
     }
 
+    /// The databases by which clients reach the console.
+    var consoleDatabases: [String] {
+        let names = settings.routes.filter { settings.storage(of: $0).type == .local }.map { route in
+            if case .exact(let name) = route.pattern.database { name } else { "*" }
+        }
+        return Set(names).sorted()
+    }
+
     /// The definition of exactly this route; `nil` when there is none.
     func definition(of pattern: RoutePattern) -> RouteDefinition? { routes[pattern] }
 

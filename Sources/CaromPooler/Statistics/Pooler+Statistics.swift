@@ -6,15 +6,14 @@ import CaromPostgres
 import CaromReactor
 
 extension Pooler {
-    /// Every `stats_interval`, a line for the whole and one for each route, until the task is cancelled.
-    func logStatistics(on reactor: Reactor) async {
-        let settings = snapshot.settings
-        guard settings.logStats else { return }
-        var last = statistics.statistics
-        while await reactor.sleep(for: settings.statsInterval) {
-            let now = statistics.statistics
-            for line in StatisticsLog.lines(now, before: last) { log.stats(line) }
-            last = now
+    /// Every `stats_interval` a period ends, and with `log_stats` there is a line for the whole and one for each route, until the
+    /// task is cancelled.
+    func followStatistics(on reactor: Reactor) async {
+        periods.add(statistics.statistics)
+        while await reactor.sleep(for: snapshot.settings.statsInterval) {
+            periods.add(statistics.statistics)
+            guard snapshot.settings.logStats, let period = periods.last else { continue }
+            for line in StatisticsLog.lines(period.after, before: period.before) { log.stats(line) }
         }
     }
 

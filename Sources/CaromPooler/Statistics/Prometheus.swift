@@ -10,7 +10,7 @@ extension PoolerStatistics {
         var metrics = OpenMetrics()
         addProcess(to: &metrics)
         addRoutes(to: &metrics)
-        addSessions(to: &metrics)
+        SessionMetrics.add(routes, to: &metrics)
         addPools(to: &metrics)
         addBackends(to: &metrics)
         metrics.finish()
@@ -73,51 +73,6 @@ extension PoolerStatistics {
             metrics.add(
                 "carom_route_\(name)", .counter, help,
                 routes.map { .init(labels: $0.labels, value: Double($0.counters[keyPath: value])) })
-        }
-    }
-
-    /// What is done for clients that share servers.
-    private func addSessions(to metrics: inout OpenMetrics) {
-        func add(_ name: String, _ help: String, _ rows: [(event: SessionEvent, label: String, name: String)])
-        {
-            metrics.add(
-                "carom_route_\(name)", .counter, help,
-                routes.flatMap { route in
-                    rows.map { row in
-                        .init(
-                            labels: route.labels + (row.label.isEmpty ? [] : [(row.label, row.name)]),
-                            value: Double(route.counters[row.event]))
-                    }
-                })
-        }
-        add("session_looks", "Servers asked what is in their sessions.", [(.look, "", "")])
-        add("carried_settings", "Servers brought to the settings of their clients.", [(.settings, "", "")])
-        add(
-            "pins", "Clients that came to keep their server, by what keeps it.",
-            SessionEvent.pins.map { ($0.event, "state", $0.name) })
-        add(
-            "resets", "Servers reset after a client.", SessionEvent.resets.map { ($0.event, "kind", $0.name) }
-        )
-        add("failed_resets", "Servers that could not be reset.", [(.failedReset, "", "")])
-        add(
-            "parses", "Prepared statements parsed by a server, by who asked for it.",
-            SessionEvent.parses.map { ($0.event, "by", $0.name) })
-        add(
-            "reused_statements", "Uses of a prepared statement that the server had already.",
-            [(.reuse, "", "")])
-        add("binds", "Prepared statements bound.", [(.bind, "", "")])
-        add(
-            "evicted_statements", "Prepared statements that a server closed to have room for another.",
-            [(.eviction, "", "")])
-        add("refused_parses", "Prepared statements refused for want of memory.", [(.refusal, "", "")])
-        let gauges: [(String, String, (PoolerStatistics.Route) -> Int)] = [
-            ("statements", "Prepared statements that clients have.", { $0.statements.count }),
-            ("statement_text_bytes", "Bytes of their texts.", { $0.statements.bytes }),
-        ]
-        for (name, help, value) in gauges {
-            metrics.add(
-                "carom_route_\(name)", .gauge, help,
-                routes.map { .init(labels: $0.labels, value: Double(value($0))) })
         }
     }
 
@@ -224,7 +179,7 @@ extension PoolerStatistics {
 
 extension PoolerStatistics.Route {
     /// No two routes have the same.
-    fileprivate var labels: [(name: String, value: String)] {
+    var labels: [(name: String, value: String)] {
         [("database", database), ("user", user), ("rule", rule)]
     }
 }

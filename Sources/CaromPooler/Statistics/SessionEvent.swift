@@ -3,7 +3,7 @@
 
 import CaromPostgres
 
-/// What is done so that clients that share servers find their own sessions there, and is counted.
+/// What is done for the clients of a route, most of it so that those who share servers find their own sessions there, and is counted.
 enum SessionEvent: Int, CaseIterable, Sendable {
     /// A server was asked what is in its session.
     case look
@@ -40,6 +40,8 @@ enum SessionEvent: Int, CaseIterable, Sendable {
     case eviction
     /// A Parse was refused for want of memory.
     case refusal
+    /// A client has logged in.
+    case login
 
     /// What keeps a server, the event of each, and the name of it in statistics.
     static let pins: [(state: KeptState, event: SessionEvent, name: String)] = [

@@ -8,7 +8,7 @@ import Testing
 
 /// A console session driven without a socket, and what it said in readable lines.
 struct ConsoleConversation {
-    private var session = ConsoleSession(ConsoleConversation.context)
+    private var session: ConsoleSession
     private(set) var output: [UInt8] = []
     /// Why the session is over; nil while it goes on.
     private(set) var end: SessionEnd?
@@ -17,12 +17,7 @@ struct ConsoleConversation {
     /// The most that was ever appended at once.
     private(set) var largestOutput = 0
 
-    static let context = ConsoleContext(version: "9.8.7") {
-        PoolerStatistics(
-            StatisticsReadings(
-                takenAt: .zero, process: .init(startedAt: 0, workers: 1), clients: [0], consoleClients: 0,
-                routes: []))
-    }
+    init(_ context: ConsoleContext = Sample.console()) { session = ConsoleSession(context) }
 
     /// Sends these bytes in pieces of these sizes; what is left when the sizes run out goes at once.
     mutating func send(_ bytes: [UInt8], cuts: [Int] = []) {

@@ -9,7 +9,7 @@ import Testing
 
 private typealias M = ClientMessage
 
-private let commands = "SHOW HELP, SHOW VERSION"
+private let commands = ConsoleCommands.all.map { $0.usage }.joined(separator: ", ")
 private let columns = "T version:25:text"
 private let row = "D Carom 9.8.7"
 
@@ -194,7 +194,7 @@ private let exchanges: [Exchange] = [
     }
 
     @Test func helpListsEveryCommand() throws {
-        guard case .done(_, let notice?) = ShowHelp().run(ConsoleConversation.context) else {
+        guard case .done(_, let notice?) = ShowHelp().run(Sample.console()) else {
             Issue.record("help is a notice")
             return
         }

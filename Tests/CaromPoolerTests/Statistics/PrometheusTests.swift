@@ -73,6 +73,7 @@ import Testing
             "carom_route_binds_total{\(route)}": "115",
             "carom_route_evicted_statements_total{\(route)}": "116",
             "carom_route_refused_parses_total{\(route)}": "117",
+            "carom_route_logins_total{\(route)}": "118",
             "carom_route_statements{\(route)}": "71",
             "carom_prepared_statement_bytes": "73", "carom_prepared_statement_limit_bytes": "74",
             "carom_route_statement_text_bytes{\(route)}": "72",

@@ -53,4 +53,32 @@ enum Sample {
                 clients: clients, consoleClients: consoleClients, routes: routes,
                 lostLogLines: 17, statementMemory: (73, 74), refusals: .init(descriptors: 18, logins: 19)))
     }
+
+    /// A pooler's console.
+    ///
+    /// - Parameters:
+    ///   - before: the statistics of a second ago; nil if there are none yet.
+    ///   - routes: what the configuration has beside the console.
+    static func console(
+        _ statistics: PoolerStatistics = statistics([], clients: [0]), before: PoolerStatistics? = nil,
+        routes: String = ""
+    ) -> ConsoleContext {
+        let text = """
+            listen { host "*" }
+            storage "console" { type "local" }
+            storage "pg" { type "remote" host "10.0.0.1" port 5433 }
+            database "console" { user "admin" { authentication "none" storage "console" } }
+            \(routes)
+            """
+        do {
+            let settings = try ConfigurationFile.parse(text: text).settings
+            let log = PoolerLog(settings, writer: try LogWriter(descriptors: []))
+            let snapshot = try Snapshot(settings, previous: nil, log: log)
+            return ConsoleContext(
+                version: "9.8.7", statistics: { statistics },
+                period: { before.map { ($0, statistics) } }, snapshot: { snapshot })
+        } catch {
+            preconditionFailure("the sample is no configuration: \(error)")
+        }
+    }
 }

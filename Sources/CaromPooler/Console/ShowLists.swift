@@ -1,0 +1,37 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+
+/// How many there are of what.
+struct ShowLists: ConsoleCommand {
+    static let name = "SHOW LISTS"
+
+    static func parse(_ words: [ConsoleWord]) -> ShowLists? {
+        words.spell("show", "lists") ? ShowLists() : nil
+    }
+
+    let columns: [ConsoleColumn]? = ConsoleColumn.table(
+        (.text, ["list"]),
+        (.integer, ["items"]))
+
+    func run(_ context: ConsoleContext) -> ConsoleResult {
+        let statistics = context.statistics
+        let settings = context.snapshot.settings
+        let users = Set(statistics.routes.map(\.user)).union(ShowUsers.configured(settings))
+        let names = settings.storages.flatMap { storage in
+            guard case .hosts(let hosts) = storage.backends else { return [String]() }
+            return hosts.compactMap { if case .name(let name) = $0.location { name } else { nil } }
+        }
+        // How many questions to name servers are under way is not known, so it is not told.
+        return .table(
+            [
+                ("databases", Set(settings.routes.map(\.pattern.database)).count), ("users", users.count),
+                ("peers", 0), ("pools", statistics.routes.count), ("peer_pools", 0), ("free_clients", 0),
+                ("used_clients", statistics.clients.total - statistics.clients.login),
+                ("login_clients", statistics.clients.login), ("free_servers", statistics.servers.idle),
+                ("used_servers", statistics.servers.active), ("dns_names", Set(names).count),
+                ("dns_zones", 0),
+            ].map { [$0.0, "\($0.1)"] })
+    }
+}

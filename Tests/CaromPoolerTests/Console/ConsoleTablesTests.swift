@@ -1,0 +1,205 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromPostgresProtocol
+import Testing
+
+@testable import CaromPooler
+
+/// The tables of `SHOW`, which readers of PgBouncer's take apart by name and type.
+@Suite struct ConsoleTablesTests {
+    /// Columns as PgBouncer 1.25 has them: text, integer, big integer, numeric.
+    static let columns = [
+        "config": "key t, value t, default t, changeable t",
+        "databases": """
+        name t, host t, port i, database t, force_user t, pool_size i, min_pool_size i, reserve_pool_size i, \
+        server_lifetime i, pool_mode t, load_balance_hosts t, max_connections i, current_connections i, \
+        max_client_connections i, current_client_connections i, paused i, disabled i
+        """,
+        "dns_zones": "zonename t, serial b, count i",
+        "lists": "list t, items i",
+        "peer_pools": """
+        peer_id i, cl_active_cancel_req i, cl_waiting_cancel_req i, sv_active_cancel i, sv_login i
+        """,
+        "peers": "peer_id i, host t, port i, pool_size i",
+        "pools": """
+        database t, user t, cl_active i, cl_waiting i, cl_active_cancel_req i, cl_waiting_cancel_req i, sv_active i, \
+        sv_active_cancel i, sv_being_canceled i, sv_idle i, sv_used i, sv_tested i, sv_login i, maxwait i, \
+        maxwait_us i, pool_mode t, load_balance_hosts t
+        """,
+        "state": "key t, value t",
+        "stats": """
+        database t, total_server_assignment_count n, total_xact_count n, total_query_count n, total_received n, \
+        total_sent n, total_xact_time n, total_query_time n, total_wait_time n, total_client_parse_count n, \
+        total_server_parse_count n, total_bind_count n, total_client_login_count n, \
+        avg_server_assignment_count n, avg_xact_count n, avg_query_count n, avg_recv n, avg_sent n, \
+        avg_xact_time n, avg_query_time n, avg_wait_time n, avg_client_parse_count n, avg_server_parse_count n, \
+        avg_bind_count n, avg_client_login_count n
+        """,
+        "stats_averages": """
+        database t, server_assignment_count n, xact_count n, query_count n, bytes_received n, bytes_sent n, \
+        xact_time n, query_time n, wait_time n, avg_client_parse_count n, avg_server_parse_count n, \
+        avg_bind_count n, avg_client_login_count n
+        """,
+        "stats_totals": """
+        database t, server_assignment_count n, xact_count n, query_count n, bytes_received n, bytes_sent n, \
+        xact_time n, query_time n, wait_time n, client_parse_count n, server_parse_count n, bind_count n, \
+        client_login_count n
+        """,
+        "totals": "name t, value n",
+        "users": """
+        name t, pool_size t, reserve_pool_size t, pool_mode t, max_user_connections i, current_connections i, \
+        max_user_client_connections i, current_client_connections i
+        """,
+        "version": "version t",
+    ]
+
+    private static let shop = """
+        database "shop" {
+            user "app" { authentication "none" storage "pg" pool "transaction" pool_size 8 client_max 3 }
+            user "ops" { authentication "none" storage "pg" pool "transaction" pool_size 2 min_pool_size 1 client_max 4 }
+            user "root" { authentication "none" storage "pg" storage_user "postgres" pool "session" }
+        }
+        """
+
+    private static func counters(_ factor: Int) -> Counters.Values {
+        var values = Counters.Values(
+            queries: 5 * factor, transactions: 4 * factor, received: 30 * factor, sent: 20 * factor)
+        values[.clientParse] = 7 * factor
+        values[.poolerParse] = 2 * factor
+        values[.bind] = 11 * factor
+        values[.login] = 13 * factor
+        return values
+    }
+
+    /// The shop at one moment, with two routes to one database and user.
+    private static func statistics(_ factor: Int, at seconds: Int) -> PoolerStatistics {
+        let pool = Sample.pool("shop.app", [Sample.backend(Sample.first)], waiting: 2)
+        return Sample.statistics(
+            [
+                Sample.route("shop", "app", counters: [counters(factor)], pool),
+                Sample.route("shop", "app", rule: "default.app", counters: [counters(factor)]),
+                Sample.route("bank", "app", counters: [counters(factor)]),
+            ], consoleClients: 2, at: seconds)
+    }
+
+    private static func table(_ name: String, _ context: ConsoleContext) -> [String] {
+        var conversation = ConsoleConversation(context)
+        conversation.send(ClientMessage.query("show \(name)"))
+        return conversation.lines.filter { $0.hasPrefix("D ") }.map { String($0.dropFirst(2)) }
+    }
+
+    private static var context: ConsoleContext {
+        Sample.console(statistics(3, at: 2), before: statistics(1, at: 0), routes: shop)
+    }
+
+    @Test(arguments: columns.keys.sorted())
+    func theColumnsAreThoseOfPgBouncer(_ name: String) throws {
+        var conversation = ConsoleConversation(Self.context)
+        conversation.send(ClientMessage.query("SHOW \(name.uppercased())"))
+        let line = try #require(conversation.lines.first)
+        let types = ["25": "t", "23": "i", "20": "b", "1700": "n"]
+        let found = line.dropFirst(2).split(separator: "|").map { column in
+            let parts = column.split(separator: ":")
+            return "\(parts[0]) \(types[String(parts[1])] ?? "?")"
+        }
+        #expect(found.joined(separator: ", ") == Self.columns[name])
+        #expect(conversation.lines.suffix(2) == ["C SHOW", "Z idle"])
+    }
+
+    @Test func everyTableIsAmongThem() {
+        let tables = ConsoleCommands.all.map { $0.name }.filter { $0.hasPrefix("SHOW ") && $0 != "SHOW HELP" }
+        #expect(Set(tables.map { $0.dropFirst(5).lowercased() }) == Set(Self.columns.keys))
+    }
+
+    @Test func whatDatabasesHaveDoneIsSummedOverTheirRoutes() {
+        #expect(
+            Self.table("stats_totals", Self.context) == [
+                "bank|100|12|15|90|60|null|null|1500000|21|27|33|39",
+                "shop|200|24|30|180|120|null|null|3000000|42|54|66|78",
+            ])
+        #expect(
+            Self.table("stats_averages", Self.context) == [
+                "bank|0|4|5|30|20|null|null|0|7|9|11|13", "shop|0|8|10|60|40|null|null|0|14|18|22|26",
+            ])
+        #expect(
+            Self.table("stats", Self.context)[0]
+                == "bank|100|12|15|90|60|null|null|1500000|21|27|33|39|0|4|5|30|20|null|null|0|7|9|11|13")
+        let totals = Self.table("totals", Self.context)
+        #expect(totals.count == 24)
+        #expect(totals[1] == "total_xact_count|36" && totals[3] == "total_client_bytes|270")
+        #expect(totals[13] == "avg_xact_count|12" && totals[17] == "avg_xact_time|null")
+    }
+
+    @Test func beforeTheFirstPeriodIsOverThereAreNoAverages() {
+        let context = Sample.console(Self.statistics(3, at: 2))
+        #expect(Self.table("stats_averages", context)[0] == "bank" + String(repeating: "|null", count: 12))
+    }
+
+    @Test func noTwoPoolsHaveTheSameDatabaseAndUser() {
+        #expect(
+            Self.table("pools", Self.context) == [
+                "bank|app|10|0|null|null|0|null|null|0|0|0|0|0|250000|transaction|null",
+                "shop|app|15|5|null|null|4|null|null|2|0|14|1|0|250000|transaction|null",
+                "console|null|2|0|null|null|0|null|null|0|0|0|0|0|0|null|null",
+            ])
+    }
+
+    @Test func databasesThatOnlyNumbersTellApartAreOne() {
+        #expect(
+            Self.table("databases", Self.context) == [
+                "console|null|null|console|null|0|0|0|null|null|null|0|0|0|0|0|0",
+                "shop|10.0.0.1|5433|null|null|10|1|0|3600|transaction|null|10|28|7|10|0|0",
+                "shop|10.0.0.1|5433|null|postgres|0|0|0|3600|session|null|0|0|0|0|0|0",
+            ])
+    }
+
+    @Test func usersAreThoseOfServersAndOfTheConfiguration() {
+        #expect(
+            Self.table("users", Self.context) == [
+                "admin|null|null|null|0|0|0|0", "app|null|null|null|0|84|0|30", "ops|null|null|null|0|0|0|0",
+                "postgres|null|null|null|0|0|0|0",
+            ])
+    }
+
+    @Test func listsCount() {
+        #expect(
+            Self.table("lists", Self.context) == [
+                "databases|2", "users|4", "peers|0", "pools|3", "peer_pools|0", "free_clients|0",
+                "used_clients|32", "login_clients|0", "free_servers|2", "used_servers|4", "dns_names|0",
+                "dns_zones|0",
+            ])
+    }
+
+    @Test func theConfigurationIsInOrderAndHasTheLimitsThatReadersLookFor() {
+        let rows = Self.table("config", Self.context)
+        let keys = rows.map { $0.prefix { $0 != "|" } }
+        #expect(
+            keys == keys.sorted() && rows.contains("client_max|0|0|yes") && rows.contains("workers|1|1|no"))
+        #expect(rows.contains("max_client_conn|0|0|yes") && rows.contains("max_user_connections|0|0|no"))
+    }
+
+    @Test func thePoolerWorks() {
+        #expect(Self.table("state", Self.context) == ["active|yes", "paused|no", "suspended|no"])
+    }
+
+    @Test func numbersCanBeHadInBinary() {
+        #expect(ConsoleColumn("a", .integer).encoded("258", format: .binary) == [0, 0, 1, 2])
+        #expect(
+            ConsoleColumn("a", .bigInteger).encoded("-1", format: .binary) == Array(repeating: 255, count: 8))
+        #expect(ConsoleColumn("a", .text).encoded("12", format: .binary) == [49, 50])
+        #expect(ConsoleColumn("a", .numeric).encoded("12", format: .text) == [49, 50])
+    }
+
+    /// As PostgreSQL 15 sends them.
+    @Test(arguments: [
+        ("0", [0, 0, 0, 0]), ("1", [1, 0, 0, 0, 1]), ("9999", [1, 0, 0, 0, 9_999]),
+        ("10000", [1, 1, 0, 0, 1]),
+        ("1234567890", [3, 2, 0, 0, 12, 3_456, 7_890]), ("-20001", [2, 1, 0x4000, 0, 2, 1]),
+    ])
+    func aNumericIsDigitsToTheBaseOfTenThousand(_ text: String, _ words: [UInt16]) {
+        let bytes = words.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] }
+        #expect(ConsoleColumn("a", .numeric).encoded(text, format: .binary) == bytes)
+    }
+}
