@@ -63,14 +63,18 @@ package final class Pooler: Sendable {
             statementMemory: statementMemory, log: log)
         self.statistics = statistics
         let periods = periods
+        let requests = reloadRequests
+        let actions = ConsoleActions { told in requests.yield(told) }
         let console = ConsoleContext(
-            statistics: { statistics.statistics }, period: { periods.last }, snapshot: { current.value })
+            statistics: { statistics.statistics }, period: { periods.last }, snapshot: { current.value },
+            jobs: actions.perform)
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,
                 presence: presence, keyring: keyring, log: log, snapshot: snapshot,
                 workerCount: presences.count)
         }
+        actions.use(workers)
     }
 
     /// What is configured now.
@@ -212,11 +216,6 @@ package final class Pooler: Sendable {
 
     // MARK: Reload
 
-    /// Has the configuration read again, from any thread.
-    ///
-    /// - Parameter told: is called with what came of it, on some thread.
-    func reload(_ told: @escaping @Sendable (ReloadOutcome) -> Void = { _ in }) { reloadRequests.yield(told) }
-
     /// Serves requests for a reload one after the other.
     private func followReloads(on reactor: Reactor) async {
         for await told in reloads {
@@ -314,7 +313,7 @@ package final class Pooler: Sendable {
                     deadline = .now + limit
                 }
             case .abort(let reason): abort(reason)
-            case .reload: reload()
+            case .reload: reloadRequests.yield { _ in }
             case .reopenLog: log.reopen()
             case .none: log.info("signal \(signal) has no effect")
             }

@@ -14,7 +14,7 @@ from lib.places import free_address
 from lib.postgres import binary
 from lib.proc import descriptors, resident_bytes
 from lib.waiting import wait_until
-from lib.wire import ConnectionLost, ServerError, Wire, error_fields
+from lib.wire import SYNC, ConnectionLost, ServerError, Wire, bind, error_fields, execute, parse, query
 
 pytestmark = pytest.mark.own
 
@@ -171,7 +171,6 @@ def test_a_session_keeps_its_server_until_it_ends(start, postgres, replica):
 
 
 def test_statements_and_settings_go_along_to_other_servers(start, replica):
-    from lib.wire import SYNC, bind, execute, parse
     pooler = start(Route(pool_size=1))
     with pooler.connect() as client, pooler.connect() as other:
         client.rows("set work_mem = '3MB'")
@@ -189,7 +188,6 @@ def test_whoever_waits_waits_on_for_the_other_servers(start, postgres, replica):
     pooler = start(Route(pool_size=1))
     with pooler.connect() as holder, pooler.connect() as waiter:
         holder.rows("begin")
-        from lib.wire import query
         waiter.send(query("select pg_is_in_recovery()"))
         pooler.config.storage = replica.address
         pooler.reload()

@@ -114,6 +114,9 @@ final class ClientSession {
     /// Keys that the login asked for are made.
     func receive(_ keys: SCRAMKeys) { (stage as? Login)?.receive(keys) }
 
+    /// What the console waited for is there.
+    func receive(_ result: ConsoleResult) { (stage as? ConsoleStage)?.finish(result) }
+
     private func enter(_ stage: any SessionStage) {
         self.stage = stage
         transport.setHandler(stage, token: 0)
@@ -240,6 +243,30 @@ final class ClientSession {
     /// The server that a cancel with this key is meant for; see ``Relay/beginCancel()``.
     func relay(forCancel key: CancelRequest) -> Relay? {
         cancelKey?.matches(key) == true ? stage as? Relay : nil
+    }
+
+    // MARK: For the console
+
+    /// What `SHOW CLIENTS` says of the client; nil as long as it has not logged in.
+    var entry: ConsoleClient? {
+        let state: ConsoleClient.State
+        switch stage {
+        case let relay as Relay:
+            let position = relay.position
+            state = position.isAttached ? .active : position.isWaiting ? .waiting : .idle
+        case is ConsoleStage: state = .active
+        default: return nil
+        }
+        let elapsed = startedAt.duration(to: .now).components.seconds
+        return ConsoleClient(
+            owner: owner, user: user, database: database, state: state, host: transport.peer.host,
+            port: Int(transport.peer.port), connectedAt: LogTime.now().seconds - elapsed)
+    }
+
+    /// An operator ends the session.
+    func kill() {
+        let reason = SessionEnd.fatal(.adminShutdown, "terminating connection due to administrator command")
+        if let relay = stage as? Relay { relay.end(reason) } else { end(reason) }
     }
 
     // MARK: Log and errors

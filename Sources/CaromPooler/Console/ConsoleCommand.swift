@@ -36,6 +36,8 @@ enum ConsoleResult: Equatable, Sendable {
     case done(tag: String, notice: ConsoleNotice? = nil)
     /// It could not be done.
     case failed(ConsoleError)
+    /// Done elsewhere; what comes of that is the result. Never the result of a job itself.
+    case wait(ConsoleJob)
 }
 
 /// A message for people that is no error.

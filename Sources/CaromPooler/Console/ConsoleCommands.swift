@@ -7,10 +7,11 @@ import CaromPostgresProtocol
 enum ConsoleCommands {
     /// In the order in which `SHOW HELP` lists them.
     static let all: [any ConsoleCommand.Type] = [
-        ShowConfig.self, ShowDatabases.self, ShowDNSZones.self, ShowHelp.self, ShowLists.self,
+        KillClient.self, ReloadCommand.self, ShowClients.self, ShowConfig.self, ShowDatabases.self,
+        ShowDNSZones.self, ShowHelp.self, ShowLists.self,
         ShowPeerPools.self,
         ShowPeers.self, ShowPools.self, ShowState.self, ShowStats.self, ShowStatsAverages.self,
-        ShowStatsTotals.self, ShowTotals.self, ShowUsers.self, ShowVersion.self,
+        ShowStatsTotals.self, ShowTotals.self, ShowUsers.self, ShowVersion.self, Shutdown.self,
     ]
 
     /// The command these words are.

@@ -8,16 +8,20 @@ final class ConsoleContext: Sendable {
     private let takeStatistics: @Sendable () -> PoolerStatistics
     private let takePeriod: @Sendable () -> (before: PoolerStatistics, after: PoolerStatistics)?
     private let takeSnapshot: @Sendable () -> Snapshot
+    /// Does what takes longer.
+    let perform: ConsoleJobs
 
     /// - Parameters:
     ///   - statistics: takes a snapshot of the running pooler; called on the thread of the console's client.
     ///   - period: the last period that averages are made of; nil in the first one.
     ///   - snapshot: what is configured now.
+    ///   - jobs: does what takes longer.
     init(
         version: String = CaromVersion.number, statistics: @escaping @Sendable () -> PoolerStatistics,
         period: @escaping @Sendable () -> (before: PoolerStatistics, after: PoolerStatistics)?,
-        snapshot: @escaping @Sendable () -> Snapshot
+        snapshot: @escaping @Sendable () -> Snapshot, jobs: @escaping ConsoleJobs
     ) {
+        perform = jobs
         self.version = version
         takeStatistics = statistics
         takePeriod = period

@@ -6,8 +6,10 @@ import CaromPostgresProtocol
 /// A command that is being carried out, and how much of its table the client has.
 struct ConsolePortal {
     private enum State {
-        /// Not run. → `.rows`, `.finished`
+        /// Not run. → `.waiting`, `.rows`, `.finished`
         case ready
+        /// Run, and the result is not there yet; then so many rows are wanted. → `.rows`, `.finished`
+        case waiting(limit: Int)
         /// Run; these rows are left. Stays so when none is left: more are asked for, none come.
         case rows(ArraySlice<[String?]>)
         /// Run, and it has no rows.
@@ -40,30 +42,51 @@ struct ConsolePortal {
     /// Runs the command if it has not run, and writes its rows and its end.
     ///
     /// - Parameter limit: at most this many rows, then PortalSuspended if there are more; 0 is all.
+    /// - Returns: a job whose result is awaited, for ``finish(_:into:)``.
     mutating func run(
         _ context: ConsoleContext, limit: Int, into output: inout [UInt8]
-    ) throws(ConsoleError) {
-        guard let command else { return BackendTag.emptyQueryResponse.encodeEmpty(into: &output) }
+    ) throws(ConsoleError) -> ConsoleJob? {
+        guard let command else {
+            BackendTag.emptyQueryResponse.encodeEmpty(into: &output)
+            return nil
+        }
         switch state {
-        case .ready: try start(command, context, limit, into: &output)
+        case .ready:
+            let result = command.run(context)
+            if case .wait(let job) = result {
+                state = .waiting(limit: limit)
+                return job
+            }
+            try take(result, limit, into: &output)
+        case .waiting: preconditionFailure("nothing is run while a result is awaited")
         case .rows(let rows): write(rows, limit, into: &output)
         case .finished:
             throw ConsoleError(
                 .objectNotInPrerequisiteState, "the portal has been run and cannot be run again")
         }
+        return nil
     }
 
-    private mutating func start(
-        _ command: any ConsoleCommand, _ context: ConsoleContext, _ limit: Int, into output: inout [UInt8]
-    ) throws(ConsoleError) {
-        switch command.run(context) {
-        case .failed(let error): throw error
+    /// Writes the result that was awaited.
+    mutating func finish(_ result: ConsoleResult, into output: inout [UInt8]) throws(ConsoleError) {
+        guard case .waiting(let limit) = state else { preconditionFailure("no result is awaited") }
+        try take(result, limit, into: &output)
+    }
+
+    private mutating func take(_ result: ConsoleResult, _ limit: Int, into output: inout [UInt8])
+        throws(ConsoleError)
+    {
+        switch result {
+        case .wait: preconditionFailure("a job waits for no other")
+        case .failed(let error):
+            state = .finished
+            throw error
         case .done(let tag, let notice):
             state = .finished
             notice?.fields.encode(asNotice: true, into: &output)
             CommandComplete(tag: tag).encode(into: &output)
         case .table(let rows):
-            let width = command.columns?.count
+            let width = command?.columns?.count
             precondition(rows.allSatisfy { $0.count == width }, "A row has a value for each column.")
             write(rows[...], limit, into: &output)
         }

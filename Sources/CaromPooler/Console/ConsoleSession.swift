@@ -16,6 +16,17 @@ struct ConsoleSession {
     private var skipsToSync = false
     /// Messages wait for ``resume(into:)``, because the answers so far are long enough.
     private(set) var isBehind = false
+    /// What is to be done elsewhere before anything else is answered; its result is for ``finish(_:into:)``.
+    private(set) var job: ConsoleJob?
+    private var waiting: Waiting?
+
+    /// What goes on when the result of a job is there.
+    private enum Waiting {
+        /// A simple query: the command that waits, and those behind it.
+        case query(ConsolePortal, rest: ArraySlice<any ConsoleCommand>)
+        /// A portal of the extended protocol.
+        case portal([UInt8])
+    }
 
     /// The longest message. Commands are short, so a longer one is a mistake or an attack.
     static let messageLimit = 64 * 1024
@@ -67,7 +78,7 @@ struct ConsoleSession {
         let limit = output.count + Self.outputLimit
         var position = 0
         defer { discard(position) }
-        while true {
+        while job == nil {
             switch Framing.next(in: input.span.bytes, at: position, limit: Self.messageLimit) {
             case .needMore: return
             case .invalid(let error): throw .fatal(error.sqlState, "\(error)")
@@ -85,6 +96,28 @@ struct ConsoleSession {
                 try answer(tag, body, into: &output)
             }
         }
+    }
+
+    /// Answers what has waited for the result of the job, and what came behind it.
+    ///
+    /// - Throws: why the session is over. What was appended before is still to be sent.
+    mutating func finish(_ result: ConsoleResult, into output: inout [UInt8]) throws(SessionEnd) {
+        guard let waiting else { preconditionFailure("no result is awaited") }
+        self.waiting = nil
+        job = nil
+        do throws(ConsoleError) {
+            switch waiting {
+            case .portal(let name): try prepared.finish(name, result, into: &output)
+            case .query(var portal, let rest):
+                try portal.finish(result, into: &output)
+                try run(rest, into: &output)
+            }
+        } catch {
+            error.fields.encode(into: &output)
+            if case .portal = waiting { skipsToSync = true }
+        }
+        if case .query = waiting, job == nil { ReadyForQuery(status: .idle).encode(into: &output) }
+        try resume(into: &output)
     }
 
     private mutating func discard(_ count: Int) {
@@ -124,14 +157,16 @@ struct ConsoleSession {
             case .parse(let parse): try prepared.parse(parse, into: &output)
             case .bind(let bind): try prepared.bind(bind, into: &output)
             case .describe(let object): try prepared.describe(object, into: &output)
-            case .execute(let execute): try prepared.execute(execute, context, into: &output)
+            case .execute(let execute):
+                job = try prepared.execute(execute, context, into: &output)
+                if job != nil { waiting = .portal(execute.portal) }
             case .close(let object): prepared.close(object, into: &output)
             }
         } catch {
             error.fields.encode(into: &output)
             skipsToSync = !request.endsWithReady
         }
-        if request.endsWithReady { ReadyForQuery(status: .idle).encode(into: &output) }
+        if request.endsWithReady, job == nil { ReadyForQuery(status: .idle).encode(into: &output) }
     }
 
     private mutating func answer(_ query: Query, into output: inout [UInt8]) throws(ConsoleError) {
@@ -139,10 +174,22 @@ struct ConsoleSession {
         // All are read before the first runs: a misspelled one lets none of them happen.
         let commands = try ConsoleCommands.commands(in: query.text, limit: Self.statementLimit)
         if commands.isEmpty { BackendTag.emptyQueryResponse.encodeEmpty(into: &output) }
-        for command in commands {
+        try run(commands[...], into: &output)
+    }
+
+    /// Runs commands one after the other, up to one that waits.
+    private mutating func run(_ commands: ArraySlice<any ConsoleCommand>, into output: inout [UInt8])
+        throws(ConsoleError)
+    {
+        var rest = commands
+        while let command = rest.popFirst() {
             var portal = ConsolePortal(command)
             if command.columns != nil { portal.describe(into: &output) }
-            try portal.run(context, limit: 0, into: &output)
+            job = try portal.run(context, limit: 0, into: &output)
+            if job != nil {
+                waiting = .query(portal, rest: rest)
+                return
+            }
         }
     }
 }

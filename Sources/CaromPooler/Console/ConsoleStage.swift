@@ -11,6 +11,8 @@ final class ConsoleStage: SessionStage {
     private var console: ConsoleSession
     private var output = OutputQueue()
     private var isOver = false
+    /// A job is being done.
+    private var isWaiting = false
 
     /// Chunks that are read in a row from a client that never stops sending.
     private static var roundsInARow: Int { 4 }
@@ -48,6 +50,8 @@ final class ConsoleStage: SessionStage {
     private func work() throws(SessionEnd) {
         let transport = session.transport
         for _ in 0..<Self.roundsInARow {
+            // What the client sends meanwhile stays in its socket.
+            if isWaiting { return }
             do throws(SystemError) { try output.flush(to: transport) } catch { throw .clientLeft }
             if !output.isEmpty { return }
             if console.isBehind {
@@ -68,25 +72,48 @@ final class ConsoleStage: SessionStage {
     }
 
     private func receive(_ bytes: RawSpan) throws(SessionEnd) {
-        var answers: [UInt8] = []
-        let end: SessionEnd?
-        do throws(SessionEnd) {
-            try console.received(bytes, into: &answers)
-            end = nil
-        } catch { end = error }
-        try send(answers)
-        if let end { throw end }
+        try answer { console, answers throws(SessionEnd) in try console.received(bytes, into: &answers) }
     }
 
     private func resume() throws(SessionEnd) {
+        try answer { console, answers throws(SessionEnd) in try console.resume(into: &answers) }
+    }
+
+    /// The result of the job that the client waits for.
+    func finish(_ result: ConsoleResult) {
+        if isOver { return }
+        isWaiting = false
+        do throws(SessionEnd) {
+            try answer { console, answers throws(SessionEnd) in try console.finish(result, into: &answers) }
+        } catch {
+            return session.end(error)
+        }
+        handle(0)
+    }
+
+    /// Has the console say something, and sends it.
+    private func answer(_ body: (inout ConsoleSession, inout [UInt8]) throws(SessionEnd) -> Void)
+        throws(SessionEnd)
+    {
         var answers: [UInt8] = []
         let end: SessionEnd?
         do throws(SessionEnd) {
-            try console.resume(into: &answers)
+            try body(&console, &answers)
             end = nil
         } catch { end = error }
         try send(answers)
         if let end { throw end }
+        begin()
+    }
+
+    /// Has the job done that the console waits for.
+    private func begin() {
+        guard let job = console.job, !isWaiting else { return }
+        isWaiting = true
+        let (worker, owner) = (session.worker, session.owner)
+        worker.console.perform(job) { result in
+            worker.reactor.call { worker.session(of: owner)?.receive(result) }
+        }
     }
 
     private func send(_ bytes: [UInt8]) throws(SessionEnd) {

@@ -70,12 +70,23 @@ struct ConsoleStatements {
         }
     }
 
+    /// - Returns: a job whose result is awaited, for ``finish(_:_:into:)``.
     mutating func execute(
         _ execute: Execute, _ context: ConsoleContext, into output: inout [UInt8]
-    ) throws(ConsoleError) {
+    ) throws(ConsoleError) -> ConsoleJob? {
         var portal = try portal(execute.portal)
-        try portal.run(context, limit: Int(execute.limit), into: &output)
+        let job = try portal.run(context, limit: Int(execute.limit), into: &output)
         portals[execute.portal] = portal
+        return job
+    }
+
+    /// Writes the result that a portal has waited for.
+    mutating func finish(_ name: [UInt8], _ result: ConsoleResult, into output: inout [UInt8])
+        throws(ConsoleError)
+    {
+        var portal = try portal(name)
+        defer { portals[name] = portal }
+        try portal.finish(result, into: &output)
     }
 
     /// Closing what is not there is no error, as in PostgreSQL.

@@ -30,6 +30,7 @@ final class Relay: SessionStage {
     @exclusivity(unchecked) private var hasLeft = false
 
     var route: Route { leg.route }
+    var position: RelayOrder.Position { leg.position(keepsUp: client.keepsUp) }
 
     /// How often either side is served in a row: a transfer that never waits must not keep the worker's other clients waiting.
     private static var roundsInARow: Int { 8 }
@@ -362,7 +363,7 @@ final class Relay: SessionStage {
         isFinishing = true
     }
 
-    private func end(_ end: SessionEnd) {
+    func end(_ end: SessionEnd) {
         // Held, because its end lets go of it.
         let session = session
         let isMute = leg.server.map { machine.isMute($0.state) } ?? false
@@ -386,7 +387,7 @@ final class Relay: SessionStage {
     }
 
     private func followOrder() throws(SessionEnd) {
-        guard order.isDue(leg.position(keepsUp: client.keepsUp)) else { return }
+        guard order.isDue(position) else { return }
         if order == .stop { throw .shutdown }
         let next = try session.successor(of: route)
         order = next !== route && leg.isAttached ? .move : .none

@@ -49,7 +49,7 @@ final class Worker: Sendable {
     }
 
     /// An owner's number says in its upper bits which worker it is on.
-    private static var ownerShift: UInt64 { 48 }
+    static var ownerShift: UInt64 { 48 }
 
     init(
         reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission,
@@ -82,7 +82,7 @@ final class Worker: Sendable {
         await withUnsafeContinuation { continuation in
             reactor.call {
                 self.local.value.snapshot = snapshot
-                for session in Array(self.local.value.sessions.values) { session.routesChanged() }
+                for session in self.sessions { session.routesChanged() }
                 continuation.resume()
             }
         }
@@ -167,6 +167,9 @@ final class Worker: Sendable {
     /// The session of an owner's number, if it is still here. On the worker's thread.
     func session(of owner: UInt64) -> ClientSession? { local.value.sessions[owner] }
 
+    /// All sessions. On the worker's thread.
+    var sessions: [ClientSession] { Array(local.value.sessions.values) }
+
     /// Clients that are being served; exact on the worker's own thread.
     var clientCount: Int { presence.count }
 
@@ -194,7 +197,7 @@ final class Worker: Sendable {
     func stop() {
         reactor.call {
             self.local.value.isStopping = true
-            for session in Array(self.local.value.sessions.values) { session.stop() }
+            for session in self.sessions { session.stop() }
             self.local.value.waker.wake()
         }
     }
@@ -202,7 +205,7 @@ final class Worker: Sendable {
     /// Ends the clients that still hold a server, too.
     func abort() {
         reactor.call {
-            for session in Array(self.local.value.sessions.values) { session.abort() }
+            for session in self.sessions { session.abort() }
         }
     }
 

@@ -80,5 +80,6 @@ extension SQLState {
     package static let databaseDropped = SQLState(known: "57P04")
     package static let idleSessionTimeout = SQLState(known: "57P05")
     package static let systemError = SQLState(known: "58000")
+    package static let configurationFileError = SQLState(known: "F0000")
     package static let internalError = SQLState(known: "XX000")
 }

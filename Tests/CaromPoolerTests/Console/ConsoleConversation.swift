@@ -36,6 +36,15 @@ struct ConsoleConversation {
         }
     }
 
+    /// What the session waits for.
+    var job: ConsoleJob? { session.job }
+
+    /// The result of the job, if there is one.
+    mutating func finish(_ result: ConsoleResult) {
+        if job == nil { return }
+        step { session, output throws(SessionEnd) in try session.finish(result, into: &output) }
+    }
+
     private mutating func step(
         _ body: (inout ConsoleSession, inout [UInt8]) throws(SessionEnd) -> Void
     ) {

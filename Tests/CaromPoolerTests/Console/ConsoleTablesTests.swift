@@ -11,6 +11,11 @@ import Testing
 @Suite struct ConsoleTablesTests {
     /// Columns as PgBouncer 1.25 has them: text, integer, big integer, numeric.
     static let columns = [
+        "clients": """
+        type t, user t, database t, replication t, state t, addr t, port i, local_addr t, local_port i, connect_time t, \
+        request_time t, wait i, wait_us i, close_needed i, ptr t, link t, remote_pid i, tls t, application_name t, \
+        prepared_statements i, id i
+        """,
         "config": "key t, value t, default t, changeable t",
         "databases": """
         name t, host t, port i, database t, force_user t, pool_size i, min_pool_size i, reserve_pool_size i, \
@@ -105,6 +110,7 @@ import Testing
             return "\(parts[0]) \(types[String(parts[1])] ?? "?")"
         }
         #expect(found.joined(separator: ", ") == Self.columns[name])
+        conversation.finish(.table([]))
         #expect(conversation.lines.suffix(2) == ["C SHOW", "Z idle"])
     }
 

@@ -76,7 +76,8 @@ enum Sample {
             let snapshot = try Snapshot(settings, previous: nil, log: log)
             return ConsoleContext(
                 version: "9.8.7", statistics: { statistics },
-                period: { before.map { ($0, statistics) } }, snapshot: { snapshot })
+                period: { before.map { ($0, statistics) } }, snapshot: { snapshot },
+                jobs: { job, _ in preconditionFailure("\(job) has nobody to do it") })
         } catch {
             preconditionFailure("the sample is no configuration: \(error)")
         }

@@ -1,0 +1,90 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromPostgresProtocol
+import Testing
+
+@testable import CaromPooler
+
+private typealias M = ClientMessage
+
+/// Commands whose result comes later.
+@Suite struct ConsoleJobTests {
+    private static func lines(_ conversation: ConsoleConversation) -> [String] { conversation.lines }
+
+    @Test(arguments: [
+        ("reload", ConsoleJob.reload), ("SHOW CLIENTS", .clients), ("KILL_CLIENT 1025", .kill(client: 1_025)),
+        ("shutdown", .shutdown(isGraceful: false)),
+        ("SHUTDOWN WAIT_FOR_SERVERS", .shutdown(isGraceful: true)),
+        ("SHUTDOWN WAIT_FOR_CLIENTS", .shutdown(isGraceful: true)),
+    ])
+    func whatIsAskedForIsTheJob(_ text: String, _ job: ConsoleJob) {
+        var conversation = ConsoleConversation()
+        conversation.send(M.query(text))
+        #expect(conversation.job == job)
+        #expect(!conversation.lines.contains("Z idle"))
+    }
+
+    @Test(arguments: [
+        "KILL_CLIENT", "KILL_CLIENT x", "KILL_CLIENT 1 2", "SHUTDOWN NOW", "SHUTDOWN WAIT_FOR_SERVERS 1",
+    ])
+    func wrongArgumentsAreRefused(_ text: String) {
+        var conversation = ConsoleConversation()
+        conversation.send(M.query(text))
+        #expect(
+            conversation.job == nil && conversation.lines.first?.hasPrefix("E ERROR 42601: expected") == true)
+    }
+
+    @Test func whatIsSentMeanwhileWaits() {
+        var conversation = ConsoleConversation()
+        conversation.send(M.query("RELOAD") + M.query("SHOW VERSION"))
+        #expect(conversation.lines == [])
+        conversation.finish(.done(tag: "RELOAD"))
+        #expect(
+            conversation.lines == [
+                "C RELOAD", "Z idle", "T version:25:text", "D Carom 9.8.7", "C SHOW", "Z idle",
+            ])
+    }
+
+    @Test func commandsBehindItInTheSameQueryGoOn() {
+        var conversation = ConsoleConversation()
+        conversation.send(M.query("RELOAD; SHOW VERSION; RELOAD; SHOW VERSION"))
+        conversation.finish(.done(tag: "RELOAD"))
+        #expect(conversation.lines == ["C RELOAD", "T version:25:text", "D Carom 9.8.7", "C SHOW"])
+        conversation.finish(.failed(ConsoleError(.configurationFileError, "a mistake")))
+        #expect(conversation.lines.suffix(2) == ["E ERROR F0000: a mistake", "Z idle"])
+        #expect(conversation.job == nil)
+    }
+
+    @Test func inTheExtendedProtocolAFailureSkipsToSync() {
+        var conversation = ConsoleConversation()
+        conversation.send(M.parse("RELOAD") + M.bind() + M.execute() + M.execute() + M.sync + M.query("HELP"))
+        #expect(conversation.lines == ["1", "2"])
+        conversation.finish(.failed(ConsoleError(.configurationFileError, "a mistake")))
+        #expect(
+            conversation.lines == [
+                "1", "2", "E ERROR F0000: a mistake", "Z idle", "N NOTICE 00000: console usage", "C SHOW",
+                "Z idle",
+            ])
+    }
+
+    @Test func aTableThatCameLateIsHandedOutInParts() {
+        var conversation = ConsoleConversation()
+        conversation.send(M.parse("SHOW CLIENTS") + M.bind() + M.execute(limit: 1) + M.execute() + M.sync)
+        let row = ConsoleClient(
+            owner: 1 << 48 | 5, user: "u", database: "d", state: .waiting, host: "10.0.0.1", port: 99,
+            connectedAt: 1_700_000_000
+        ).row
+        conversation.finish(.table([row, row]))
+        let line =
+            "D C|u|d|none|waiting|10.0.0.1|99|null|null|2023-11-14 22:13:20 UTC|null|null|null|0|null|null|null||null|null|5121"
+        #expect(conversation.lines == ["1", "2", line, "s", line, "C SHOW", "Z idle"])
+    }
+
+    @Test func aClientsNumberFitsAndTellsItsWorker() {
+        let owner: UInt64 = 1_023 << 48 | .max >> 16
+        #expect(ConsoleClient.id(ofOwner: owner) <= Int(Int32.max))
+        #expect(ConsoleClient.worker(ofID: ConsoleClient.id(ofOwner: owner)) == 1_023)
+        #expect(ConsoleClient.id(ofOwner: 3 << 48 | 1) != ConsoleClient.id(ofOwner: 3 << 48 | 2))
+    }
+}
