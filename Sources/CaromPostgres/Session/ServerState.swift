@@ -291,10 +291,8 @@ extension ServerState {
     private mutating func countReady(_ result: inout Received) -> Bool {
         result.completed += 1
         if flow.transactionStatus == .idle { result.transactions += 1 }
-        if !withholdsReady || flow.awaitsServer {
-            result.hasError = false
-            return false
-        }
+        result.hasError = result.hasError && withholdsReady && !flow.awaitsServer
+        if !withholdsReady || flow.awaitsServer { return false }
         withholdsReady = false
         result.withheld = flow.transactionStatus
         result.isOrdinary = false

@@ -518,7 +518,9 @@ import Testing
                 $0.sync()
             }
             #expect(
-                told == "1 E(08P01 bind message supplies 1 parameters, but prepared statement \"\(name)\" requires 0) Z(I)")
+                told
+                    == "1 E(08P01 bind message supplies 1 parameters, but prepared statement \"\(name)\" requires 0) Z(I)"
+            )
         }
     }
 
