@@ -139,7 +139,7 @@ private struct Listener: ~Copyable {
     @Test func anErrorInASimpleQueryFailsNoNumber() throws {
         var listener = Listener()
         try listener.send("PSQ")
-        listener.hear(one + ready() + error("22012") + ready())
+        listener.hear(one + ready() + error("22012"))
         let (failed, errors) = (listener.failed, listener.errors)
         #expect(failed.isEmpty && errors == 1)
     }
