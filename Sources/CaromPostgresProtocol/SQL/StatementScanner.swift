@@ -109,7 +109,12 @@ struct StatementScanner {
         case .set:
             effects.remove(.resetsAll)
             effects.formUnion(effectsOfSet())
-        case .reset: effects.formUnion(effectsOfReset())
+        case .reset:
+            let found = effectsOfReset()
+            // RESET ALL leaves a role alone that was set in front of it.
+            let isFirst = effects.isDisjoint(with: [.settings, .callsUnknown, .runsCode])
+            effects.formUnion(found)
+            if !isFirst, found.contains(.resetsAll) { effects.remove(.resetsAll) }
         case .discard: effects.formUnion(effectsOfDiscard())
         case .prepare: effects.formUnion(effectsOfPrepare())
         case .listen: effects.insert(.keeps)
