@@ -254,14 +254,12 @@ struct ClientRequests {
             pause.begin(server.flow, &out)
             return .notYet
         }
+        // A question of our own comes behind what the client has still to be answered, and in its batch it could fail.
         if effects.contains(.readsSequences), server.hasForeignSequences, !hasWritten,
-            server.flow.awaitsServer
+            server.flow.awaitsServer, !server.flow.hasUnsyncedMessages
         {
-            // A question of our own comes behind what the client has still to be answered, and in its batch it could fail.
-            if !server.flow.hasUnsyncedMessages {
-                pause.begin()
-                return .notYet
-            }
+            pause.begin()
+            return .notYet
         }
         note(effects, &server, &book, &out)
         noteNames(effects, chunk.extracting(text), &book)
@@ -303,14 +301,12 @@ struct ClientRequests {
         _ renamings: [(wish: Deallocation, number: UInt64?)], _ text: Range<Int>, _ chunk: RawSpan,
         _ server: inout ServerState, _ out: inout Segments
     ) throws(SessionEnd) -> Forwarded {
-        let missing = renamings.compactMap(\.number).filter { !server.statements.surelyHolds($0) }
-        for number in missing {
+        for number in renamings.compactMap(\.number) where !server.statements.surelyHolds(number) {
             if server.flow.hasUnsyncedMessages {
                 HiddenMessages.close(number, &server, &out)
                 HiddenMessages.parse(number, [], &server, &out)
             } else {
-                let name = Array("PREPARE \"".utf8) + PreparedStatement.name(number)
-                OwnQuery.ask(name + Array("\" AS SELECT 1".utf8), &server, &out)
+                OwnQuery.prepare(number, &server, &out)
             }
         }
         var query: [UInt8] = []
@@ -381,9 +377,8 @@ struct ClientRequests {
 
     /// A Sync behind statements with effects.
     private mutating func endBatch(_ server: inout ServerState, _ book: inout SessionBook) {
-        let effects = batchEffects
-        if !maps { book.note(effects) }
-        hold(after: effects, &server, book)
+        if !maps { book.note(batchEffects) }
+        hold(after: batchEffects, &server, book)
         hasOnlyBound = !batchRuns
         if batchRuns, batchResets.count == 1, let name = batchResets[0] { resetSetting = name }
         settleBatch()

@@ -13,4 +13,10 @@ enum OwnQuery {
             preconditionFailure("a server that was lent takes no query: \(error)")
         }
     }
+
+    /// Prepares a statement that says nothing, so that the server knows the name.
+    static func prepare(_ number: UInt64, _ server: inout ServerState, _ out: inout Segments) {
+        let name = Array("PREPARE \"".utf8) + PreparedStatement.name(number)
+        ask(name + Array("\" AS SELECT 1".utf8), &server, &out)
+    }
 }

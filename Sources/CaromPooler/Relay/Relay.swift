@@ -153,7 +153,6 @@ final class Relay: SessionStage {
         worker.segments.removeAll()
         let end = machine.clientSent(
             bytes, from: &position, to: &server.state, limits: snapshot.clientFrames, &worker.segments)
-        // What came before a goodbye or an offence still goes out: it has been recorded.
         counters.received(worker.segments.count)
         leg.send(worker.segments, of: chunk, to: server)
         if let end { try finish(end) }
@@ -213,9 +212,9 @@ final class Relay: SessionStage {
             if machine.phase == .serving, machine.book.effects.isEmpty { route.accepted.expire() }
         }
         if !received.visible.isEmpty {
-            let visible = UnsafeRawBufferPointer(rebasing: chunk[received.visible])
-            counters.sent(visible.count, queries: received.completed, transactions: received.transactions)
-            try client.send(visible)
+            counters.sent(
+                received.visible.count, queries: received.completed, transactions: received.transactions)
+            try client.send(UnsafeRawBufferPointer(rebasing: chunk[received.visible]))
         }
         switch step.next {
         case .proceed: break
@@ -366,8 +365,7 @@ final class Relay: SessionStage {
     func end(_ end: SessionEnd) {
         // Held, because its end lets go of it.
         let session = session
-        let isMute = leg.server.map { machine.isMute($0.state) } ?? false
-        session.end(isMute ? end.silent : end)
+        session.end(leg.server.map { machine.isMute($0.state) } == true ? end.silent : end)
     }
 
     func leave() -> OutputQueue {

@@ -203,8 +203,7 @@ extension RelayMachine {
                 switch walker.next(in: chunk, at: &next, limits: limits) {
                 case .message(let byte, let range), .run(let byte, let range, _):
                     if byte == FrontendTag.terminate.rawValue { return endAfterAnswers(&server) }
-                    let length = range.count
-                    if try !requests.forward(byte, range, length: length, chunk, &server, &book, &out) {
+                    if try !requests.forward(byte, range, length: range.count, chunk, &server, &book, &out) {
                         (walker, position) = before
                         return nil
                     }
@@ -287,8 +286,7 @@ extension RelayMachine {
     /// Nothing changes hands.
     @inline(__always)
     private mutating func rest(_ server: borrowing ServerState, telling told: [UInt8]) -> ServerStep.Next {
-        let goesOn = requests.pause.goesOn(server.flow)
-        return goesOn || !told.isEmpty ? .tell(told) : .proceed
+        requests.pause.goesOn(server.flow) || !told.isEmpty ? .tell(told) : .proceed
     }
 
     /// Takes note of what is rare in replies.
@@ -371,11 +369,10 @@ extension RelayMachine {
             phase = .detached
             // Which of the settings it has now is not known.
             server.requireReset()
-            let reason = error.fields.message ?? "no reason given"
             // The settings go last: an earlier error is that of the reset.
             if !preludeHasSettings || error.repliesLeft > 1 {
                 counters.count(.failedReset)
-                return .replace("the server could not be reset: \(reason)")
+                return .replace("the server could not be reset: \(error.fields.message ?? "no reason given")")
             }
             return .refuse(error.fields.fatal(.invalidParameterValue))
         }
