@@ -61,6 +61,19 @@ def test_a_value_that_no_server_has_spelled_is_told_by_one(lone):
     holder.close()
 
 
+@pytest.mark.own
+def test_no_notification_is_lost_while_the_server_is_asked(start):
+    """As soon as LISTEN is answered others may notify; the pooler is still asking the server then."""
+    pooler = start(Route(pool_size=2))
+    with pooler.connect() as listening, pooler.connect() as telling:
+        for number in range(50):
+            assert listening.exchange(query(f"listen news{number}"))[-1] == (b"Z", b"I")
+            telling.exchange(query(f"notify news{number}, 'told'"))
+            kind, body = listening.receive()
+            assert kind == b"A" and body[4:] == cstring(f"news{number}") + cstring("told")
+            listening.exchange(query(f"unlisten news{number}"))
+
+
 def test_a_transaction_keeps_its_server_and_others_wait(lone):
     holder, waiter = lone.connect(), lone.connect()
     holder.rows("begin")

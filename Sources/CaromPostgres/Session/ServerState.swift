@@ -5,9 +5,8 @@ package import CaromPostgresProtocol
 
 /// What is known about one session with a server: what it owes, what its settings are, what was left in it.
 ///
-/// A pure value. Every message to the server and from it is recorded here, by the connection's present holder, whether that is
-/// the pooler's relay, the client API or the pool's own checks. It is noncopyable because a copy on the path of every
-/// message would cost more than the path.
+/// A pure value. Every message to and from the server is recorded here by the connection's present holder: the relay, the client API
+/// or the pool's own checks. It is noncopyable because a copy on the path of every message would cost more than the path.
 package struct ServerState: ~Copyable, Sendable {
     /// What the server still owes, and whether it is in a transaction.
     package private(set) var flow = QueryFlow()
@@ -30,6 +29,8 @@ package struct ServerState: ~Copyable, Sendable {
 
     /// Replies that nobody asked for but the holder itself, and that its client must not see.
     package private(set) var suppressedReplies = 0
+    /// They bring the session to another client: notifications among them are not for it.
+    private var isBeingPrepared = false
     /// The first error in one of them.
     private var suppressedError: SuppressedError?
     /// The rows of a reply to a ``SessionInquiry``, while one is under way.
@@ -85,9 +86,7 @@ package struct ServerState: ~Copyable, Sendable {
     /// The client waits for the server, not the server for the client.
     package var owesClient: Bool { owedReplies > 0 && !flow.awaitsClientData }
 
-    /// Moves what was not understood yet to the beginning of `buffer`; the next bytes belong behind it.
-    ///
-    /// - Returns: how much it was.
+    /// Moves what was not understood yet to the beginning of `buffer`, and returns how much it was.
     package mutating func takeUnread(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         let count = unread.count
         if count == 0 { return 0 }
@@ -104,8 +103,6 @@ package struct ServerState: ~Copyable, Sendable {
 
     /// Records a message that goes to the server; on an error it must not be sent.
     package mutating func send(_ tag: UInt8) throws(FlowError) { try flow.sent(tag) }
-
-    /// Records a message that goes to the server; on an error it must not be sent.
     package mutating func send(_ tag: FrontendTag) throws(FlowError) { try flow.sent(tag) }
 
     /// Records whether the stream to the server stands inside a message.
@@ -115,6 +112,7 @@ package struct ServerState: ~Copyable, Sendable {
     package mutating func sendSuppressed() throws(FlowError) {
         try flow.sent(.query)
         suppressedReplies += 1
+        isBeingPrepared = false
         // A simple query ends the unnamed statement.
         statements.endUnnamed()
     }
@@ -138,17 +136,14 @@ package struct ServerState: ~Copyable, Sendable {
     package mutating func passReady() { withholdsReady = false }
 
     /// Takes the first error of the replies that were suppressed.
-    package mutating func takeSuppressedError() -> SuppressedError? {
-        if suppressedError == nil { return nil }
-        defer { suppressedError = nil }
-        return suppressedError
-    }
+    package mutating func takeSuppressedError() -> SuppressedError? { suppressedError.take() }
 
     // MARK: Changes of hands
 
     /// The session is over to this user.
     package mutating func adopt(by user: UInt64, mark: Int = ServerState.noMark) {
         lastUser = user
+        isBeingPrepared = suppressedReplies > 0
         settingsMark = mark
         withholdsReady = false
     }
@@ -315,9 +310,11 @@ extension ServerState {
         statements.failed(failed)
     }
 
-    /// A ReadyForQuery that ends no request is the client's, though the reply to a question of our own is awaited behind it.
+    /// A ReadyForQuery that ends no request is the client's, though the reply to a question of our own is awaited behind it. So is a
+    /// notification that comes meanwhile.
     private func isOfSuppressedReply(_ tag: UInt8) -> Bool {
-        tag != BackendTag.readyForQuery.rawValue || flow.readyEndsRequest
+        if tag == BackendTag.notificationResponse.rawValue { return isBeingPrepared }
+        return tag != BackendTag.readyForQuery.rawValue || flow.readyEndsRequest
     }
 
     /// Records one whole message, for readers that keep what it says.

@@ -25,7 +25,8 @@ package struct FrameLimits: Equatable, Sendable {
     /// What a server sends. DataRow, CopyData, RowDescription and long results stream; what decides something
     /// is whole.
     package static func server(
-        holding held: [BackendTag] = [.errorResponse, .noticeResponse], heldLimit: Int = 256 * 1024,
+        holding held: [BackendTag] = [.errorResponse, .noticeResponse, .notificationResponse],
+        heldLimit: Int = 256 * 1024,
         largest: Int = Framing.messageLimit
     ) -> FrameLimits {
         FrameLimits(

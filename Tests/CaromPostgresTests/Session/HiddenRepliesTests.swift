@@ -113,6 +113,28 @@ private struct Listener: ~Copyable {
         #expect(zone == "UTC")
     }
 
+    @Test func aNotificationAmongTheAnswersToAQuestionIsTheClients() throws {
+        let notification = message(.notificationResponse, "\0\0\0\u{1}news\0told\0")
+        var listener = Listener()
+        listener.state.adopt(by: 1)
+        try listener.state.sendSuppressed()
+        listener.hear(complete("SELECT 1") + notification + ready())
+        let seen = listener.visible == notification
+        #expect(seen)
+        let isOver = listener.state.suppressedReplies == 0
+        #expect(isOver)
+    }
+
+    @Test func aNotificationForTheOneBeforeIsNotTheNextClients() throws {
+        var listener = Listener()
+        try listener.state.sendSuppressed()
+        listener.state.adopt(by: 2)
+        listener.hear(
+            message(.notificationResponse, "\0\0\0\u{1}news\0told\0") + complete("DISCARD ALL") + ready())
+        let isMute = listener.visible.isEmpty
+        #expect(isMute)
+    }
+
     @Test func anErrorInPlaceOfAHiddenReplyIsTheClients() throws {
         var listener = Listener()
         try listener.send("hBES")
