@@ -85,7 +85,8 @@ def test_what_it_takes_to_share_servers_is_counted(start, postgres):
         bob.rows("select 1")
         assert counted() == {}
         ada.rows("set work_mem = '1MB'")
-        assert counted() == {"session_looks_total": 1}
+        # The look comes behind the client's answer.
+        wait_until(lambda: counted() == {"session_looks_total": 1}, "the server was looked at")
         bob.rows("select 1")
         ada.rows("select 1")
         assert counted() == {"session_looks_total": 1, "carried_settings_total": 2}
@@ -95,6 +96,7 @@ def test_what_it_takes_to_share_servers_is_counted(start, postgres):
                 ("begin; declare c cursor with hold for select 1; commit", "close c")):
             ada.rows(make)
             ada.rows(end)
+        wait_until(lambda: counted().get("session_looks_total") == 11, "each of them was looked for")
         found = counted()
         for state in ("temporary_tables", "locks", "channels", "statements", "cursors"):
             assert found.pop(f'pins_total{{state="{state}"}}') == 1
