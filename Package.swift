@@ -211,7 +211,7 @@ let package = Package(
             name: "CaromPoolerTests",
             dependencies: [
                 "Carom", "CaromConfiguration", "CaromPooler", "CaromPostgres", "CaromPostgresProtocol",
-                "CaromReactor", "CaromStats", "CaromTestSupport", "CaromTop", logging,
+                "CaromReactor", "CaromStats", "CaromTLS", "CaromTestSupport", "CaromTop", logging,
             ],
             swiftSettings: settings),
     ]

@@ -3,9 +3,12 @@
 
 import Carom
 import CaromConfiguration
+import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTLS
 import CaromTestSupport
+import Foundation
 import Testing
 
 @testable import CaromPooler
@@ -194,13 +197,25 @@ import Testing
     @Test func aStorageSaysHowItsServersAreSpokenTo() throws {
         let plain = try Self.snapshot(Self.settings())
         #expect(try Self.definition(plain).encryption == nil)
-        let ca = try TestCertificates.shared.get().path("ca.crt")
+        let certificates = try TestCertificates.shared.get()
+        let directory = try TemporaryDirectory()
+        let ca = directory.path("ca.crt")
+        try directory.write(
+            try String(contentsOfFile: certificates.path("ca.crt"), encoding: .utf8), to: "ca.crt")
         let settings = try Self.settings(
             storage: "host \"127.0.0.1\" tls \"verify_full\" tls_ca_file \"\(ca)\"")
+        func context(_ snapshot: Snapshot) throws -> TLSContext {
+            try #require(try Self.definition(snapshot).encryption?.context)
+        }
         let first = try Self.snapshot(settings, previous: plain)
+        #expect(try context(first).options.mode == .verifyFull)
+        // As long as its files are the same, so that its routes keep their servers.
         let second = try Self.snapshot(settings, previous: first)
-        let contexts = try [first, second].map { try Self.definition($0).encryption?.context }
-        #expect(contexts.allSatisfy { $0?.options.mode == .verifyFull } && contexts[0] !== contexts[1])
+        #expect(try context(second) === context(first))
+        try directory.write(
+            try String(contentsOfFile: certificates.path("other.crt"), encoding: .utf8), to: "ca.crt")
+        let third = try Self.snapshot(settings, previous: second)
+        #expect(try context(third) !== context(second))
         let broken = try Self.settings(
             storage: "host \"127.0.0.1\" tls \"verify_ca\" tls_ca_file \"/nowhere\"")
         let error = #expect(throws: SnapshotError.self) { try Self.snapshot(broken) }
