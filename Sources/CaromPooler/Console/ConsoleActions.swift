@@ -8,8 +8,9 @@ import Synchronization
 
 /// Does what consoles ask for and may take a while; ``ConsoleJobs``.
 final class ConsoleActions: Sendable {
-    // Weak: workers hold what their consoles may do.
-    private struct Held { weak var worker: Worker? }
+    // Unowned: workers hold what their consoles may do, and live as long as their pooler. A weak reference would make each retain of a
+    // worker, on the path of every message, several times as dear.
+    private struct Held { unowned let worker: Worker }
 
     private let held = Mutex<[Held]>([])
     private let reload: @Sendable (@escaping @Sendable (ReloadOutcome) -> Void) -> Void
@@ -22,7 +23,7 @@ final class ConsoleActions: Sendable {
     /// These have the clients.
     func use(_ workers: [Worker]) { held.withLock { $0 = workers.map { Held(worker: $0) } } }
 
-    private var workers: [Worker] { held.withLock { $0.compactMap(\.worker) } }
+    private var workers: [Worker] { held.withLock { $0.map(\.worker) } }
 
     func perform(_ job: ConsoleJob, _ done: @escaping @Sendable (ConsoleResult) -> Void) {
         switch job {
