@@ -208,7 +208,7 @@ def temp(dice, n):
 def sql_prepare(dice, n):
     # The last is a name of the pooler's, of a number that it never comes to.
     name = dice.choice(["q", "r", "carom_9000000000000000000"])
-    return Statement(dice.choice([
+    return _executing(dice.choice([
         f"prepare {name} as select 7", f"prepare {name} (int) as select $1 * 2",
         f"prepare {name} as select id, name from item order by id", f"execute {name}", f"execute {name} (4)",
         f"deallocate {name}",
@@ -219,8 +219,13 @@ def deallocate(dice, n):
     return Statement(dice.choice(["deallocate all", "deallocate s1", "deallocate s2", "deallocate prepare s3"]))
 
 
+def _executing(sql):
+    # What rows an EXECUTE has is fixed when it is parsed.
+    return Statement(sql, whole=sql.startswith("execute"))
+
+
 def crossnames(dice, n):
-    return Statement(dice.choice([
+    return _executing(dice.choice([
         "execute s1", "execute s2", "prepare s1 as select 'from sql'",
         "select name, from_sql from pg_prepared_statements order by name"]))
 
