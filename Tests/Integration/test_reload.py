@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from lib.config import Route
+from lib.config import CONSOLE, Route
 from lib.load import environment
 from lib.places import free_address
 from lib.postgres import binary
@@ -156,6 +156,17 @@ def test_a_route_that_is_removed_lets_its_clients_finish_and_comes_back(start, p
         pooler.reload()
         with pooler.connect("bench") as again:
             assert again.value("select 4") == "4"
+
+
+def test_a_console_that_is_removed_ends_its_sessions(start):
+    pooler = start(Route(database="postgres"), Route(database="console", storage=CONSOLE))
+    with pooler.connect(database="console") as operator, pooler.connect() as client:
+        assert operator.rows("show version")
+        pooler.config.routes = pooler.config.routes[:1]
+        pooler.reload()
+        (kind, body), = operator.last_words()
+        assert kind == b"E" and error_fields(body)["S"] == "FATAL" and error_fields(body)["C"] == "57P01"
+        assert client.value("select 1") == "1"
 
 
 def test_a_session_keeps_its_server_until_it_ends(start, postgres, replica):

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transaction pooling: a server is lent for a transaction, and what clients may rely on follows them."""
 
+import select
 import struct
 import threading
 
 import pytest
 
 from lib.config import Route
-from lib.wire import SYNC, Wire, bind, cstring, dial, execute, message, parse, query, startup
+from lib.proc import resident_bytes
+from lib.wire import SYNC, Wire, bind, copy_data, cstring, dial, execute, message, parse, query, startup
 
 
 @pytest.fixture
@@ -59,6 +61,40 @@ def test_a_value_that_no_server_has_spelled_is_told_by_one(lone):
         assert wire.parameters["standard_conforming_strings"] == wire.value("show standard_conforming_strings") == "on"
         wire.close()
     holder.close()
+
+
+@pytest.mark.parametrize("command", ["deallocate all", "deallocate x", "discard all", "select currval('s')"])
+@pytest.mark.parametrize("is_pipelined", [True, False])
+def test_a_command_inside_a_copy_keeps_no_server(lone, postgres, command, is_pipelined):
+    """More than the pooler's buffer holds comes behind it, and then the client leaves."""
+    with postgres.connect() as direct:
+        direct.rows("create table if not exists copied (line text)")
+    for _ in range(2):
+        wire = lone.connect()
+        wire.send(query("copy copied from stdin") + (query(command) if is_pipelined else b""))
+        assert wire.receive()[0] == b"G"
+        wire.send((b"" if is_pipelined else query(command)) + copy_data(b"line\n") * 50000)
+        wire.abort()
+        with lone.connect() as after:
+            assert after.value("select 1") == "1"
+
+
+def test_statements_that_are_replaced_take_no_memory(lone):
+    """A pipeline of unnamed statements without a Sync; each ends the one before it."""
+    with lone.connect() as wire:
+        wire.value("select 1")
+        before = resident_bytes(lone.pid)
+        answers = 0
+        for _ in range(100):
+            wire.send(parse("", "select 1") * 2000)
+            while answers < 2000 * 100 and select.select([wire.stream], [], [], 0)[0]:
+                assert wire.receive()[0] == b"1"
+                answers += 1
+        grown = resident_bytes(lone.pid) - before
+        wire.send(SYNC)
+        while wire.receive()[0] != b"Z":
+            pass
+    assert grown < 16 << 20
 
 
 @pytest.mark.own

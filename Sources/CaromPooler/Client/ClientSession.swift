@@ -126,16 +126,28 @@ final class ClientSession {
     func stop() { stage?.stop() }
 
     /// Routes are others than before.
-    func routesChanged() { (stage as? Relay)?.obey(.look) }
+    func routesChanged() {
+        (stage as? Relay)?.obey(.look)
+        if let enteredConsole, !leads(to: enteredConsole) { end(Self.routeRemoved("the console")) }
+    }
+
+    /// Whether a client of this name would get to the console now.
+    private func leads(to console: Admission) -> Bool {
+        worker.snapshot.route(database: database, user: user)?.console === console
+    }
 
     /// Where the client goes on whose route has changed.
     ///
     /// - Throws: that there is nothing of the kind.
     func successor(of route: Route) throws(SessionEnd) -> Route {
         if let next = worker.router.successor(of: route, database: database, user: user) { return next }
-        throw .fatal(
+        throw Self.routeRemoved("\(route.key.pattern)")
+    }
+
+    private static func routeRemoved(_ name: String) -> SessionEnd {
+        .fatal(
             .adminShutdown, "terminating connection due to administrator command",
-            detail: "The route \(route.key.pattern) was removed, or leads to another database or user.")
+            detail: "The route \(name) was removed, or leads to another database or user.")
     }
 
     /// Ends the session whatever it is doing.
@@ -192,6 +204,8 @@ final class ClientSession {
     ) throws(SessionEnd) -> Destination {
         let limit = definition.clientMax
         if let console = definition.console {
+            // The configuration may have changed during the login.
+            guard leads(to: console) else { throw Self.noRoute(startup) }
             guard console.enter(limit: limit) else { throw Self.noRoom("the console", limit) }
             enteredConsole = console
             return .console(worker.console)

@@ -71,7 +71,9 @@ extension RouteDefinition {
         guard let name = channel?.commonName else {
             throw .fatal(.invalidAuthorization, "connection requires a valid client certificate")
         }
-        guard settings.commonNames.isEmpty ? name == user : settings.commonNames.contains(name) else {
+        // By their bytes, as PostgreSQL does: names that only look the same are two.
+        let names = settings.commonNames.isEmpty ? [user] : settings.commonNames
+        guard names.contains(where: { $0.utf8.elementsEqual(name.utf8) }) else {
             throw .fatal(.invalidAuthorization, "certificate authentication failed for user \"\(user)\"")
         }
     }

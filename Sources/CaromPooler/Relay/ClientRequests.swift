@@ -196,15 +196,13 @@ struct ClientRequests {
             let outcome = try statements?.forward(
                 tag, range, length: length, of: chunk, &server, &book, &out)
         else { return false }
-        let effects: StatementEffects
         switch outcome {
-        case .sent(let found): effects = found
         case .needMore: return false
         case .mustWait:
             pause.begin(server.flow, &out)
             return false
-        }
-        if !effects.isEmpty {
+        case .sent(let effects):
+            if effects.isEmpty { return true }
             batchEffects.formUnion(effects)
             note(effects, &server, &book, &out)
             // A name may be among the values.
@@ -213,8 +211,8 @@ struct ClientRequests {
             if effects.contains(.settings) {
                 batchResets.append(effects.contains(.resets) ? statements?.lastReset : nil)
             }
+            return true
         }
-        return true
     }
 
     /// In session pooling, a Parse may become a statement that resets settings.
@@ -248,7 +246,8 @@ struct ClientRequests {
         _ effects: StatementEffects, _ text: Range<Int>, _ chunk: RawSpan, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Forwarded {
-        if server.flow.isSkippingToSync { return .asItIs }
+        // In a COPY it is an offence, and does not wait for the client's own data.
+        if server.flow.isSkippingToSync || server.flow.awaitsClientData { return .asItIs }
         if effects.contains(.deallocates), maps, server.flow.awaitsServer {
             // What a statement is called at the server, and whether it may end, shows when what was sent before is answered.
             pause.begin(server.flow, &out)
@@ -272,8 +271,8 @@ struct ClientRequests {
         let isAlone = !pause.isOn
         hold(after: effects, &server, book)
         if effects.contains(.settings) {
-            let isReset = isAlone && effects.contains(.resets)
-            resetSetting = isReset ? SettingNames.reset(by: chunk.extracting(text)) : nil
+            resetSetting =
+                isAlone && effects.contains(.resets) ? SettingNames.reset(by: chunk.extracting(text)) : nil
         }
         return .asItIs
     }

@@ -64,6 +64,9 @@ struct UnnamedStatement {
             if earlier.count == 1 { swap(&earlier[0], &current) } else { earlier = [take()] }
         } else {
             earlier.append(take())
+            // Of those that are answered the last can come back, and no other.
+            let settled = earlier.dropFirst().prefix { $0.number <= flow.extendedDone }.count
+            if settled > 0 { earlier.removeFirst(settled) }
         }
         current.clear()
         count &+= 1

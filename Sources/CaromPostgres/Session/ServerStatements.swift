@@ -200,6 +200,8 @@ package struct ServerStatements: Sendable {
         // One that cannot be refused any more is the oldest that may come back.
         if unnamedSentAs <= flow.extendedDone { unnamedBefore.removeAll(keepingCapacity: true) }
         unnamedBefore.append((unnamed, unnamedSentAs))
+        let settled = unnamedBefore.dropFirst().prefix { $0.1 <= flow.extendedDone }.count
+        if settled > 0 { unnamedBefore.removeFirst(settled) }
         unnamedSentAs = flow.extendedSent
         unnamedBatch = flow.batch
         unnamed = next
