@@ -141,6 +141,8 @@ struct UnnamedStatement {
                 version = Version()
                 kept = []
             } else if numbers.contains(version.number) {
+                // What ends it has come behind the one before it, too, which is there again.
+                if let last = kept.indices.last { kept[last].endsBehind += version.endsBehind }
                 continue
             }
             kept.append(version)

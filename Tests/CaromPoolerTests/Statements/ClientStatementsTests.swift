@@ -274,6 +274,22 @@ import Testing
         #expect(run(ada, "") == Self.noUnnamed)
     }
 
+    @Test func aQueryEndsTheStatementThatIsThereAgainBecauseTheNextOneWasSkipped() {
+        let ada = client(1)
+        _ = tell(ada) {
+            $0.parse("", "SELECT 1")
+            $0.sync()
+        }
+        _ = tell(ada) {
+            $0.run("nobody")
+            $0.parse("", "SELECT 2")
+            $0.sync()
+            $0.close("s")
+            $0.query("SELECT 3")
+        }
+        #expect(run(ada, "", on: PooledServer()) == Self.noUnnamed)
+    }
+
     // MARK: The limit
 
     @Test func aServerHoldsNoMoreThanTheLimitAndLosesNothing() {
