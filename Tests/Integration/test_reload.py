@@ -170,7 +170,8 @@ def test_a_console_that_is_removed_ends_its_sessions(start):
 
 
 def test_a_session_keeps_its_server_until_it_ends(start, postgres, replica):
-    pooler = start(Route(pool="session"), workers=2)
+    pooler = start(Route(pool="session", pool_size=1), workers=2)
+    # The second finds the one server taken.
     with pooler.connect() as holder, pooler.connect() as late:
         holder.rows("set application_name = 'mine'")
         pooler.config.storage = replica.address

@@ -5,8 +5,9 @@ package import CaromPostgresProtocol
 
 /// What a client must show to cancel its query: a number to find it by and a secret to prove it with.
 ///
-/// Every bit is drawn from the system's random source. Nothing of it comes from a `ConnectionID`, which logs show to
-/// everybody, nor from a server's own key, which never leaves the pooler.
+/// Every bit of the secret is drawn from the system's random source. Nothing of it comes from a `ConnectionID`, which logs show to
+/// everybody, nor from a server's own secret, which never leaves the pooler. In session pooling the number is the process id of the
+/// client's server, as directly; anybody may know that.
 package struct CancelKey: Sendable {
     /// In the place of a server's process id, which drivers read as a signed number: positive, never 0.
     package let number: UInt32

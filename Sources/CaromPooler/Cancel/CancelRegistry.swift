@@ -16,12 +16,16 @@ final class CancelRegistry: Sendable {
     private let targets = Mutex<[UInt32: Target]>([:])
 
     /// Makes the key of a client. From now on its number means this client.
+    ///
+    /// - Parameter wanted: its number, unless another client has that.
     func register(
-        _ owner: UInt64, on worker: Worker, version: ProtocolVersion,
+        _ owner: UInt64, on worker: Worker, version: ProtocolVersion, as wanted: UInt32? = nil,
         using random: inout some RandomNumberGenerator
     ) -> CancelKey {
+        var wanted = wanted
         while true {
-            let number = CancelKey.number(using: &random)
+            let number = wanted ?? CancelKey.number(using: &random)
+            wanted = nil
             let isNew = targets.withLock { targets in
                 if targets[number] != nil { return false }
                 targets[number] = Target(worker: worker, owner: owner)

@@ -248,8 +248,9 @@ final class ClientSession {
     // MARK: Cancels
 
     /// Makes the client's key; with it a cancel finds the client.
-    func registerForCancels(_ version: ProtocolVersion) -> BackendKeyData {
-        let key = worker.cancels.register(owner, on: worker, version: version, using: &worker.random)
+    func registerForCancels(_ version: ProtocolVersion, as processID: UInt32? = nil) -> BackendKeyData {
+        let key = worker.cancels.register(
+            owner, on: worker, version: version, as: processID, using: &worker.random)
         cancelKey = key
         return key.data
     }

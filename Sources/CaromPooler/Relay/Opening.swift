@@ -45,6 +45,7 @@ final class Opening {
 
     /// Goes on as far as that is possible now; called again when the relay has got a server.
     func advance(_ relay: Relay) throws(SessionEnd) {
+        if relay.route.definition.keepsServer, try !takeServer(relay) { return }
         let accepted = relay.route.accepted
         let now = Deadline.now
         if let remembered, remembered.route === relay.route, let entry = remembered.settings(at: now) {
@@ -65,6 +66,15 @@ final class Opening {
                 try relay.greet(accepted.unconfirmed(wanted), isConfirmed: false, startup.version)
             }
         }
+    }
+
+    /// In session pooling a client has its server from the login on, while there is room for one more; when all are taken it is
+    /// greeted all the same, and waits with its first query.
+    ///
+    /// - Returns: false if the client waits for one.
+    private func takeServer(_ relay: Relay) throws(SessionEnd) -> Bool {
+        if relay.position.isWaiting { return false }
+        return try relay.serverForOpening(mayWait: relay.route.hasRoom) != nil || !relay.position.isWaiting
     }
 
     /// The server has accepted the settings.

@@ -10,9 +10,7 @@ import CaromTCP
 
 /// The stage of a session in which its client's queries run: the shell around `RelayMachine`.
 ///
-/// The loop calls it when either socket has something; no task is suspended while a client thinks. A query's way, top to bottom:
-/// ``handle(_:)`` → ``takeOneStep(_:)`` → ``receiveFromClient()`` → ``forward(_:)`` → ``ServerLeg/send(_:of:to:)``, and back:
-/// ``handle(_:)`` → ``takeOneStep(_:)`` → ``receiveFromServer()`` → ``deliver(_:_:)`` → ``release()``.
+/// The loop calls it when either socket has something; no task is suspended while a client thinks. The architecture has a query's way.
 final class Relay: SessionStage {
     // Unowned: the session holds its stage. Unchecked: a session runs on one thread, and no method is called while another
     // is inside a property; the run-time check would be on the path of every message.
@@ -101,9 +99,8 @@ final class Relay: SessionStage {
     private func look(at token: Int) throws(SessionEnd) {
         switch token {
         case ServerLeg.Token.server:
-            if leg.isAttached { return }
             // A parked server that speaks or hangs up is of no use, if it is still here; the pool looks at it.
-            guard leg.reclaim(), let server = leg.server else { return }
+            guard !leg.isAttached, leg.reclaim(), let server = leg.server else { return }
             if server.isQuiet { leg.park() } else { leg.release() }
         case ClientLeg.Token.patience: try client.expectProgress()
         default: try receiveDelivered()
@@ -116,8 +113,8 @@ final class Relay: SessionStage {
     /// while the side that they go to does not keep up.
     private var mayReadClient: Bool {
         if isFinishing { return false }
-        if let server = leg.server { return machine.mayForward(to: server.state) && leg.keepsUp }
-        return client.keepsUp && !leg.isWaiting && opening == nil
+        guard let server = leg.server else { return client.keepsUp && !leg.isWaiting && opening == nil }
+        return machine.mayForward(to: server.state) && leg.keepsUp
     }
 
     /// True: the client's socket has no more, and the server has taken it.
@@ -156,8 +153,7 @@ final class Relay: SessionStage {
         counters.received(worker.segments.count)
         leg.send(worker.segments, of: chunk, to: server)
         if let end { try finish(end) }
-        if machine.isEnding { position = chunk.count }
-        client.keep(chunk, from: position)
+        client.keep(chunk, from: machine.isEnding ? chunk.count : position)
     }
 
     /// Gets a server and prepares it. False: the client is in the queue, and is called when it is served.
@@ -289,16 +285,14 @@ final class Relay: SessionStage {
             moved = try client.flush()
             if moved, isFinishing { throw .terminated }
         }
-        if let server = leg.server, !server.output.isEmpty, leg.flush(server) {
-            moved = true
-            releaseIfFree()
-        }
-        return moved
+        guard let server = leg.server, !server.output.isEmpty, leg.flush(server) else { return moved }
+        releaseIfFree()
+        return true
     }
 
     /// A client that hangs up while nothing is read from it.
     private func noticeHangUp() throws(SessionEnd) {
-        guard client.transport.isHungUp, !mayReadClient else { return }
+        if !client.transport.isHungUp || mayReadClient { return }
         if opening != nil { throw .clientLeft }
         try client.probe(leg.server, machine, handler: self)
     }
@@ -323,9 +317,14 @@ final class Relay: SessionStage {
         if isConfirmed { opening?.remember(route, entry, in: &worker.logins) }
         opening = nil
         machine.begin(with: SessionBook(startup: entry.wishes, told: entry.told), isConfirmed: isConfirmed)
-        if leg.server != nil { release() }
-        machine.detach()
-        try client.send(entry.greeting(session.registerForCancels(version)))
+        // In session pooling the server stays the client's, whose key shows that server's process id.
+        let own = route.definition.keepsServer ? leg.server : nil
+        if own == nil { release() }
+        if own == nil { machine.detach() }
+        try client.send(entry.greeting(session.registerForCancels(version, as: own?.processID)))
+        if let own, machine.phase == .detached {
+            try client.tell(leg.prepare(own, &machine, as: session.owner, &worker.segments))
+        }
         client.retry()
         session.logGreeting(route)
     }

@@ -110,6 +110,12 @@ final class Route: Sendable {
         admission.count == 0 && history.leftAt.load(ordering: .relaxed) <= then.nanoseconds
     }
 
+    /// Whether one more client may have a server without another's giving one up. One that is being reset soon has none.
+    var hasRoom: Bool {
+        let stats = pool.stats
+        return stats.backends.reduce(stats.waiting) { $0 + $1.claimed } < pool.policy.maxSlots
+    }
+
     /// What decides about the bytes of a client.
     func machine(for user: UInt64, _ counters: Counters) -> RelayMachine {
         RelayMachine(
