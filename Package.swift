@@ -89,7 +89,9 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "CaromPostgres",
-            dependencies: ["Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTCP", "CaromTLS"],
+            dependencies: [
+                "Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTCP", "CaromTLS", collections,
+            ],
             swiftSettings: settings),
         // Grammars and settings of the pooler: no sockets, no threads.
         .target(
@@ -100,7 +102,7 @@ let package = Package(
             dependencies: [
                 "Carom", "CaromConfiguration", "CaromDNS", "CaromFile", "CaromPostgres",
                 "CaromPostgresProtocol",
-                "CaromReactor", "CaromStats", "CaromTCP", "CaromTLS", "CCaromLinux", logging,
+                "CaromReactor", "CaromStats", "CaromTCP", "CaromTLS", "CCaromLinux", collections, logging,
             ],
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
 

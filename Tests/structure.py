@@ -35,11 +35,12 @@ MODULES = {
     # First floor.
     "CaromTCP": "Carom CaromReactor CaromTLS CCaromLinux Glibc",
     "CaromStats": "Carom FlyingFox FlyingSocks FoundationEssentials Histogram Logging Synchronization Glibc",
-    "CaromPostgres": "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS Synchronization Glibc",
+    "CaromPostgres":
+        "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS DequeModule Synchronization Glibc",
     "CaromConfiguration": "CaromPostgresProtocol CaromTLS Glibc",
     "CaromPooler":
         "Carom CaromConfiguration CaromDNS CaromFile CaromPostgres CaromPostgresProtocol CaromReactor CaromStats CaromTCP "
-        "CaromTLS CCaromLinux FoundationEssentials Logging Synchronization Glibc",
+        "CaromTLS CCaromLinux DequeModule FoundationEssentials Logging Synchronization Glibc",
     # Top.
     "CaromTop": "Carom CaromReactor CaromStats CaromTCP CaromTLS FoundationEssentials Synchronization Glibc",
     "CaromCommand":

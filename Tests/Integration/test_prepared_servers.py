@@ -5,11 +5,12 @@
 import contextlib
 import random
 import threading
+import time
 
 import pytest
 
 from lib.config import Route
-from lib.talk import codes_of, rows_of, said
+from lib.talk import codes_of, rows_of, said, told
 from lib.waiting import wait_until
 from lib.wire import SYNC, Wire, bind, close, describe, execute, parse, query
 
@@ -218,3 +219,20 @@ def test_the_same_threads_work_directly(postgres):
         assert codes_of(said(wire, run("", [b"1"]), SYNC)) == ["26000"]
         said(wire, parse("s", "select 's', $1::int"), SYNC)
         assert rows_of(said(wire, run("s", [b"5"]), SYNC)) == [("s", "5")]
+
+
+@pytest.mark.parametrize("name", ["s{}", ""], ids=["named", "unnamed"])
+def test_statements_that_fail_far_ahead_cost_no_more_each(start, name):
+    """What may still be taken back is not looked through at each failure: that would stop a worker for everybody."""
+    pooler = start(Route(pool_size=1))
+
+    def seconds_each(count):
+        parts = (parse(name.format(number), "selekt") + describe(b"S", name.format(number)) + SYNC
+                 for number in range(count))
+        data, began = b"".join(parts), time.monotonic()
+        assert codes_of(told(wire.exchange(data, count))) == ["42601"] * count
+        return (time.monotonic() - began) / count
+
+    with clients(pooler, 1) as [wire]:
+        few = min(seconds_each(1_000) for _ in range(3))
+        assert seconds_each(16_000) < 5 * few

@@ -78,6 +78,7 @@ struct ClientRequests {
     mutating func heard(
         _ received: ServerState.Received, _ server: inout ServerState, _ told: inout [UInt8]
     ) {
+        if server.statements.descriptions.hasAnswers { statements?.described(&server) }
         if let number = received.deallocatedThrough { statements?.removeAll(through: number) }
         // What failed is the last of what was received.
         if let failed = received.failed { statements?.failed(failed) }

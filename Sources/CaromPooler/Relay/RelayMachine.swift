@@ -286,7 +286,7 @@ extension RelayMachine {
     /// Nothing changes hands.
     @inline(__always)
     private mutating func rest(_ server: borrowing ServerState, telling told: [UInt8]) -> ServerStep.Next {
-        requests.pause.goesOn(server.flow) || !told.isEmpty ? .tell(told) : .proceed
+        !server.isInsideReply && requests.pause.goesOn(server.flow) || !told.isEmpty ? .tell(told) : .proceed
     }
 
     /// Takes note of what is rare in replies.

@@ -6,34 +6,28 @@ import CaromPostgresProtocol
 
 /// The prepared statements of one client whose servers change: what its names mean, and how that is said to the server of the moment.
 ///
-/// A named statement is shared with all clients of the route that prepared the same. The server knows it by a name of ours, under which
-/// it is parsed when a client needs it there. The client's own Parse always goes to the server, so that it fails where it
-/// would fail directly, and so that a plan is never older than the client's wish for it.
+/// The client's own Parse always goes to the server, so that it fails where it would fail directly, and so that a plan is never older
+/// than the client's wish for it.
 final class ClientStatements {
     let registry: StatementRegistry
     private let user: UInt64
-    /// How many shared statements a server holds.
-    private let limit: Int
     private let counters: Counters
-    @exclusivity(unchecked) private var names: StatementNames
+    @exclusivity(unchecked) private var named: NamedStatements
     @exclusivity(unchecked) private var unnamed = UnnamedStatement()
     @exclusivity(unchecked) private var portals = DeallocatingPortals()
-    /// A server's copy of any of these that is older is parsed anew.
-    private var oldest: UInt64 = 0
     private var long: LongParse?
-    @exclusivity(unchecked) private var refused = RefusedParses()
+    @exclusivity(unchecked) private var refused = RefusedMessages()
     /// The setting that the statement of the last Bind takes back, if that is all that it does.
     private(set) var lastReset: String?
 
     init(_ registry: StatementRegistry, user: UInt64, limit: Int, _ counters: Counters) {
         self.registry = registry
-        names = StatementNames(registry.memory)
+        named = NamedStatements(registry, limit: limit, counters)
         self.user = user
-        self.limit = limit
         self.counters = counters
     }
 
-    deinit { registry.memory.giveBack(names.size) }
+    deinit { registry.memory.giveBack(named.names.size) }
 
     /// Longer names, of statements and portals together, are refused: PostgreSQL looks at the first 63 bytes only.
     private static var longestNames: Int { 1_024 }
@@ -76,7 +70,8 @@ final class ClientStatements {
                     : try useUnnamed(message, names, &server, &book, &out)
             }
             return tag == .close
-                ? try close(message, names, &server, &out) : try use(message, names, &server, &book, &out)
+                ? .sent(try named.close(message, names, &server, &out))
+                : try use(message, names, &server, &book, &out)
         case .parse:
             let name: Range<Int>
             do throws(WireError) { name = try message.firstName() } catch {
@@ -93,7 +88,7 @@ final class ClientStatements {
                 return .sent(try message.pass(&server, &out))
             }
             let effects = try message.pass(&server, &out)
-            portals.ran(message.bytes(portal), &names, &server)
+            portals.ran(message.bytes(portal), &named.names, &server)
             return .sent(effects)
         default: return .sent(try message.pass(&server, &out))
         }
@@ -104,8 +99,8 @@ final class ClientStatements {
         guard let name else {
             return unnamed.isOpen(server.flow) || server.statements.isUnnamedOpen(server.flow)
         }
-        if names.isOpen(name, server.flow) || portals.isOpen(server.flow) { return true }
-        guard server.flow.awaitsServer, let entry = names[name] else { return false }
+        if named.names.isOpen(name, server.flow) || portals.isOpen(server.flow) { return true }
+        guard server.flow.awaitsServer, let entry = named.names[name] else { return false }
         return server.statements.isOpen(entry.statement.number, server.flow)
     }
 
@@ -120,7 +115,7 @@ final class ClientStatements {
         guard long != nil else { return true }
         long?.append(chunk.extracting(range))
         if !isLast { return true }
-        long?.finish(&names, &unnamed)
+        long?.finish(&named.names, &unnamed)
         long = nil
         return true
     }
@@ -131,7 +126,7 @@ final class ClientStatements {
         _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> ExtendedMessage.Outcome {
-        guard let entry = self.names[message.bytes(names.statement)] else {
+        guard let entry = named.names[message.bytes(names.statement)] else {
             return .sent(try message.passUnknown(names, &server, &out))
         }
         if message.tag == .bind, entry.statement.effects.contains(.deallocates),
@@ -139,15 +134,15 @@ final class ClientStatements {
         {
             return outcome
         }
-        let statement = prepare(entry, message.bytes(names.statement), &server, &book, &out)
-        try message.record(&server)
-        self.names.noteUse(of: statement.number, message.bytes(names.statement), server.flow)
-        out.append { message.appendRenamed(names, to: statement.number, into: &$0) }
-        out.append(chunk: message.rest(names))
-        if message.tag != .bind { return .sent(.none) }
-        notePortal(message.portal(names), statement.effects)
-        noteSettings(statement.effects, statement.content, &book)
-        return .sent(statement.effects)
+        switch try named.use(entry, message, names, &server, &book, &out) {
+        case .mustWait: return .mustWait
+        case .isStale: return try refuse(message, ClientDescriptions.staleRows, &server, &out)
+        case .sent(let statement):
+            if message.tag != .bind { return .sent(.none) }
+            notePortal(message.portal(names), statement.effects)
+            noteSettings(statement.effects, statement.content, &book)
+            return .sent(statement.effects)
+        }
     }
 
     /// The client binds a statement that ends others.
@@ -162,7 +157,8 @@ final class ClientStatements {
         if isOpen(wish.name.span.bytes, &server) { return .mustWait }
         guard let target = number(of: wish.name) else { return nil }
         try HiddenMessages.bindDeallocation(
-            wish, in: text, of: target, as: registry.nextNumber(), message, names, &self.names, &server, &out)
+            wish, in: text, of: target, as: registry.nextNumber(), message, names, &named.names, &server, &out
+        )
         portals.bound(message.portal(names), isDeallocating: true, target: (wish.name, target))
         return .sent(.letsGo)
     }
@@ -172,48 +168,6 @@ final class ClientStatements {
         if isDeallocating || !portals.isEmpty { portals.bound(portal, isDeallocating: isDeallocating) }
     }
 
-    /// Adds what the server needs before the statement can be used there.
-    private func prepare(
-        _ entry: StatementNames.Meaning, _ clientName: RawSpan, _ server: inout ServerState,
-        _ book: inout SessionBook,
-        _ out: inout Segments
-    ) -> PreparedStatement {
-        var statement = entry.statement
-        let parsedAt = max(entry.parsedAt, oldest)
-        var preparation = server.statements.prepare(
-            statement.number, parsedAt: parsedAt, isOwnParse: false, limit: limit, server.flow)
-        defer { counters.count(preparation.parses ? .poolerParse : .reuse) }
-        if !preparation.parses { return statement }
-        if entry.version != book.version {
-            // It is parsed under the settings of now, and is shared with those who have the same.
-            let content = statement.content
-            let effects = statement.effects
-            statement = registry.statement(content.span.bytes, meaning: book.meaning, effects: effects)
-            names.set(
-                clientName,
-                to: StatementNames.Meaning(statement: statement, version: book.version, parsedAt: parsedAt))
-            preparation = server.statements.prepare(
-                statement.number, parsedAt: parsedAt, isOwnParse: false, limit: limit, server.flow)
-            if !preparation.parses { return statement }
-        }
-        HiddenMessages.makeRoom(preparation, for: statement.number, &server, counters, &out)
-        server.sendHidden()
-        server.statements.didParse(statement.number, at: registry.now(), server.flow)
-        let content = statement.content
-        let name = PreparedStatement.name(statement.number)
-        out.append { Parse.encode(name: name, content: content.span.bytes, into: &$0) }
-        return statement
-    }
-
-    private func close(
-        _ message: borrowing ExtendedMessage, _ names: ExtendedMessage.Names, _ server: inout ServerState,
-        _ out: inout Segments
-    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
-        let effects = try message.passUnknown(names, &server, &out)
-        self.names.end(message.bytes(names.statement), by: server.flow.extendedSent, server.flow)
-        return .sent(effects)
-    }
-
     private func parse(
         _ message: borrowing ExtendedMessage, _ name: Range<Int>, _ server: inout ServerState,
         _ book: inout SessionBook, _ out: inout Segments
@@ -221,64 +175,22 @@ final class ClientStatements {
         let content = message.bytes(after: name)
         if name.isEmpty { return try parseUnnamed(message, content, &server, &out) }
         let key = message.bytes(name)
-        if let entry = names[key] { return try parseAgain(entry, message, name, &server, &out) }
-        if !registry.memory.hasRoom(forStatementOf: message.length, named: name.count) {
-            return try refuse(message, &server, &out)
-        }
-        let parsedAt = registry.now()
-        let statement: PreparedStatement?
-        let number: UInt64
-        if message.isPart {
-            statement = nil
-            number = registry.nextNumber()
+        if named.names[key] != nil {
+            try named.parseAgain(message, name, &server, &out)
+        } else if registry.memory.hasRoom(forStatementOf: message.length, named: name.count) {
+            long = try named.parse(message, name, &server, &book, &out)
         } else {
-            let shared = registry.statement(
-                content, meaning: book.meaning, effects: StatementEffects(ofContent: content))
-            statement = shared
-            number = shared.number
-        }
-        let preparation = server.statements.prepare(
-            number, parsedAt: parsedAt, isOwnParse: true, limit: limit, server.flow)
-        HiddenMessages.makeRoom(preparation, for: number, &server, counters, &out)
-        try message.passParse(name, as: number, &server, &out)
-        server.statements.didParse(number, at: parsedAt, server.flow)
-        if let statement {
-            names.add(
-                key,
-                StatementNames.Meaning(statement: statement, version: book.version, parsedAt: parsedAt),
-                server.flow)
-        } else {
-            names.noteAdded(key, parsedAt: parsedAt, server.flow)
-            long = LongParse(
-                message, name: key.array(), number, parsedAt, content.array(), server.flow, registry.memory)
+            counters.count(.refusal)
+            return try refuse(message, registry.memory.refusal, &server, &out)
         }
         return .sent(.none)
     }
 
     private func refuse(
-        _ message: borrowing ExtendedMessage, _ server: inout ServerState, _ out: inout Segments
-    ) throws(SessionEnd) -> ExtendedMessage.Outcome {
-        counters.count(.refusal)
-        try refused.refuse(registry.nextNumber(), isPart: message.isPart, &server, &out)
-        return .sent(.none)
-    }
-
-    /// The client has a statement of that name. The server says so, because it has one of the name that it is given; unless the text is
-    /// wrong, which it says first.
-    private func parseAgain(
-        _ entry: StatementNames.Meaning, _ message: borrowing ExtendedMessage, _ name: Range<Int>,
-        _ server: inout ServerState,
+        _ message: borrowing ExtendedMessage, _ error: ErrorFields, _ server: inout ServerState,
         _ out: inout Segments
     ) throws(SessionEnd) -> ExtendedMessage.Outcome {
-        let number = registry.nextNumber()
-        let preparation = server.statements.prepare(
-            number, parsedAt: 0, isOwnParse: true, limit: limit, server.flow)
-        HiddenMessages.makeRoom(preparation, for: number, &server, counters, &out)
-        HiddenMessages.parse(number, [], &server, &out)
-        // Behind the error it cannot be closed: it goes when its turn comes.
-        server.statements.didParse(number, at: 0, server.flow)
-        try message.passParse(name, as: number, &server, &out)
-        names.noteUse(of: nil, message.bytes(name), server.flow)
+        try refused.refuse(registry.nextNumber(), with: error, isPart: message.isPart, &server, &out)
         return .sent(.none)
     }
 
@@ -299,7 +211,8 @@ final class ClientStatements {
         _ out: inout Segments
     ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         if message.length > UnnamedStatement.keptCapacity, !registry.memory.hasRoom(for: message.length) {
-            return try refuse(message, &server, &out)
+            counters.count(.refusal)
+            return try refuse(message, registry.memory.refusal, &server, &out)
         }
         _ = try message.pass(&server, &out)
         unnamed.replace(server.flow)
@@ -321,12 +234,32 @@ final class ClientStatements {
         {
             return outcome
         }
-        if unnamed.provide(user, &server, &out) { counters.count(.poolerParse) }
+        provideUnnamed(&server, &out)
+        if message.tag == .bind, !unnamed.isKept(server), !message.isDescribedNext(names) {
+            switch unnamed.judge(server) {
+            case .mayRun: break
+            case .refuse: return try refuse(message, ClientDescriptions.staleRows, &server, &out)
+            case .parseAndAsk:
+                server.statements.endUnnamed(.unknown)
+                provideUnnamed(&server, &out)
+                fallthrough
+            case .ask:
+                unnamed.ask(&server, &out)
+                return .mustWait
+            }
+        }
         _ = try message.pass(&server, &out)
-        if message.tag != .bind { return .sent(.none) }
+        if message.tag != .bind {
+            unnamed.expectDescription(&server)
+            return .sent(.none)
+        }
         notePortal(message.portal(names), unnamed.effects)
         noteSettings(unnamed.effects, unnamed.content, &book)
         return .sent(unnamed.effects)
+    }
+
+    private func provideUnnamed(_ server: inout ServerState, _ out: inout Segments) {
+        if unnamed.provide(user, &server, &out) { counters.count(.poolerParse) }
     }
 
     private func closeUnnamed(
@@ -349,31 +282,40 @@ final class ClientStatements {
     /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
     func failed(_ numbers: ClosedRange<UInt64>) {
         unnamed.failed(numbers)
-        names.failed(numbers)
+        named.failed(numbers)
         // What is still to come of it makes no statement.
         if let sentAs = long?.sentAs, numbers.contains(sentAs) { long = nil }
     }
 
+    /// The server has answered Describe messages that somebody waits for.
+    @inline(never)
+    func described(_ server: inout ServerState) {
+        for answer in server.statements.descriptions.take() {
+            named.described(answer, &server)
+            unnamed.described(answer, &server, registry.memory)
+        }
+    }
+
     /// `DEALLOCATE ALL` or `DISCARD ALL`.
-    func removeAll(through number: UInt64) { names.removeAll(through: number) }
+    func removeAll(through number: UInt64) { named.names.removeAll(through: number) }
 
     /// Nothing is under way: no message can fail any more.
     @inline(__always)
     func settle() {
         unnamed.settle()
-        names.settle()
+        named.settle()
         portals.settle()
         refused.settle()
     }
 
     /// Tables have changed: plans that servers have are of no use any more.
-    func expirePlans() { oldest = registry.now() }
+    func expirePlans() { named.expirePlans() }
 
     /// An error about a statement, with the client's name for it.
     ///
     /// - Parameter message: the number of the one that failed.
     func renamed(_ error: ErrorFields, number message: UInt64?) -> ErrorFields {
-        refused.contains(error) ? registry.memory.refusal : names.renamed(error, in: message)
+        refused.refusal(behind: error) ?? named.names.renamed(error, in: message)
     }
 
     // MARK: Commands of our own
@@ -382,17 +324,17 @@ final class ClientStatements {
     func text(of tag: FrontendTag, _ range: Range<Int>, _ chunk: RawSpan) -> (
         effects: StatementEffects, first: UInt8?
     )? {
-        ExtendedMessage(tag, range, length: range.count, chunk).text(&names, unnamed)
+        ExtendedMessage(tag, range, length: range.count, chunk).text(&named.names, unnamed)
     }
 
     // MARK: DEALLOCATE
 
     /// The number of a statement that the client has prepared by Parse.
-    func number(of name: [UInt8]) -> UInt64? { names[name.span.bytes]?.statement.number }
+    func number(of name: [UInt8]) -> UInt64? { named.names[name.span.bytes]?.statement.number }
 
     /// A portal may end statements when it runs, so every Execute goes through ``forward(_:_:length:of:_:_:_:)``.
     var followsPortals: Bool { !portals.isEmpty }
 
     /// The client ends a statement by a simple query.
-    func deallocate(_ name: [UInt8]) { names.set(name.span.bytes, to: nil) }
+    func deallocate(_ name: [UInt8]) { named.names.set(name.span.bytes, to: nil) }
 }

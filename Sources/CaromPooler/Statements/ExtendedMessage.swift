@@ -33,6 +33,8 @@ struct ExtendedMessage: ~Escapable {
     /// Of the whole message.
     let length: Int
     private let body: RawSpan
+    /// What has come behind it.
+    private let following: RawSpan
 
     @_lifetime(copy chunk)
     init(_ tag: FrontendTag, _ range: Range<Int>, length: Int, _ chunk: RawSpan) {
@@ -40,6 +42,7 @@ struct ExtendedMessage: ~Escapable {
         self.range = range
         self.length = length
         body = chunk.extracting((range.lowerBound + Framing.headerSize)..<range.upperBound)
+        following = chunk.extracting(droppingFirst: range.upperBound)
     }
 
     /// More of it follows in later chunks.
@@ -110,7 +113,6 @@ struct ExtendedMessage: ~Escapable {
             isPortal: kind != DescribeTarget.statement.rawValue)
     }
 
-    /// The statement's name in a Parse.
     /// The first name: a statement's in a Parse, a portal's in an Execute.
     func firstName() throws(WireError) -> Range<Int> {
         var reader = WireReader(body)
@@ -121,6 +123,19 @@ struct ExtendedMessage: ~Escapable {
     @_lifetime(copy self)
     func portal(_ names: Names) -> RawSpan {
         body.extracting(names.before.lowerBound..<(names.before.upperBound - 1))
+    }
+
+    /// Whether the portal of a Bind is described by the next message, which is there: so the client learns what rows to expect.
+    func isDescribedNext(_ names: Names) -> Bool {
+        let portal = portal(names)
+        let start = Framing.headerSize + 1
+        guard !isPart, following.byteCount > start + portal.byteCount,
+            following.unsafeLoad(as: UInt8.self) == FrontendTag.describe.rawValue,
+            following.unsafeLoad(fromByteOffset: start - 1, as: UInt8.self) == DescribeTarget.portal.rawValue,
+            following.unsafeLoad(fromByteOffset: start + portal.byteCount, as: UInt8.self) == 0
+        else { return false }
+        return NameTable<Void>.isSame(
+            portal.array(), following.extracting(start..<(start + portal.byteCount)))
     }
 
     /// Adds header and names with the server's name for the statement. The rest of the message goes behind that.

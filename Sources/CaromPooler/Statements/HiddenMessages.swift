@@ -34,6 +34,12 @@ enum HiddenMessages {
         out.append { parse.encode(into: &$0) }
     }
 
+    /// Describes a statement.
+    static func describe(_ name: [UInt8], _ server: inout ServerState, _ out: inout Segments) {
+        server.sendHidden()
+        out.append { NamedObject(.statement, name: name).encodeDescribe(into: &$0) }
+    }
+
     /// Runs a command that has no rows.
     ///
     /// - Parameter number: one that no statement has.

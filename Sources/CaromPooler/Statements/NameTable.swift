@@ -101,9 +101,9 @@ struct NameTable<Value> {
         if places[hash]?.isEmpty == true { places[hash] = nil }
     }
 
-    private static func hash(_ name: RawSpan) -> Int { name.withUnsafeBytes { hash($0) } }
+    static func hash(_ name: RawSpan) -> Int { name.withUnsafeBytes { hash($0) } }
 
-    private static func hash(_ name: [UInt8]) -> Int { name.withUnsafeBytes { hash($0) } }
+    static func hash(_ name: [UInt8]) -> Int { name.withUnsafeBytes { hash($0) } }
 
     private static func hash(_ name: UnsafeRawBufferPointer) -> Int {
         var hasher = Hasher()

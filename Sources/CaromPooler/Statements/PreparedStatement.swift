@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromPostgresProtocol
+import Synchronization
 
 /// A statement that clients have prepared, under one number for all of them: text and parameter types, and the settings under which
 /// the text has its meaning.
@@ -15,6 +16,8 @@ final class PreparedStatement: Sendable {
     private let registry: StatementRegistry?
     let hash: Int
     private let memory: StatementMemory
+    /// Those that a client was told last: mostly they are those of all.
+    private let lastTypes = Mutex<ParameterTypes?>(nil)
 
     init(
         number: UInt64, content: [UInt8], effects: StatementEffects, _ memory: StatementMemory, hash: Int = 0,
@@ -32,6 +35,16 @@ final class PreparedStatement: Sendable {
     deinit {
         memory.giveBack(Self.size(ofContent: content.count))
         registry?.remove(number, hash: hash, size: content.count)
+    }
+
+    /// Types of the parameters, which its clients share.
+    func types(_ bytes: [UInt8]) -> ParameterTypes {
+        lastTypes.withLock { last in
+            if let last, last.bytes == bytes { return last }
+            let types = ParameterTypes(bytes, in: memory)
+            last = types
+            return types
+        }
     }
 
     /// What a statement takes of memory: the content, and about so much for itself and its place in the registry.

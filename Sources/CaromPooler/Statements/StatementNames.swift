@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromPostgresProtocol
+import DequeModule
 
 /// What a client's names for prepared statements mean.
 ///
@@ -15,6 +16,8 @@ struct StatementNames {
         var version: Int
         /// A server's copy that is older is parsed anew.
         let parsedAt: UInt64
+        /// What the client was told of it.
+        var told = ClientDescriptions.Told()
     }
 
     /// What a message did to a name.
@@ -33,13 +36,18 @@ struct StatementNames {
     /// What the names take of it.
     private(set) var size = 0
     /// Changes that can still be taken back, oldest first.
-    private var changes: [Change] = []
+    private var changes = Deque<Change>()
+    /// The number of the last of them, by the hash of the name.
+    private var lastChange: [Int: UInt64] = [:]
     /// How many names there are for each statement.
     private var counts: [UInt64: Int] = [:]
     /// By which of several names a message meant its statement: an error names a statement by its number.
-    private var uses: [(message: UInt64, name: [UInt8])] = []
+    private var uses = Deque<(message: UInt64, name: [UInt8])>()
     /// Names that mean nothing any more, but may still stand in errors to come.
-    private var past: [(number: UInt64, name: [UInt8])] = []
+    private var past = Deque<(number: UInt64, name: [UInt8])>()
+
+    /// How many of those are kept: in errors about earlier ones stands the server's name.
+    private static var mostPast: Int { 100 }
 
     init(_ memory: StatementMemory) { self.memory = memory }
 
@@ -50,11 +58,9 @@ struct StatementNames {
 
     /// Whether it shows only when an earlier batch is answered what a name means.
     func isOpen(_ name: RawSpan, _ flow: borrowing QueryFlow) -> Bool {
-        if changes.isEmpty { return false }
-        for change in changes where change.number > flow.extendedDone && change.batch != flow.batch {
-            if NameTable<Meaning>.isSame(change.name, name) { return true }
-        }
-        return false
+        // Another name with the same hash only makes its client wait.
+        guard !changes.isEmpty, let last = lastChange[NameTable<Meaning>.hash(name)] else { return false }
+        return last > flow.extendedDone && last <= flow.syncedThrough
     }
 
     // MARK: Changes
@@ -95,9 +101,19 @@ struct StatementNames {
         if let meaning { counts[meaning.statement.number, default: 0] += 1 }
         if let before, let meaning, before.statement.number != meaning.statement.number {
             // Errors to come may still be about the old number.
-            past.append((before.statement.number, name.array()))
+            notePast(before.statement.number, name.array())
         }
         return before
+    }
+
+    /// The client was told something of a statement, unless the name means another by now.
+    mutating func tell(_ told: ClientDescriptions.Told, _ awaited: ClientDescriptions.Awaited) {
+        let name = awaited.name.span.bytes
+        guard var meaning = table[name], meaning.statement.number == awaited.meaning,
+            meaning.parsedAt == awaited.parsedAt
+        else { return }
+        meaning.told = told
+        table.set(name, to: meaning)
     }
 
     private mutating func resize(_ name: RawSpan, isAdded: Bool) {
@@ -107,10 +123,22 @@ struct StatementNames {
     }
 
     private mutating func note(_ change: Change, _ flow: borrowing QueryFlow) {
-        if let first = changes.first, first.number <= flow.extendedDone {
-            changes.removeAll { $0.number <= flow.extendedDone }
-        }
+        while let first = changes.first, first.number <= flow.extendedDone { removeFirstChange() }
+        lastChange[NameTable<Meaning>.hash(change.name)] = change.number
         changes.append(change)
+    }
+
+    @discardableResult
+    private mutating func removeFirstChange() -> Change {
+        let first = changes.removeFirst()
+        let hash = NameTable<Meaning>.hash(first.name)
+        if lastChange[hash] == first.number { lastChange[hash] = nil }
+        return first
+    }
+
+    private mutating func notePast(_ number: UInt64, _ name: [UInt8]) {
+        if past.count == Self.mostPast { past.removeFirst() }
+        past.append((number, name))
     }
 
     /// All names are ended that were given up to the message of this number.
@@ -118,7 +146,7 @@ struct StatementNames {
         let given = changes.filter { $0.number > number && $0.ended == nil }
         for (name, meaning) in table.all where !given.contains(where: { $0.name == name }) {
             // What is under way may still name it.
-            past.append((meaning.statement.number, name))
+            notePast(meaning.statement.number, name)
             set(name.span.bytes, to: nil)
         }
         // An end that fails brings back what was given since.
@@ -131,23 +159,30 @@ struct StatementNames {
 
     /// The messages with these numbers had no effect.
     mutating func failed(_ numbers: ClosedRange<UInt64>) {
-        if changes.isEmpty { return }
-        for change in changes.reversed() where numbers.contains(change.number) {
+        // What came later is not touched: clients may send thousands of messages ahead.
+        var failed: [Change] = []
+        while let first = changes.first, first.number <= numbers.upperBound {
+            removeFirstChange()
+            if numbers.contains(first.number) { failed.append(first) }
+        }
+        for change in failed.reversed() {
             let name = change.name.span.bytes
             if change.ended != nil {
                 if table[name] == nil { set(name, to: change.ended) }
             } else if let meaning = table[name], meaning.parsedAt == change.parsedAt {
                 set(name, to: nil)
-                past.append((meaning.statement.number, change.name))
+                notePast(meaning.statement.number, change.name)
             }
         }
-        changes.removeAll { $0.number <= numbers.upperBound }
     }
 
     /// Nothing is under way: no message can fail any more.
     @inline(__always)
     mutating func settle() {
-        if !changes.isEmpty { changes = [] }
+        if !changes.isEmpty {
+            changes = []
+            lastChange = [:]
+        }
         if !past.isEmpty { past = [] }
         if !uses.isEmpty { uses = [] }
     }
@@ -159,9 +194,7 @@ struct StatementNames {
     /// - Parameter number: of the statement; nil for one that the client has no other name for.
     mutating func noteUse(of number: UInt64?, _ name: RawSpan, _ flow: borrowing QueryFlow) {
         if let number, (counts[number] ?? 0) < 2 { return }
-        if let first = uses.first, first.message <= flow.extendedDone {
-            uses.removeAll { $0.message <= flow.extendedDone }
-        }
+        while let first = uses.first, first.message <= flow.extendedDone { uses.removeFirst() }
         uses.append((flow.extendedSent, name.array()))
     }
 

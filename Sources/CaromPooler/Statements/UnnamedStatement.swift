@@ -3,6 +3,7 @@
 
 import CaromPostgres
 import CaromPostgresProtocol
+import DequeModule
 
 /// What a client's unnamed statement is, and was, as long as the server may still refuse what changed it.
 ///
@@ -22,20 +23,24 @@ struct UnnamedStatement {
         var endsBehind: [UInt64] = []
         /// Of a text that is longer than what every client may keep.
         var share: StatementMemory.Share?
+        /// What the client was told of it.
+        var told = ClientDescriptions.Told()
 
         mutating func clear() {
             content.removeAll(keepingCapacity: content.capacity <= UnnamedStatement.keptCapacity)
             effects = .none
             if share != nil { share = nil }
+            if told.rows != 0 || told.types != nil { told = ClientDescriptions.Told() }
             if !endsBehind.isEmpty { endsBehind = [] }
         }
     }
 
     private var current = Version()
     /// Those before it that may come back, oldest first.
-    private var earlier: [Version] = []
+    private var earlier = Deque<Version>()
     /// How many there were.
     private var count: UInt64 = 0
+    private var descriptions = ClientDescriptions()
 
     /// Memory for a longer text is given back, and counts as long as it is there.
     static var keptCapacity: Int { 1_024 }
@@ -65,8 +70,7 @@ struct UnnamedStatement {
         } else {
             earlier.append(take())
             // Of those that are answered the last can come back, and no other.
-            let settled = earlier.dropFirst().prefix { $0.number <= flow.extendedDone }.count
-            if settled > 0 { earlier.removeFirst(settled) }
+            while earlier.count > 1, earlier[1].number <= flow.extendedDone { earlier.removeFirst() }
         }
         current.clear()
         count &+= 1
@@ -98,7 +102,8 @@ struct UnnamedStatement {
         server.sendHidden()
         out.append {
             if exists {
-                Parse.encode(name: [], content: current.content.span.bytes, into: &$0)
+                let content = current.told.types?.content(of: current.content) ?? current.content
+                Parse.encode(name: [], content: content.span.bytes, into: &$0)
             } else {
                 NamedObject(.statement, name: [UInt8]()).encodeClose(into: &$0)
             }
@@ -106,6 +111,43 @@ struct UnnamedStatement {
         server.statements.setUnnamed(wanted, server.flow)
         return exists
     }
+
+    // MARK: Descriptions
+
+    /// What is to be done before the server's statement is bound; see ``ClientDescriptions/judge(told:known:)``.
+    mutating func judge(_ server: borrowing ServerState) -> ClientDescriptions.Verdict {
+        descriptions.judge(told: current.told.rows, known: server.statements.unnamedRows)
+    }
+
+    /// Whether the server's statement is known to have the rows that the client was told of.
+    func isKept(_ server: borrowing ServerState) -> Bool {
+        current.told.rows == 0 || current.told.rows == server.statements.unnamedRows
+    }
+
+    /// Asks the server what rows it has: the Bind waits.
+    mutating func ask(_ server: inout ServerState, _ out: inout Segments) {
+        HiddenMessages.describe([], &server, &out)
+        descriptions.ask(RawSpan(), version, parsedAt: 0, &server)
+    }
+
+    /// The message that was sent last describes it.
+    mutating func expectDescription(_ server: inout ServerState) {
+        descriptions.expect(RawSpan(), version, parsedAt: 0, message: server.flow.extendedSent, &server)
+    }
+
+    /// The server has described it.
+    mutating func described(
+        _ answer: ServerDescriptions.Answer, _ server: inout ServerState, _ memory: StatementMemory
+    ) {
+        guard let awaited = descriptions.take(answer.message) else { return }
+        server.statements.unnamedWasDescribed(by: answer.message, rows: answer.rows)
+        if awaited.isHidden || awaited.meaning != version || !exists { return }
+        current.told = current.told.and(answer, ofContent: current.content) {
+            ParameterTypes($0, in: memory)
+        }
+    }
+
+    // MARK: Ends
 
     /// A simple query is sent.
     ///
@@ -130,8 +172,14 @@ struct UnnamedStatement {
 
     /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
     mutating func failed(_ numbers: ClosedRange<UInt64>) {
-        var versions = earlier
-        versions.append(current)
+        descriptions.failed(through: numbers.upperBound)
+        // What came later is not touched: clients may send thousands of messages ahead.
+        let isOfCurrent = current.number <= numbers.upperBound
+        var versions: [Version] = []
+        while let first = earlier.first, first.number <= numbers.upperBound {
+            versions.append(earlier.removeFirst())
+        }
+        if isOfCurrent { versions.append(current) }
         var kept: [Version] = []
         for var version in versions {
             // A query behind them was skipped, or has run.
@@ -147,13 +195,14 @@ struct UnnamedStatement {
             }
             kept.append(version)
         }
-        current = kept.popLast() ?? Version()
-        earlier = kept
+        if isOfCurrent { current = kept.popLast() ?? Version() }
+        for version in kept.reversed() { earlier.prepend(version) }
     }
 
     /// Nothing is under way: no message can fail any more.
     @inline(__always)
     mutating func settle() {
+        descriptions.settle()
         if current.number == 0, current.endsBehind.isEmpty { return }
         if !current.endsBehind.isEmpty { current.clear() }
         current.number = 0

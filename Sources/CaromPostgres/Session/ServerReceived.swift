@@ -45,3 +45,20 @@ extension ServerState {
         }
     }
 }
+
+// MARK: What was not understood yet
+
+extension ServerState {
+    /// Moves what was not understood yet to the beginning of `buffer`, and returns how much it was.
+    package mutating func takeUnread(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let count = unread.count
+        if count == 0 { return 0 }
+        precondition(count <= buffer.count, "kept bytes fit into the buffer that they came from")
+        unread.withUnsafeBytes { buffer.copyMemory(from: $0) }
+        unread = []
+        return count
+    }
+
+    /// Keeps the beginning of a message until more of it has come.
+    package mutating func keepUnread(_ bytes: UnsafeRawBufferPointer) { unread = Array(bytes) }
+}

@@ -24,17 +24,13 @@ package struct ServerState: ~Copyable, Sendable {
     package var unread: [UInt8] = []
     /// Where the stream from the server stands.
     private var walker = FrameWalker()
+    /// The message that it stands in is kept from the client.
+    private var hidesPieces = false
     /// The stream to the server stands inside a message that is forwarded in pieces.
     private var isSendingMessage = false
 
     /// Replies that nobody asked for but the holder itself, and that its client must not see.
-    package private(set) var suppressedReplies = 0
-    /// They bring the session to another client: notifications among them are not for it.
-    private var isBeingPrepared = false
-    /// The first error in one of them.
-    private var suppressedError: SuppressedError?
-    /// The rows of a reply to a ``SessionInquiry``, while one is under way.
-    private var inquiry: [UInt8]?
+    private var own = OwnReplies()
     /// The next ReadyForQuery of the client's that leaves nothing under way is not passed on.
     private var withholdsReady = false
 
@@ -72,6 +68,9 @@ package struct ServerState: ~Copyable, Sendable {
         }
     }
 
+    /// Replies to the holder's own queries that are still to end.
+    package var suppressedReplies: Int { own.count }
+
     /// Nothing is half read, half written or suppressed.
     private var isAtRest: Bool {
         unread.isEmpty && walker.isAtBorder && !isSendingMessage && suppressedReplies == 0
@@ -86,19 +85,6 @@ package struct ServerState: ~Copyable, Sendable {
     /// The client waits for the server, not the server for the client.
     package var owesClient: Bool { owedReplies > 0 && !flow.awaitsClientData }
 
-    /// Moves what was not understood yet to the beginning of `buffer`, and returns how much it was.
-    package mutating func takeUnread(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        let count = unread.count
-        if count == 0 { return 0 }
-        precondition(count <= buffer.count, "kept bytes fit into the buffer that they came from")
-        unread.withUnsafeBytes { buffer.copyMemory(from: $0) }
-        unread = []
-        return count
-    }
-
-    /// Keeps the beginning of a message until more of it has come.
-    package mutating func keepUnread(_ bytes: UnsafeRawBufferPointer) { unread = Array(bytes) }
-
     // MARK: To the server
 
     /// Records a message that goes to the server; on an error it must not be sent.
@@ -109,24 +95,25 @@ package struct ServerState: ~Copyable, Sendable {
     package mutating func setSendingMessage(_ isSending: Bool) { isSendingMessage = isSending }
 
     /// Records a query of the holder's own, whose reply is suppressed.
-    package mutating func sendSuppressed() throws(FlowError) {
-        try flow.sent(.query)
-        suppressedReplies += 1
-        isBeingPrepared = false
+    ///
+    /// - Parameter messages: how many it is in extended ones, with a Sync behind them; nil for a simple query.
+    package mutating func sendSuppressed(extended messages: Int? = nil) throws(FlowError) {
+        for _ in 0..<(messages ?? 0) { flow.sentHidden() }
+        try flow.sent(messages == nil ? .query : .sync)
+        own.expect()
         // A simple query ends the unnamed statement.
-        statements.endUnnamed()
+        if messages == nil { statements.endUnnamed() }
     }
 
     /// Records a message of the holder's own in front of an extended message of its client's.
     package mutating func sendHidden() { flow.sentHidden() }
 
     /// The query that was sent last is a ``SessionInquiry``.
-    package mutating func expectInquiry() { inquiry = [] }
+    package mutating func expectInquiry() { own.expectInquiry() }
 
     /// What the server has answered to the inquiry, which is over; nil if that cannot be understood.
     package mutating func takeAnswer() -> SessionInquiry.Answer? {
-        defer { inquiry = nil }
-        return inquiry.flatMap { SessionInquiry.answer($0, user: initial[Self.userParameter]) }
+        own.takeInquiry().flatMap { SessionInquiry.answer($0, user: initial[Self.userParameter]) }
     }
 
     /// The ReadyForQuery that answers what was sent last is kept from the client until the pooler has done something.
@@ -136,14 +123,14 @@ package struct ServerState: ~Copyable, Sendable {
     package mutating func passReady() { withholdsReady = false }
 
     /// Takes the first error of the replies that were suppressed.
-    package mutating func takeSuppressedError() -> SuppressedError? { suppressedError.take() }
+    package mutating func takeSuppressedError() -> SuppressedError? { own.takeError() }
 
     // MARK: Changes of hands
 
     /// The session is over to this user.
     package mutating func adopt(by user: UInt64, mark: Int = ServerState.noMark) {
         lastUser = user
-        isBeingPrepared = suppressedReplies > 0
+        own.adopt()
         settingsMark = mark
         withholdsReady = false
     }
@@ -214,11 +201,23 @@ extension ServerState {
             walk: while true {
                 accepted = position
                 switch walker.next(in: chunk, at: &position, limits: limits) {
-                case .run(let tag, let range, _), .beginning(let tag, let range, _):
+                case .run(let tag, let range, _):
                     try record(tag)
                     if suppressedReplies > 0 { hide(tag, chunk, range, &visibleFrom) }
+                case .beginning(let tag, let range, _):
+                    hidesPieces = suppressedReplies > 0 || isHidden(tag)
+                    if hidesPieces, range.lowerBound > visibleFrom {
+                        // What is the client's goes out first, and this is walked again.
+                        walker = FrameWalker()
+                        result.hasMore = true
+                        position = range.lowerBound
+                        break walk
+                    }
+                    statements.descriptions.heardPart(of: tag, chunk.body(ofMessage: range), flow)
+                    try record(tag)
+                    if hidesPieces { hide(tag, chunk, range, &visibleFrom) }
                 case .message(let tag, let range):
-                    let isSuppressed = suppressedReplies > 0 && isOfSuppressedReply(tag)
+                    let isSuppressed = suppressedReplies > 0 && own.include(tag, flow)
                     if isSuppressed || isHidden(tag) {
                         if range.lowerBound > visibleFrom {
                             // What is the client's goes out first.
@@ -232,7 +231,7 @@ extension ServerState {
                     case BackendTag.readyForQuery.rawValue:
                         try recordReady(chunk, range)
                         if isSuppressed {
-                            suppressedReplies -= 1
+                            own.end()
                         } else if countReady(&result) {
                             return result.cut(visibleFrom, range, of: chunk)
                         }
@@ -244,11 +243,19 @@ extension ServerState {
                             break walk
                         }
                     default:
+                        if statements.descriptions.isWanted,
+                            statements.descriptions.heard(tag, chunk.body(ofMessage: range), flow)
+                        {
+                            result.isOrdinary = false
+                        }
                         try record(tag)
                         if Self.telling.contains(tag) { try read(tag, chunk.body(ofMessage: range), &result) }
                     }
-                case .continuation(let tag, let range, _):
-                    if suppressedReplies > 0 { hide(tag, chunk, range, &visibleFrom) }
+                case .continuation(let tag, let range, let isLast):
+                    if hidesPieces { hide(tag, chunk, range, &visibleFrom) }
+                    if statements.descriptions.heardMore(tag, chunk.extracting(range), isLast: isLast) {
+                        result.isOrdinary = false
+                    }
                 case .incomplete, .end: break walk
                 case .invalid(let error): throw Self.broken(error)
                 }
@@ -267,17 +274,19 @@ extension ServerState {
     private mutating func hide(_ tag: UInt8, _ chunk: RawSpan, _ range: Range<Int>, _ visibleFrom: inout Int)
     {
         visibleFrom = range.upperBound
-        guard inquiry != nil, tag == BackendTag.dataRow.rawValue else { return }
-        chunk.extracting(range).withUnsafeBytes { inquiry?.append(contentsOf: $0) }
+        own.read(tag, chunk.extracting(range))
     }
 
     /// The reply to a message of our own in the middle of the client's.
     @inline(__always)
     private func isHidden(_ tag: UInt8) -> Bool { flow.answersHidden && Self.hideable.contains(tag) }
 
-    /// What may answer a Parse, Bind, Execute or Close of our own. Errors are the client's, and what a server says by itself.
+    /// What may answer an extended message of our own. Errors are the client's, and what a server says by itself.
     private static let hideable = TagSet(
-        [.parseComplete, .bindComplete, .commandComplete, .closeComplete] as [BackendTag])
+        [
+            .parseComplete, .bindComplete, .commandComplete, .closeComplete, .parameterDescription,
+            .rowDescription, .noData,
+        ] as [BackendTag])
 
     /// The server has told the client that it is ready.
     ///
@@ -308,13 +317,6 @@ extension ServerState {
         let failed = (done + 1)...flow.extendedDone
         result.failed = failed
         statements.failed(failed)
-    }
-
-    /// A ReadyForQuery that ends no request is the client's, though the reply to a question of our own is awaited behind it. So is a
-    /// notification that comes meanwhile.
-    private func isOfSuppressedReply(_ tag: UInt8) -> Bool {
-        if tag == BackendTag.notificationResponse.rawValue { return isBeingPrepared }
-        return tag != BackendTag.readyForQuery.rawValue || flow.readyEndsRequest
     }
 
     /// Records one whole message, for readers that keep what it says.
@@ -383,8 +385,8 @@ extension ServerState {
                 hasSaidGoodbye = hasSaidGoodbye || fields.isFatal
                 if fields.mayNameStatement { result.misnamed = fields }
                 if fields.isAboutStalePlan { result.hasStalePlan = true }
-            } else if suppressedError == nil {
-                suppressedError = SuppressedError(fields: fields, repliesLeft: suppressedReplies)
+            } else {
+                own.failed(fields)
             }
         default: break
         }

@@ -65,7 +65,7 @@ package struct QueryFlow: Equatable, Sendable {
     /// How many Syncs were sent: the number of the batch that is open.
     package internal(set) var batch: UInt64 = 0
     /// The number of the last extended message in front of the last Sync.
-    var syncedThrough: UInt64 = 0
+    package internal(set) var syncedThrough: UInt64 = 0
 
     /// A Query that is sent now is skipped if one of the extended messages in front of it fails.
     package var maySkipQuery: Bool { extendedSent > extendedDone && extendedSent > syncedThrough }

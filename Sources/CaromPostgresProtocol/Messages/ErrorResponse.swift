@@ -68,7 +68,8 @@ package struct ErrorFields: Equatable, Sendable, Error {
 
     /// Something of our own to say.
     package init(
-        severity: Severity, code: SQLState, message: String, detail: String? = nil, hint: String? = nil
+        severity: Severity, code: SQLState, message: String, detail: String? = nil, hint: String? = nil,
+        routine: String? = nil
     ) {
         entries = []
         set(.localizedSeverity, severity.rawValue)
@@ -77,6 +78,7 @@ package struct ErrorFields: Equatable, Sendable, Error {
         set(.message, message)
         if let detail { set(.detail, detail) }
         if let hint { set(.hint, hint) }
+        if let routine { set(.routine, routine) }
     }
 
     /// Reads a body, whatever is in it.

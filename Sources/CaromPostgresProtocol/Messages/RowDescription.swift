@@ -56,6 +56,22 @@ package struct RowDescription: Equatable, Sendable {
         try reader.finish()
     }
 
+    /// Hands out what makes the shape of the rows, column by column: the name, and then type, size and modifier. Not the table.
+    ///
+    /// - Returns: how many columns there are; 0 for an empty body, which is that of NoData.
+    package static func shapes(body: RawSpan, _ use: (RawSpan) -> Void) throws(WireError) -> Int {
+        if body.isEmpty { return 0 }
+        var reader = WireReader(body)
+        let count = try reader.readCount(minimum: 19)
+        for _ in 0..<count {
+            use(body.extracting(try reader.readText()))
+            _ = try reader.readRange(6)
+            use(body.extracting(try reader.readRange(10)))
+            _ = try reader.readRange(2)
+        }
+        return count
+    }
+
     package func encode(into bytes: inout [UInt8]) {
         precondition(columns.count <= Int(UInt16.max), "A row has at most 65535 columns.")
         bytes.appendMessage(BackendTag.rowDescription.rawValue) { bytes in
