@@ -5,8 +5,9 @@
 import pytest
 
 from lib.config import Route
+from lib.talk import codes_of, rows_of, said
 from lib.waiting import wait_until
-from lib.wire import SYNC, ServerError, parse, query
+from lib.wire import SYNC, ServerError, bind, execute, parse, query, send_cancel
 
 
 @pytest.fixture
@@ -98,3 +99,70 @@ def test_servers_are_reused_not_piled_up(postgres, start):
         with pooler.connect(user="bench", database="bench") as wire:
             assert wire.value(f"select {n}") == str(n)
     wait_until(lambda: len(postgres.backends("bench")) <= 3, "no more than three servers")
+
+
+@pytest.mark.own
+def test_the_cancel_key_shows_the_process_of_the_clients_server(start):
+    # Some that leave still have theirs when others come.
+    pooler = start(Route(pool="session", pool_size=8), workers=2)
+    for _ in range(3):
+        wires = [pooler.connect() for _ in range(4)]
+        mine = [wire.value("select pg_backend_pid()") for wire in wires]
+        assert [str(wire.key[0]) for wire in wires] == mine
+        sleeper = wires[2]
+        sleeper.send(query("select pg_sleep(20)"))
+        wait_until(lambda: wires[0].value(
+            f"select count(*) from pg_stat_activity where pid = {mine[2]} and query like '%sleep(20)%'") == "1",
+            "it sleeps")
+        assert send_cancel(pooler.address, (int(mine[2]), sleeper.key[1] ^ 1)) == b""
+        assert wires[0].value(f"select state from pg_stat_activity where pid = {mine[2]}") == "active"
+        send_cancel(pooler.address, sleeper.key)
+        with pytest.raises(ServerError) as caught:
+            sleeper.result()
+        assert caught.value.code == "57014"
+        for wire in wires:
+            wire.close()
+
+
+@pytest.mark.own
+def test_clients_beyond_the_pool_are_greeted_and_wait_with_their_first_query(start):
+    pooler = start(Route(pool="session", pool_size=2))
+    wires = [pooler.connect() for _ in range(2)]
+    late = [pooler.connect() for _ in range(3)]
+    assert len({wire.key[0] for wire in [*wires, *late]}) == 5
+    late[0].send(query("select 'at last', pg_backend_pid()"))
+    wires.pop().close()
+    assert late[0].result()[0][0] == "at last"
+    for wire in [*wires, *late]:
+        wire.close()
+
+
+@pytest.mark.own
+def test_a_client_that_only_logs_in_has_a_server_with_its_settings(start, postgres):
+    pooler = start(Route(pool="session", pool_size=3))
+    for zone in ["Asia/Tokyo", "UTC", "Asia/Tokyo"]:
+        with pooler.connect(timezone=zone, application_name=f"in {zone}") as wire:
+            pid = wire.key[0]
+            wait_until(lambda: postgres.value(
+                f"select application_name from pg_stat_activity where pid = {pid}") == f"in {zone}", "it is prepared")
+            assert wire.parameters["TimeZone"] == wire.value("show timezone") == zone
+            assert wire.value("select pg_backend_pid()") == str(pid)
+
+
+@pytest.mark.own
+@pytest.mark.parametrize("pool", ["session", "transaction"])
+@pytest.mark.parametrize("reset", ["reset work_mem", "select set_config('work_mem', null, false)", "reset all"])
+def test_a_reset_leaves_the_unnamed_statement_and_portal_alone(start, pool, reset):
+    """The pooler takes the settings that the client began with again, behind the reset."""
+    pooler = start(Route(pool=pool, pool_size=2))
+    with pooler.connect(work_mem="7MB", application_name="mine") as wire:
+        wire.rows("begin; set work_mem = '9MB'")
+        seen = said(wire, parse("r", reset), parse("", "select 'kept'"), bind("", ""), SYNC)
+        assert codes_of(seen) == []
+        assert codes_of(said(wire, bind("p", "r"), execute("p"), SYNC)) == []
+        assert rows_of(said(wire, execute(), SYNC)) == [("kept",)]
+        assert rows_of(said(wire, bind("", ""), execute(), SYNC)) == [("kept",)]
+        assert (wire.value("show work_mem"), wire.value("show application_name")) == ("7MB", "mine")
+        assert wire.value("select count(*) from pg_prepared_statements where name = 'carom_/'") == "0"
+        wire.rows("rollback")
+        assert wire.value("show work_mem") == "7MB"

@@ -12,6 +12,7 @@ struct ClientRequests {
     private let counters: Counters
     /// The client's prepared statements; nil until it has any.
     private var statements: ClientStatements?
+    private var settingStatements = SettingStatements()
     /// The client's next messages wait until what it has sent is answered.
     var pause = Pause()
     /// Effects of the extended messages since the last Sync.
@@ -165,7 +166,7 @@ struct ClientRequests {
                 makeStatements()
                 return try forwardExtended(tag, range, length, chunk, &server, &book, &out)
             }
-            if byte == FrontendTag.parse.rawValue { noteParse(range, chunk) }
+            noteKept(settingStatements.effects(of: byte, chunk.body(ofMessage: range), in: server.flow.batch))
         case FrontendTag.execute.rawValue:
             if !batchEffects.isEmpty { batchRuns = true }
             guard statements?.followsPortals == true else { break }
@@ -216,11 +217,8 @@ struct ClientRequests {
         }
     }
 
-    /// In session pooling, a Parse may become a statement that resets settings.
-    private mutating func noteParse(_ range: Range<Int>, _ chunk: RawSpan) {
-        var reader = WireReader(chunk.extracting(range), at: Framing.headerSize)
-        guard (try? reader.readText()) != nil, let text = try? reader.readText() else { return }
-        let effects = StatementEffects(of: chunk.extracting(range).extracting(text))
+    /// In session pooling these may be the effects of a batch.
+    private mutating func noteKept(_ effects: StatementEffects) {
         let isSecond = batchEffects.contains(.settings) && effects.contains(.settings)
         batchEffects.formUnion(effects)
         // Which of them runs last is not known.

@@ -163,7 +163,7 @@ extension RelayMachine {
         isAsked = true
         // That of a command in passing.
         _ = server.takeSuppressedError()
-        OwnQuery.ask(book.query(for: question, server), &server, &out)
+        OwnQuery.ask(book.statements(for: question, server), apart: question.isAwaited, &server, &out)
         switch question {
         case .isFree: break
         case .whatIsLeft, .whatWasReset:

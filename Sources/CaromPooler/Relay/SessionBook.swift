@@ -156,15 +156,12 @@ struct SessionBook {
 
     // MARK: Questions
 
-    /// What the server is asked.
-    func query(for question: SessionQuestion, _ server: borrowing ServerState) -> [UInt8] {
+    /// What the server is asked, statement by statement.
+    func statements(for question: SessionQuestion, _ server: borrowing ServerState) -> [[UInt8]] {
         switch question {
-        case .isFree: return []
-        case .whatIsLeft, .whatWasReset: return inquiry
-        case .restore:
-            var statements: [UInt8] = []
-            _ = wishes.appendStatements(from: server.applied, into: &statements)
-            return statements
+        case .isFree: []
+        case .whatIsLeft, .whatWasReset: [inquiry]
+        case .restore: wishes.statements(from: server.applied)
         }
     }
 

@@ -102,6 +102,24 @@ extension SettingValues {
     ///
     /// - Returns: how many settings differ; 0 means that nothing was added.
     package func appendStatements(from applied: SettingValues, into bytes: inout [UInt8]) -> Int {
+        write(from: applied, into: &bytes) { _ in }
+    }
+
+    /// The same, each by itself and without its terminator.
+    package func statements(from applied: SettingValues) -> [[UInt8]] {
+        var statements: [[UInt8]] = []
+        var bytes: [UInt8] = []
+        let count = write(from: applied, into: &bytes) {
+            statements.append(Array($0.dropLast()))
+            $0 = []
+        }
+        return count > 0 ? statements : []
+    }
+
+    /// - Parameter end: called behind each statement.
+    private func write(
+        from applied: SettingValues, into bytes: inout [UInt8], _ end: (inout [UInt8]) -> Void
+    ) -> Int {
         if entries == applied.entries { return 0 }
         let start = bytes.count
         var count = 0
@@ -109,13 +127,16 @@ extension SettingValues {
         let wasRole = applied[Self.role]
         if wasUser != nil {
             bytes.append(contentsOf: "SET SESSION AUTHORIZATION DEFAULT;".utf8)
+            end(&bytes)
         } else if wasRole != nil {
             bytes.append(contentsOf: "RESET ROLE;".utf8)
+            end(&bytes)
         }
         for entry in applied.entries where self[entry.name] == nil {
             count += 1
             if Self.isIdentity(entry.key) { continue }
             SettingStatement.appendReset(entry.name, into: &bytes)
+            end(&bytes)
         }
         for entry in entries where applied[entry.name] != entry.value {
             count += 1
@@ -123,15 +144,20 @@ extension SettingValues {
             // Half of a date style leaves the other half as it was.
             if entry.key == Self.dateStyle, applied[entry.name] != nil {
                 SettingStatement.appendReset(entry.name, into: &bytes)
+                end(&bytes)
             }
             SettingStatement.append(entry.name, to: entry.value, into: &bytes)
+            end(&bytes)
         }
         if count == 0 {
-            bytes.removeLast(bytes.count - start)
+            bytes.removeLast(max(0, bytes.count - start))
             return 0
         }
-        if let user = self[Self.user] { SettingStatement.append(Self.user, to: user, into: &bytes) }
-        if let role = self[Self.role] { SettingStatement.append(Self.role, to: role, into: &bytes) }
+        for name in [Self.user, Self.role] {
+            guard let value = self[name] else { continue }
+            SettingStatement.append(name, to: value, into: &bytes)
+            end(&bytes)
+        }
         return count
     }
 

@@ -158,7 +158,12 @@ import Testing
             }
             #expect(told == "C(RESET) Z(I) T D(9) C(SHOW) Z(I)")
         }
-        #expect(asked == ["Q RESET x", "Q SET x='9';", "Q SHOW x"])
+        // By extended messages: the client's unnamed statement stays.
+        let own = [
+            "C Scarom_/", "P carom_/ SET x='9'", "B carom_/ carom_/", "E carom_/", "C Pcarom_/", "C Scarom_/",
+            "S",
+        ]
+        #expect(asked == ["Q RESET x"] + own + ["Q SHOW x"])
     }
 
     @Test func aResetOfWhatTheSessionDidNotBeginWithNeedsNoRepair() {
