@@ -99,6 +99,24 @@ def check_policy():
     return bool(expected) and set(expected) == set(rows) and len(rows) == len(expected)
 
 
+def check_metrics():
+    """Each metric of PoolMetrics is in docs/pool.adoc, by its kind, and no other is."""
+    code = pathlib.Path("Sources/Carom/PoolMetrics.swift").read_text()
+    kinds = {"counter": "Counter|counter", "timer": "Timer", "recorder": "Recorder", "gauge": "Gauge"}
+    expected = set()
+    for kind, maker in kinds.items():
+        expected |= {(kind, name) for name in re.findall(rf'\b(?:{maker})\((?:label: )?"(carom_\w+)"', code)}
+    text = pathlib.Path("docs/pool.adoc").read_text().split("`PoolMetrics`")[1].split("\n*")[0]
+    found = set()
+    for part in text.split(";"):
+        if kind := re.search(r"\b(counter|timer|recorder|gauge)s?\b", part):
+            found |= {(kind[1], name) for name in re.findall(r"`(carom_\w+)`", part)}
+    for metric in sorted(expected ^ found):
+        print(f"{metric} is in {'the code' if metric in expected else 'docs/pool.adoc'} only")
+    print(f"{len(expected)} metrics")
+    return bool(expected) and expected == found
+
+
 def check_code(path):
     """Prints the Swift code of a text, in order, as one file."""
     text = pathlib.Path(path).read_text()
@@ -112,6 +130,7 @@ def check_code(path):
 
 
 checks = {
-    "symbols": check_symbols, "landing": check_landing, "api": check_api, "policy": check_policy, "code": check_code,
+    "symbols": check_symbols, "landing": check_landing, "api": check_api, "policy": check_policy,
+    "metrics": check_metrics, "code": check_code,
 }
 sys.exit(0 if checks[sys.argv[1]](*sys.argv[2:]) else 1)

@@ -33,7 +33,7 @@ MODULES = {
     "CaromDNS": "Carom CaromReactor CCaromAres Logging Synchronization Glibc",
     "CaromFile": "Carom CaromReactor FoundationEssentials Glibc",
     # First floor.
-    "CaromTCP": "Carom CaromReactor CaromTLS CCaromLinux Glibc",
+    "CaromTCP": "Carom CaromReactor CaromTLS CCaromLinux Synchronization Glibc",
     "CaromStats": "Carom FlyingFox FlyingSocks FoundationEssentials Histogram Logging Synchronization Glibc",
     "CaromPostgres":
         "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS DequeModule Synchronization Glibc",

@@ -40,6 +40,14 @@ public struct Claim<Connection: Sendable>: ~Copyable, Sendable {
         box.engine.giveBack(box)
     }
 
+    /// The same, after an error in its use: ``ConnectionInspector/returned(_:after:)`` says what becomes of it.
+    @inlinable
+    public consuming func recycle(after error: any Error) {
+        let box = held.takeRetainedValue()
+        discard self
+        box.engine.giveBack(box, after: error)
+    }
+
     /// Gives the connection back to be closed.
     ///
     /// - Parameters:

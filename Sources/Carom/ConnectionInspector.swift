@@ -12,6 +12,10 @@ public protocol ConnectionInspector<Connection>: Sendable {
     /// Judges a connection that is just given back.
     func returned(_ connection: Connection) -> ReturnVerdict
 
+    /// Judges a connection whose user failed with it, in ``Pool/withConnection(_:timeout:isolation:file:line:_:)`` or by
+    /// ``Claim/recycle(after:)``: an answer may still be under way. A connector that cannot tell must not call it clean.
+    func returned(_ connection: Connection, after error: any Error) -> ReturnVerdict
+
     /// A last look, without waiting, at an idle connection about to be lent (has the peer hung up?). If it says no,
     /// the connection is closed and the next one is tried.
     func isUsable(_ connection: Connection, idleFor: Duration) -> Bool
@@ -36,6 +40,11 @@ public protocol ConnectionInspector<Connection>: Sendable {
 extension ConnectionInspector {
     /// Recycles everything.
     public func returned(_ connection: Connection) -> ReturnVerdict { .recycle }
+
+    /// As if nothing had failed.
+    public func returned(_ connection: Connection, after error: any Error) -> ReturnVerdict {
+        returned(connection)
+    }
 
     /// True.
     public func isUsable(_ connection: Connection, idleFor: Duration) -> Bool { true }

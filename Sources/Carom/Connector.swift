@@ -20,10 +20,14 @@ public protocol Connector<Connection>: ConnectionInspector {
     /// is lent that was idle longer than ``Policy/validationBypass``.
     func isValid(_ connection: Connection) async throws
 
-    /// Prepares a connection for its claimer; nil: nothing is to be prepared, and lending never suspends for it. Asked
-    /// once, when the pool is made. If the hook throws, the connection is closed and the claim tries another, at most
+    /// What ``onAcquire(_:)`` returns, of which no use is made: the compiler fills it in. ``NoPreparation`` says that there is
+    /// no such hook.
+    associatedtype Preparation = NoPreparation
+
+    /// Prepares a connection for its claimer. A connector that has this method has it called before each loan; without it
+    /// lending never suspends. If it throws, the connection is closed and the claim tries another, at most
     /// ``Policy/acquireRetries`` times, within its own deadline.
-    var onAcquire: (@Sendable (Connection) async throws -> Void)? { get }
+    func onAcquire(_ connection: Connection) async throws -> Preparation
 
     /// Makes a returned connection clean, or throws and has it closed. Runs in the background.
     func onRecycle(_ connection: Connection) async throws
@@ -37,10 +41,17 @@ public protocol Connector<Connection>: ConnectionInspector {
     func classify(_ error: any Error) -> FailureKind
 }
 
-extension Connector {
-    /// Nothing is to be prepared.
-    public var onAcquire: (@Sendable (Connection) async throws -> Void)? { nil }
+/// Says of a connector that it prepares nothing before a loan.
+public struct NoPreparation: Sendable {
+    init() {}
+}
 
+extension Connector where Preparation == NoPreparation {
+    /// Nothing is to be prepared, and this is not called.
+    public func onAcquire(_ connection: Connection) async throws -> NoPreparation { NoPreparation() }
+}
+
+extension Connector {
     /// Validates.
     public func onRecycle(_ connection: Connection) async throws { try await isValid(connection) }
 

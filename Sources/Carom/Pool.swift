@@ -86,7 +86,8 @@ public final class Pool<C: Connector>: Sendable {
         return Claim(try await engine.lendLater(request, timeout: timeout, file: file, line: line))
     }
 
-    /// Lends a connection for the duration of `body`, and takes it back however `body` ends.
+    /// Lends a connection for the duration of `body`, and takes it back however `body` ends. If it throws, the connector is
+    /// told (``ConnectionInspector/returned(_:after:)``).
     ///
     /// - Throws: ``PoolError`` if there is no connection, and whatever `body` throws.
     @inlinable
@@ -101,7 +102,7 @@ public final class Pool<C: Connector>: Sendable {
             claim.recycle()
             return result
         } catch {
-            claim.recycle()
+            claim.recycle(after: error)
             throw error
         }
     }

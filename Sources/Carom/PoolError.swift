@@ -49,6 +49,13 @@ public struct PoolError: Error, Sendable {
         public let underlying: (any Error)?
     }
 
+    /// A backend that was considered for a claim with a requirement.
+    struct Candidate: Sendable {
+        let backend: BackendID
+        /// What its connections match, as far as is known.
+        let known: [String: String]
+    }
+
     final class Details: Sendable {
         let pool: String
         let waited: Duration
@@ -56,14 +63,22 @@ public struct PoolError: Error, Sendable {
         let limit: Int
         let backends: Int
         let causes: [Cause]
+        let requirement: [String: String]
+        /// Only if none of them meets the requirement.
+        let candidates: [Candidate]
 
-        init(pool: String, waited: Duration, inUse: Int, limit: Int, backends: Int, causes: [Cause]) {
+        init(
+            pool: String, waited: Duration, inUse: Int, limit: Int, backends: Int, causes: [Cause],
+            requirement: [String: String] = [:], candidates: [Candidate] = []
+        ) {
             self.pool = pool
             self.waited = waited
             self.inUse = inUse
             self.limit = limit
             self.backends = backends
             self.causes = causes
+            self.requirement = requirement
+            self.candidates = candidates
         }
     }
 
@@ -78,12 +93,16 @@ public struct PoolError: Error, Sendable {
     /// The last failure of each backend that was not well.
     public var causes: [Cause] { details.causes }
 
+    /// What the claim required.
+    public var requirement: [String: String] { details.requirement }
+
     /// One sentence without the causes, for example `exhausted: 6 of 6 in use`.
     public var message: String {
         switch code.kind {
         case .noBackends: "no backends: the resolver knows none"
         case .noBackendsOnline:
-            "no backends online: none of \(details.backends) could serve the claim"
+            (details.candidates.isEmpty
+                ? "no backends online: none of \(details.backends) could serve the claim" : noneAmong)
                 + (details.inUse > 0 ? " (\(details.inUse) of \(details.limit) in use)" : "")
         case .exhausted: "exhausted: \(details.inUse) of \(details.limit) in use"
         case .timedOut: "timed out"
@@ -96,6 +115,24 @@ public struct PoolError: Error, Sendable {
         case .revoked: "revoked: the connection was taken back"
         }
     }
+
+    /// For example `no primary among: db1 (standby), db2 (unknown)`.
+    private var noneAmong: String {
+        let keys = details.requirement.keys.sorted()
+        let sought = keys.map {
+            $0 == "role" ? details.requirement[$0]! : "\($0)=\(details.requirement[$0]!)"
+        }
+        let shown = details.candidates.prefix(Self.mostShown).map { candidate in
+            let known = keys.map { candidate.known[$0] ?? "unknown" }
+            return "\(candidate.backend) (\(known.joined(separator: ", ")))"
+        }
+        let more = details.candidates.count - shown.count
+        return "no \(sought.joined(separator: ", ")) among: \(shown.joined(separator: ", "))"
+            + (more > 0 ? " and \(more) more" : "")
+    }
+
+    /// Backends that a message names.
+    private static var mostShown: Int { 8 }
 }
 
 extension PoolError: CustomStringConvertible {

@@ -4,19 +4,21 @@
 public import Carom
 public import CaromReactor
 import Glibc
+import Synchronization
 
 /// A byte stream to one backend, made by ``TCPConnector`` and lent by a pool.
 ///
 /// It belongs to whoever holds its claim. All work is done on the thread of its reactor, whatever task asks. One
 /// call at a time: a second read or write beside a waiting one is a mistake of the caller's and traps.
 ///
-/// A cancelled or timed-out call ends with `ECANCELED` or `ETIMEDOUT`. How much of a write was sent by then is
-/// unknown, so such a connection should be discarded.
+/// A cancelled or timed-out call ends with `ECANCELED` or `ETIMEDOUT`. How much of a write was sent by then is unknown, and
+/// an answer may come later: a connection is spoilt as soon as a call on it has failed, and a pool does not lend it again.
 public final class TCPConnection: Sendable, CustomStringConvertible {
     /// Which backend it leads to.
     public let backend: Backend
     let transport: Transport
     private let waker = Waker()
+    private let spoilt = Atomic<Bool>(false)
 
     /// On the reactor's thread.
     init(transport: Transport, backend: Backend) {
@@ -57,7 +59,7 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
         -> [UInt8]
     {
         precondition(limit > 0, "a read needs room for a byte")
-        return try await withTaskExecutorPreference(transport.reactor) { () async throws(SystemError) in
+        return try await onReactor { () async throws(SystemError) in
             try await self.take(limit, by: Deadline.after(timeout))
         }
     }
@@ -72,7 +74,7 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
         -> [UInt8]
     {
         precondition(count >= 0, "the number of bytes to read is negative")
-        return try await withTaskExecutorPreference(transport.reactor) { () async throws(SystemError) in
+        return try await onReactor { () async throws(SystemError) in
             let deadline = Deadline.after(timeout)
             var bytes: [UInt8] = []
             while bytes.count < count {
@@ -91,15 +93,33 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
     ///   - timeout: the longest wait for all of them; nil waits for ever.
     /// - Throws: `SystemError`: `ETIMEDOUT`, `ECANCELED`, or what the kernel says, such as `EPIPE`.
     @concurrent public func write(_ bytes: [UInt8], timeout: Duration? = nil) async throws(SystemError) {
-        try await withTaskExecutorPreference(transport.reactor) { () async throws(SystemError) in
+        try await onReactor { () async throws(SystemError) in
             try await self.put(bytes, by: Deadline.after(timeout))
         }
     }
+
+    /// A call has failed on it, or somebody has said so: what is read next may belong to an earlier question.
+    public var isSpoilt: Bool { spoilt.load(ordering: .relaxed) }
+
+    /// Says that the connection is in no state to be used again, for a user who leaves in the middle of an exchange.
+    public func spoil() { spoilt.store(true, ordering: .relaxed) }
 
     /// Closes the socket, from any thread. A call that waits on it ends with `ECONNABORTED`. A second close does nothing.
     @concurrent public func close() async {
         await withTaskExecutorPreference(transport.reactor) {
             self.transport.close(notify: true)
+        }
+    }
+
+    /// Runs a call where the socket lives. One that fails spoils the connection.
+    private func onReactor<Answer: Sendable>(
+        _ call: sending @isolated(any) () async throws(SystemError) -> Answer
+    ) async throws(SystemError) -> Answer {
+        do {
+            return try await withTaskExecutorPreference(transport.reactor, operation: call)
+        } catch {
+            spoil()
+            throw error
         }
     }
 

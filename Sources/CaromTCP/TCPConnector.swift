@@ -58,9 +58,15 @@ public final class TCPConnector: Connector {
     public func returned(_ connection: TCPConnection) -> ReturnVerdict {
         if connection.transport.isClosed { return .discard(reason: "the connection was closed") }
         if connection.transport.isHungUp { return .discard(reason: "the peer has hung up") }
+        if connection.isSpoilt { return .discard(reason: "a call on it has failed") }
         if check != nil { return .recycle }
         return connection.transport.isQuiet()
             ? .clean : .discard(reason: "unread bytes, or the peer has hung up")
+    }
+
+    /// Closed: a stream of bytes does not show whether an answer is still to come.
+    public func returned(_ connection: TCPConnection, after error: any Error) -> ReturnVerdict {
+        .discard(reason: "left with an error: \(error)")
     }
 
     /// Whether the peer has neither hung up nor spoken while the connection lay idle.

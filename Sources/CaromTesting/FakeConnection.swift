@@ -17,7 +17,6 @@ public final class FakeConnection: Sendable {
         var closes = 0
         var checks = 0
         var recycles = 0
-        var acquires = 0
         var usable = true
         var verdict: ReturnVerdict?
         var affinity: Int?
@@ -38,8 +37,6 @@ public final class FakeConnection: Sendable {
     public var checks: Int { state.withLock { $0.checks } }
     /// How often it was recycled.
     public var recycles: Int { state.withLock { $0.recycles } }
-    /// How often it was prepared for a claim.
-    public var acquires: Int { state.withLock { $0.acquires } }
 
     /// Whether the peer is still there when somebody looks. Set it to false to play a peer that hung up.
     public var isUsable: Bool {
@@ -78,7 +75,6 @@ public final class FakeConnection: Sendable {
     func noteClose() { state.withLock { $0.closes += 1 } }
     func noteCheck() { state.withLock { $0.checks += 1 } }
     func noteRecycle() { state.withLock { $0.recycles += 1 } }
-    func noteAcquire() { state.withLock { $0.acquires += 1 } }
 }
 
 /// The error a fake throws when its script says so.

@@ -24,8 +24,6 @@ public final class FakeConnector: Connector {
         public var connect: @Sendable (Backend) -> Outcome = { _ in .succeed }
         /// How checks end.
         public var isValid: @Sendable (FakeConnection) -> Outcome = { _ in .succeed }
-        /// How acquire hooks end; nil: there is none.
-        public var onAcquire: (@Sendable (FakeConnection) -> Outcome)?
         /// How recycles end.
         public var onRecycle: @Sendable (FakeConnection) -> Outcome = { _ in .succeed }
         /// How closes end.
@@ -65,12 +63,10 @@ public final class FakeConnector: Connector {
 
     private let state: Mutex<State>
     private let clock: any PoolClock
-    private let hasHook: Bool
 
     /// A connector that lives by a clock and a script.
     public init(clock: any PoolClock = SystemPoolClock(), script: Script = Script()) {
         self.clock = clock
-        hasHook = script.onAcquire != nil
         state = Mutex(State(script: script))
     }
 
@@ -150,18 +146,6 @@ extension FakeConnector {
         connection.noteCheck()
         let script = next()
         try await play(script.isValid(connection), delay: script.delay)
-    }
-
-    /// Succeeds or fails as the script says; there is a hook if the script had one when the connector was made.
-    public var onAcquire: (@Sendable (FakeConnection) async throws -> Void)? {
-        guard hasHook else { return nil }
-        return { connection in try await self.acquire(connection) }
-    }
-
-    private func acquire(_ connection: FakeConnection) async throws {
-        connection.noteAcquire()
-        let script = next()
-        try await play(script.onAcquire?(connection) ?? .succeed, delay: script.delay)
     }
 
     /// Succeeds or fails as the script says.

@@ -49,6 +49,40 @@ struct Peer: Sendable {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+    @Test(arguments: [false, true])
+    func aReadThatEndedEarlyLeavesAConnectionThatIsNotLentAgain(isCancelled: Bool) async throws {
+        try await withPair { connection, peer, connector in
+            #expect(connector.returned(connection) == .clean)
+            let read = Task { try await connection.read(exactly: 5, timeout: isCancelled ? nil : .zero) }
+            if isCancelled { read.cancel() }
+            await #expect(throws: SystemError.self) { try await read.value }
+            #expect(connection.isSpoilt)
+            #expect(connector.returned(connection) == .discard(reason: "a call on it has failed"))
+        }
+    }
+
+    @Test func aWriteThatWasCancelledSpoilsTheConnection() async throws {
+        try await withPair { connection, _, connector in
+            let write = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                try await connection.write([1])
+            }
+            await #expect(throws: SystemError.self) { try await write.value }
+            #expect(connector.returned(connection) != .clean)
+        }
+    }
+
+    @Test func whoLeavesWithAnErrorOrSaysSoLeavesNothingForTheNext() async throws {
+        try await withPair { connection, _, connector in
+            let verdict = connector.returned(
+                connection, after: SystemError(code: ECANCELED, operation: "test"))
+            #expect(verdict != .clean && verdict != .recycle)
+            #expect(connector.returned(connection) == .clean)
+            connection.spoil()
+            #expect(connector.returned(connection) != .clean)
+        }
+    }
+
     @Test func bytesArriveInPiecesAndAnEndIsEmpty() async throws {
         try await withPair { connection, peer, _ in
             try await peer.send([1, 2, 3])

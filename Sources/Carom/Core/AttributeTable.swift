@@ -29,6 +29,11 @@ struct AttributeTable: Sendable {
         return Int32(free)
     }
 
+    /// The same entry, used once more.
+    mutating func retain(entry: Int32) {
+        if entry != 0 { entries[Int(entry)].uses += 1 }
+    }
+
     mutating func release(_ entry: Int32) {
         if entry == 0 { return }
         entries[Int(entry)].uses -= 1

@@ -21,6 +21,13 @@ struct BackendRecord: Sendable {
     var counts = SlotCounts()
     /// Slots planned for it.
     var wanted = 0
+    /// How many of those are for waiters that require what it has, or may have.
+    var reserved = 0
+    /// What its last connection matched, an index into the attribute table, and until when that was so.
+    var learnt: Int32 = 0
+    var learntAt: Int64 = .min
+    /// When the last connect to it began.
+    var askedAt: Int64 = .min
     /// The plan leaves it what it has, for whether it can be connected to is uncertain.
     var isDoubted = false
     var idleLists: ContiguousArray<IdleList> = []

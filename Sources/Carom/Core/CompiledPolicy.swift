@@ -88,6 +88,11 @@ extension Int64 {
         let (sum, overflow) = addingReportingOverflow(time)
         return overflow ? .never : sum
     }
+
+    /// The time since an earlier instant. Threads read the clock before they take the lock, so what another has noted may be
+    /// later than this thread's now: then it is zero.
+    @inline(__always)
+    func since(_ earlier: Int64) -> Int64 { Swift.max(0, self - earlier) }
 }
 
 extension Duration {

@@ -14,6 +14,15 @@ extension PoolCore {
         attributes.release(old)
     }
 
+    /// What a backend's connections match, or did last, or should by what the resolver says.
+    func lastKnown(_ backend: Int) -> [String: String] {
+        if let open = slots.first(where: { $0.backend == Int32(backend) && $0.state.isUsable }) {
+            return attributes[open.attributes]
+        }
+        return backends[backend].learntAt == .min
+            ? backends[backend].backend.attributes : attributes[backends[backend].learnt]
+    }
+
     /// Whether that would be news.
     func differs(_ id: SlotID, _ learnt: [String: String]) -> Bool {
         guard let slot = find(id), slots[slot].connected else { return false }
@@ -42,15 +51,11 @@ extension PoolCore {
         settle(now)
     }
 
-    /// Gives an idle connection to a waiter in the queue.
+    /// Gives an idle connection to a waiter in the queue, once somebody has looked at it: what it did in its rest is not
+    /// known here.
     mutating func serveIdle(_ slot: Int, _ waiter: Int, now: Int64) {
         takeIdle(slot)
-        if acquires || needsValidation(slot, now: now) {
-            queue.leaveQueue(waiter)
-            beginAcquire(slot, waiter: waiter, now: now)
-        } else {
-            effects.append(.serve(queue.id(waiter), id(slot)))
-            serve(slot, waiter, now: now)
-        }
+        queue.leaveQueue(waiter)
+        beginAcquire(slot, waiter: waiter, now: now)
     }
 }

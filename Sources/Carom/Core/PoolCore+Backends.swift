@@ -75,6 +75,8 @@ extension PoolCore {
 
     mutating func forgetBackend(_ backend: Int) {
         known[backends[backend].id] = nil
+        attributes.release(backends[backend].learnt)
+        backends[backend].learnt = 0
         effects.append(.backendGone(backends[backend].id))
         draining -= 1
         freeBackends.append(backend)

@@ -81,14 +81,9 @@ extension PoolCore {
         {
             return .noBackendsOnline
         }
-        for slot in slots.indices {
-            switch slots[slot].state {
-            case .idle, .acquiring, .claimed, .recycling, .checking:
-                if attributes.matches(slots[slot].attributes, requirement) { return .exhausted }
-            case .free, .connecting, .closing: continue
-            }
-        }
-        return .noBackendsOnline
+        if counts.claimed >= capacity { return .exhausted }
+        let isThere = slots.contains { $0.state.isUsable && attributes.matches($0.attributes, requirement) }
+        return isThere ? .exhausted : .noBackendsOnline
     }
 
     @inline(__always)
@@ -169,8 +164,9 @@ extension PoolCore {
 
     mutating func fail(_ waiter: Int, _ code: PoolError.Code, now: Int64) {
         let since = queue.records[waiter].since
-        if observed { emit(.claimFailed(queue.id(waiter), code, waited: .nanoseconds(now - since))) }
-        effects.append(.fail(queue.id(waiter), code, since: since))
+        if observed { emit(.claimFailed(queue.id(waiter), code, waited: .nanoseconds(now.since(since)))) }
+        let requirement = queue.requirements[Int(queue.records[waiter].requirementQueue)].requirement
+        effects.append(.fail(queue.id(waiter), code, since: since, requirement: requirement))
         dismiss(waiter)
     }
 

@@ -7,11 +7,16 @@ extension PoolCore {
     /// Backends that are counted on come first, in turns; a probe of another one needs a slot they do not want.
     mutating func startConnects(_ now: Int64) {
         needsConnects = false
-        connectAt = doubtEndsAt
+        connectAt = replanAt
         blocked = false
         var effective = 0
-        for backend in order where !backends[backend].isDead {
+        for backend in order where !backends[backend].isDead || backends[backend].reserved > 0 {
             effective += min(backends[backend].counts.live, backends[backend].wanted)
+        }
+        if reservedTotal > 0 {
+            for backend in order where backends[backend].counts.live < backends[backend].reserved {
+                if startIfAllowed(backend, now: now) { effective += 1 }
+            }
         }
         let goal = min(wantedTotal, demand)
         var progress = true
@@ -95,6 +100,7 @@ extension PoolCore {
         let slot = makeSlot(backend: backend)
         totals.connects += 1
         backends[backend].totalConnects += 1
+        backends[backend].askedAt = now
         let attempt = backends[backend].health.failures + 1
         slots[slot].attempt = Int32(clamping: attempt)
         slots[slot].connectedAt = now
@@ -127,14 +133,15 @@ extension PoolCore {
     /// A connect that is due finds the pool full: a slow connect goes, or one idle connection of a backend that has more
     /// than its share, within the churn limit. If none is idle, the next to come back goes.
     private mutating func makeRoom(_ now: Int64) {
-        if slowConnects > 0 {
-            giveUpSlowest(now)
-            needsConnects = false
-            return
-        }
         var donor: Int?
         for backend in order where backends[backend].surplus > 0 && backends[backend].counts.idle > 0 {
             if donor == nil || backends[backend].surplus > backends[donor!].surplus { donor = backend }
+        }
+        // A search would rather lose what does not serve it than what may.
+        if slowConnects > 0, donor == nil || !isSearching {
+            giveUpSlowest(now)
+            needsConnects = false
+            return
         }
         guard let donor, let slot = coldest(donor) else { return }
         if let later = backends[donor].churn.take(now) {

@@ -25,7 +25,7 @@ extension PoolCore {
     }
 
     private func silence(_ slot: Int, now: Int64) -> String {
-        "no answer within \(Duration.nanoseconds(now - slots[slot].connectedAt))"
+        "no answer within \(Duration.nanoseconds(now.since(slots[slot].connectedAt)))"
     }
 
     /// The slot's connect is over, whatever came of it.
@@ -43,7 +43,7 @@ extension PoolCore {
         }
         guard slowest >= 0 else { return }
         let backend = Int(slots[slowest].backend)
-        backends[backend].health.connectGivenUp(after: now - slots[slowest].connectedAt)
+        backends[backend].health.connectGivenUp(after: now.since(slots[slowest].connectedAt))
         recordFailedConnect(slowest, .backend, "connect: " + silence(slowest, now: now), now: now)
         close(slowest, .connectAbandoned, now: now)
     }
@@ -53,7 +53,7 @@ extension PoolCore {
     mutating func noteDoubt(_ backend: Int, now: Int64) {
         let isDoubted = !backends[backend].isDead && backends[backend].health.isDoubtful(now)
         if isDoubted != backends[backend].isDoubted { needsPlan = true }
-        if isDoubted, backends[backend].health.doubtEnd < doubtEndsAt { needsPlan = true }
+        if isDoubted, backends[backend].health.doubtEnd < replanAt { needsPlan = true }
     }
 
     /// A claim finds every backend dead. Those that did not let us in are asked again, if that is not just over: whatever

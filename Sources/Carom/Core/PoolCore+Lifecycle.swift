@@ -108,12 +108,13 @@ extension PoolCore {
         return waiting
     }
 
-    /// The grace is over: leases are taken away, and closes get one more quarter of a second.
+    /// The grace is over: leases are taken away, and whatever is being closed gets one more quarter of a second.
     mutating func revokeAll(_ now: Int64) {
+        mode = .stopping(by: .never)
         for slot in slots.indices {
             switch slots[slot].state {
             case .claimed:
-                let held = now - slots[slot].claimedAt
+                let held = now.since(slots[slot].claimedAt)
                 effects.append(.revoked(id(slot), backendID(of: slot), held: held))
                 revoke(slot, now: now)
                 hurry(slot, now: now)

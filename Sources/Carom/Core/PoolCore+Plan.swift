@@ -6,20 +6,22 @@ extension PoolCore {
     ///
     /// Live backends of the best priority share what is planned in proportion to their weights, in order of
     /// preference. One that is doubted keeps what it has; the rest of its share goes to others of its priority, or to the
-    /// next priority if all are doubted. A dead one gets a probe, which takes a slot only if live ones leave one.
+    /// next priority if all are doubted. A dead one gets a probe, which takes a slot only if live ones leave one. What
+    /// waiters with a requirement need comes first.
     mutating func plan(_ now: Int64) {
         needsPlan = false
         needsRecall = needsRecall || isParkingUsed
         needsTrim = true
         needsConnects = true
         planned = max(min(planned, policy.maxSlots), demand)
-        doubtEndsAt = .never
+        replanAt = .never
         for backend in order {
             let isDead = backends[backend].isDead
             backends[backend].wanted = isDead ? 1 : 0
+            backends[backend].reserved = 0
             backends[backend].isDoubted = !isDead && backends[backend].health.isDoubtful(now)
             if backends[backend].isDoubted {
-                doubtEndsAt = min(doubtEndsAt, backends[backend].health.doubtEnd)
+                replanAt = min(replanAt, backends[backend].health.doubtEnd)
             }
         }
         var left = planned
@@ -27,7 +29,9 @@ extension PoolCore {
             for backend in backends where !backend.present { left -= backend.counts.busy }
         }
         left = max(0, left)
-        wantedTotal = 0
+        reserve(left, now: now)
+        left -= reservedTotal
+        wantedTotal = reservedTotal
         trustedPriority = nil
         var priority = nextPriority(after: nil)
         let isAnyAlive = priority != nil
@@ -41,6 +45,9 @@ extension PoolCore {
                 break
             }
             priority = nextPriority(after: current)
+        }
+        for backend in order where backends[backend].wanted < backends[backend].reserved {
+            backends[backend].wanted = backends[backend].reserved
         }
         if observed { emit(.planned(total: wantedTotal)) }
         setFailed(!order.isEmpty && !isAnyAlive, now: now)
@@ -57,56 +64,33 @@ extension PoolCore {
         return next
     }
 
-    /// Deals connections to backends of one priority; returns how many.
+    /// Deals connections to backends of one priority, beside what is reserved there; returns how many.
     private mutating func deal(_ total: Int, to candidates: [Int], now: Int64) -> Int {
-        var hands = candidates.map { backend in
-            let most = policy.source.perBackendMax
-            return WeightedShares.Share(
-                weight: backends[backend].share,
-                limit: backends[backend].isDoubted ? min(most, backends[backend].counts.usable) : most,
-                count: 0)
-        }
-        let reserved = reserveForRequirements(total, candidates, &hands)
-        WeightedShares.deal(total - reserved, to: &hands)
+        // Who has connections comes first while somebody searches: there is one change at a time.
+        let candidates =
+            !isSearching
+            ? candidates
+            : candidates.filter { backends[$0].counts.usable > 0 }
+                + candidates.filter { backends[$0].counts.usable == 0 }
+        var hands = candidates.map { hand(of: $0) }
+        WeightedShares.deal(total, to: &hands)
         var dealt = 0
         for (backend, hand) in zip(candidates, hands) {
             backends[backend].wanted = hand.count
-            dealt += hand.count
+            dealt += hand.count - backends[backend].reserved
             if hand.count > 0 { backends[backend].plannedAt = now }
         }
         wantedTotal += dealt
         return dealt
     }
 
-    /// Waiters with a requirement first: backends that can meet it keep what is lent and get one for each waiter.
-    private func reserveForRequirements(
-        _ total: Int, _ candidates: [Int], _ hands: inout [WeightedShares.Share]
-    ) -> Int {
-        var reserved = 0
-        for requirementQueue in queue.requirements.dropFirst() where requirementQueue.count > 0 {
-            let able = candidates.indices.filter { mayMeet(requirementQueue.requirement, candidates[$0]) }
-            if able.isEmpty { continue }
-            var part = able.map { hands[$0] }
-            for (place, index) in able.enumerated() where part[place].count == 0 {
-                let busy = min(backends[candidates[index]].counts.busy, part[place].limit, total - reserved)
-                part[place].count = busy
-                reserved += busy
-            }
-            let before = part.reduce(0) { $0 + $1.count }
-            WeightedShares.deal(min(requirementQueue.count, total - reserved), to: &part)
-            reserved += part.reduce(0) { $0 + $1.count } - before
-            for (place, index) in able.enumerated() { hands[index] = part[place] }
-        }
-        return reserved
-    }
-
-    /// Whether the backend's connections meet the requirement, or none is there to tell.
-    private func mayMeet(_ requirement: [String: String], _ backend: Int) -> Bool {
-        if backends[backend].counts.usable == 0 { return true }
-        for slot in slots where slot.backend == Int32(backend) && slot.connected && slot.state != .free {
-            if attributes.matches(slot.attributes, requirement) { return true }
-        }
-        return false
+    /// A backend's share, with what is reserved for it.
+    func hand(of backend: Int) -> WeightedShares.Share {
+        let most = policy.source.perBackendMax
+        return WeightedShares.Share(
+            weight: backends[backend].share,
+            limit: backends[backend].isDoubted ? min(most, backends[backend].counts.usable) : most,
+            count: backends[backend].reserved)
     }
 
     private mutating func setFailed(_ now: Bool, now instant: Int64) {

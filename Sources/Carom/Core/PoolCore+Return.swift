@@ -6,12 +6,12 @@ extension PoolCore {
     mutating func giveBack(_ id: SlotID, _ kind: ReturnKind, affinity: Int, now: Int64) -> ReturnDecision {
         guard let slot = find(id), slots[slot].state == .claimed else { return .late }
         let claimedAt = slots[slot].claimedAt
-        var held = now - claimedAt
+        var held = now.since(claimedAt)
         if case .parked(let since) = kind {
-            held = max(claimedAt, since) - claimedAt
+            held = since.since(claimedAt)
             parked = max(0, parked - 1)
         }
-        totals.holdNanoseconds &+= UInt64(max(0, held))
+        totals.holdNanoseconds &+= UInt64(held)
         if observesClaims { emit(.returned(id, held: .nanoseconds(held))) }
         if slots[slot].overdue {
             slots[slot].overdue = false
@@ -20,7 +20,7 @@ extension PoolCore {
         slots[slot].affinity = affinity
         switch kind {
         case .clean, .parked:
-            slots[slot].activeAt = claimedAt.after(max(0, held))
+            slots[slot].activeAt = claimedAt.after(held)
             if slots[slot].unproven, now - slots[slot].connectedAt >= policy.stableAfter {
                 prove(slot)
                 settle(now)
@@ -134,7 +134,7 @@ extension PoolCore {
             }
             if waiter < 0 { return nil }
             let index = Int(waiter)
-            let sojourn = now - queue.records[index].since
+            let sojourn = now.since(queue.records[index].since)
             if !delay.sheds(sojourn, now: now, target: policy.codelTarget, interval: policy.codelInterval) {
                 return index
             }
@@ -161,12 +161,12 @@ extension PoolCore {
         backends[backend].pass += 1 / backends[backend].share
         totals.claims += 1
         totals.waitedClaims += 1
-        totals.waitNanoseconds &+= UInt64(max(0, now - since))
+        totals.waitNanoseconds &+= UInt64(now.since(since))
         if policy.leakThreshold != .never || policy.leaseLimit != .never {
             arm(slot, by: now.after(min(policy.leakThreshold, policy.leaseLimit)))
         }
         if observesClaims {
-            emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now - since)))
+            emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now.since(since))))
         }
     }
 

@@ -9,7 +9,7 @@ extension PoolCore {
             return false
         }
         let backend = Int(slots[slot].backend)
-        backends[backend].health.connected(after: now - slots[slot].connectedAt)
+        backends[backend].health.connected(after: now.since(slots[slot].connectedAt))
         if observed { emit(.connected(id, backends[backend].id)) }
         keepIfOvertaken(slot)
         endConnecting(slot)
@@ -18,6 +18,8 @@ extension PoolCore {
         noteDoubt(backend, now: now)
         if needsPlan { plan(now) }
         makeAvailable(slot, now: now)
+        // It was not what somebody waits for: the next backend is asked.
+        if isSearching { needsPlan = true }
         needsTrim = true
         needsConnects = true
         settle(now)
@@ -206,6 +208,16 @@ extension PoolCore {
         settle(now)
     }
 
+    /// The connector saw, before it did anything, that a connection is of no use: that is no try of its waiter's.
+    mutating func foundUnusable(_ id: SlotID, now: Int64) {
+        guard let slot = find(id), slots[slot].state == .acquiring else { return }
+        let waiter = Int(slots[slot].waiter)
+        slots[slot].waiter = -1
+        close(slot, .unusable, now: now)
+        if waiter >= 0 { tryAgain(waiter, now: now) }
+        settle(now)
+    }
+
     /// Whether a connection that was examined for a waiter still meets its requirement.
     private func suits(_ slot: Int, _ waiter: Int) -> Bool {
         let requirementQueue = Int(queue.records[waiter].requirementQueue)
@@ -232,6 +244,7 @@ extension PoolCore {
         } else {
             queue.enqueue(waiter)
             needsConnects = true
+            needsPlan = needsPlan || isSearching
         }
     }
 
@@ -241,6 +254,7 @@ extension PoolCore {
         endConnecting(slot)
         begin(slot, .closing, now: now, limit: policy.closeTimeout)
         let backend = Int(slots[slot].backend)
+        if slots[slot].connected { remember(slot, now: now) }
         if backends[backend].isDoubted { needsPlan = true }
         if observed { emit(.closing(id(slot), backends[backend].id, reason)) }
         effects.append(slots[slot].connected ? .close(id(slot)) : .abandon(id(slot)))

@@ -17,7 +17,7 @@ extension PoolCore {
         let oldest = queue.oldestSince
         return PoolStats(
             name: name, state: state, backends: list, waiting: queue.count, mostWaiting: mostWaiting,
-            oldestWait: oldest == .never ? .zero : .nanoseconds(now - oldest), slots: counts.all,
+            oldestWait: oldest == .never ? .zero : .nanoseconds(now.since(oldest)), slots: counts.all,
             maxSlots: policy.maxSlots, planned: planned, totals: totals)
     }
 

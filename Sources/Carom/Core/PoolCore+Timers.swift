@@ -15,7 +15,7 @@ extension PoolCore {
             return finishStopping()
         }
         if now >= connectAt { needsConnects = true }
-        if now >= doubtEndsAt { needsPlan = true }
+        if now >= replanAt { needsPlan = true }
         if now >= trimAt {
             needsTrim = true
             needsConnects = needsConnects || blocked
@@ -152,7 +152,7 @@ extension PoolCore {
     }
 
     private mutating func fireClaimed(_ slot: Int, now: Int64) {
-        let held = now - slots[slot].claimedAt
+        let held = now.since(slots[slot].claimedAt)
         if held >= policy.leaseLimit { return revoke(slot, now: now) }
         if held >= policy.leakThreshold, !slots[slot].overdue {
             slots[slot].overdue = true
@@ -166,7 +166,8 @@ extension PoolCore {
     mutating func revoke(_ slot: Int, now: Int64) {
         totals.revocations += 1
         if observed {
-            emit(.revoked(id(slot), backendID(of: slot), held: .nanoseconds(now - slots[slot].claimedAt)))
+            emit(
+                .revoked(id(slot), backendID(of: slot), held: .nanoseconds(now.since(slots[slot].claimedAt))))
         }
         close(slot, .revoked, now: now)
     }

@@ -13,7 +13,7 @@ struct PoolCore: ~Copyable, Sendable {
         case running
         /// Claims wait. → `running`, `stopping`.
         case suspended
-        /// No new claims; leases end by this instant. → `stopped`.
+        /// No new claims; leases end by this instant, `never` once they have. → `stopped`.
         case stopping(by: Int64)
         /// The end.
         case stopped
@@ -48,10 +48,12 @@ struct PoolCore: ~Copyable, Sendable {
     var planned = 0
     /// The sum of what backends are wanted to have, dead ones' probes left out.
     var wantedTotal = 0
+    /// How many of those are for waiters with a requirement.
+    var reservedTotal = 0
     /// The priority of the backends the plan counts on; nil if all that live are doubted.
     var trustedPriority: Int?
-    /// When doubt about a backend ends by itself.
-    var doubtEndsAt: Int64 = .never
+    /// When the plan changes by itself: doubt about a backend ends, or what was known of it is too old.
+    var replanAt: Int64 = .never
     /// Connects under way that take longer than is usual.
     var slowConnects = 0
     /// Connections that live backends lack of what they are wanted to have, as of the last look at connects.
@@ -113,9 +115,7 @@ struct PoolCore: ~Copyable, Sendable {
     private mutating func earliestDeadline() -> Int64 {
         if case .stopped = mode { return .never }
         var next = min(timers.earliest, queue.earliestDeadline)
-        if case .stopping(let end) = mode {
-            return counts.claimed > 0 ? min(next, end) : next
-        }
+        if case .stopping(let end) = mode { return min(next, end) }
         next = min(next, connectAt, trimAt)
         next = min(next, sampleAt, rebalanceAt)
         return min(next, decoherenceAt, sweepAt)

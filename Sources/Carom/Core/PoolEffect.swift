@@ -9,7 +9,7 @@ enum PoolEffect: Equatable, Sendable {
     case check(SlotID)
     /// Make a returned connection clean; answer with `recycled`.
     case recycle(SlotID)
-    /// Validate and prepare a connection for a waiter; answer with `acquired`.
+    /// Validate, or at least look at, and prepare a connection for a waiter; answer with `acquired` or `foundUnusable`.
     case acquire(SlotID, validate: Bool)
     /// Cancel a connect; its answer is still expected.
     case abandon(SlotID)
@@ -22,7 +22,7 @@ enum PoolEffect: Equatable, Sendable {
     /// Share the connection to the waiter.
     case serve(WaiterID, SlotID)
     /// Tell the waiter that it is not served.
-    case fail(WaiterID, PoolError.Code, since: Int64)
+    case fail(WaiterID, PoolError.Code, since: Int64, requirement: [String: String])
     /// A lease was taken away by force while the pool stops.
     case revoked(SlotID, BackendID, held: Int64)
     /// A lease is held too long; the shell knows by whom.

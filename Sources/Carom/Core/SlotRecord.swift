@@ -25,6 +25,14 @@ enum SlotState: UInt8, Sendable {
     case checking
     /// Being closed; still counts. → `free`.
     case closing
+
+    /// There is a connection that works.
+    var isUsable: Bool {
+        switch self {
+        case .idle, .acquiring, .claimed, .recycling, .checking: true
+        case .free, .connecting, .closing: false
+        }
+    }
 }
 
 /// All the core knows of one connection. Plain data: the connection itself lives in the shell.

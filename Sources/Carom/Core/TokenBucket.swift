@@ -16,7 +16,7 @@ struct TokenBucket: Sendable {
 
     /// Takes a token; nil if there was one, else the instant when there will be.
     mutating func take(_ now: Int64) -> Int64? {
-        if filledAt != .min { tokens = min(burst, tokens + Double(now - filledAt) * perNanosecond) }
+        if filledAt != .min { tokens = min(burst, tokens + Double(now.since(filledAt)) * perNanosecond) }
         filledAt = now
         if tokens >= 1 - 1e-9 {
             tokens = max(0, tokens - 1)

@@ -14,6 +14,7 @@ struct AnyConnector: Sendable {
     @usableFromInline let onAcquire: @Sendable (Box) async throws -> Void
     @usableFromInline let onRecycle: @Sendable (Box) async throws -> Void
     @usableFromInline let inspect: @Sendable (Box) -> ReturnInspection
+    @usableFromInline let judge: @Sendable (Box, any Error) -> ReturnKind
     @usableFromInline let standing: @Sendable (Box) -> Standing
     @usableFromInline let isUsable: @Sendable (Box, Int64) -> Bool
     @usableFromInline let attributes: @Sendable (Box) -> [String: String]
@@ -26,15 +27,14 @@ struct AnyConnector: Sendable {
         @Sendable func open(_ box: Box) -> C.Connection {
             unsafeDowncast(box, to: PooledConnection<C.Connection>.self).connection
         }
-        let onAcquire = connector.onAcquire
-        acquires = onAcquire != nil
+        acquires = C.Preparation.self != NoPreparation.self
         connect = { engine, backend, context in
             let connection = try await connector.connect(to: backend, context: context)
             return PooledConnection(
                 engine: engine, slot: context.slot, backend: backend, connection: connection)
         }
         isValid = { try await connector.isValid(open($0)) }
-        self.onAcquire = { try await onAcquire?(open($0)) }
+        onAcquire = { _ = try await connector.onAcquire(open($0)) }
         onRecycle = { try await connector.onRecycle(open($0)) }
         standing = { box in
             let connection = open(box)
@@ -50,6 +50,7 @@ struct AnyConnector: Sendable {
                     affinity: connector.affinity(of: connection) ?? .noAffinity,
                     attributesVersion: connector.attributesVersion(of: connection)))
         }
+        judge = { ReturnKind(connector.returned(open($0), after: $1)) }
         isUsable = { connector.isUsable(open($0), idleFor: .nanoseconds($1)) }
         attributes = { connector.attributes(of: open($0)) }
         close = { await connector.close(open($0)) }

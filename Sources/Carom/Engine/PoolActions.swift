@@ -20,7 +20,8 @@ struct PoolActions: Sendable {
     enum Examination: Sendable {
         case check
         case recycle
-        case acquire(validate: Bool)
+        /// Nanoseconds of rest: the connector looks at it, if it is not validated.
+        case acquire(validate: Bool, idle: Int64)
     }
 
     var items: [Item] = []
@@ -31,7 +32,9 @@ extension EngineState {
     @inline(__always)
     mutating func collect(_ now: Int64) -> PoolActions? {
         if mustAttendToParking { attendToParking(now) }
-        let next = core.nextDeadline
+        // Before the pool runs nothing is there that time could do something to but claims that wait: a pool that was claimed
+        // from and never run ends with its last claim.
+        let next = hasRun ? core.nextDeadline : core.queue.earliestDeadline
         if core.effects.isEmpty, next >= armed { return nil }
         return pack(next, now: now)
     }
@@ -43,9 +46,9 @@ extension EngineState {
         var causes: [PoolError.Cause]?
         for effect in effects {
             switch effect {
-            case .fail(let waiter, let code, let since):
+            case .fail(let waiter, let code, let since, let requirement):
                 if causes == nil { causes = self.causes() }
-                let failure = error(code, since: since, now: now, causes: causes ?? [])
+                let failure = error(code, since: since, now: now, causes: causes ?? [], requirement)
                 let ticket = ClaimTicket(waiter: waiter, outcome: .failed(failure))
                 work.items.append(.deliver(takeWaiter(waiter), ticket))
             case .connect, .check, .recycle, .acquire, .abandon, .close, .hurry, .forget, .serve, .revoked,
@@ -76,7 +79,9 @@ extension EngineState {
             work.items.append(.connect(task, backend, context))
         case .check(let slot): examine(slot, .check, &work)
         case .recycle(let slot): examine(slot, .recycle, &work)
-        case .acquire(let slot, let validate): examine(slot, .acquire(validate: validate), &work)
+        case .acquire(let slot, let validate):
+            let idle = now.since(core.slots[Int(slot.index)].activeAt)
+            examine(slot, .acquire(validate: validate, idle: idle), &work)
         case .abandon(let slot): cancel(slot, &work)
         case .close(let slot):
             cancel(slot, &work)

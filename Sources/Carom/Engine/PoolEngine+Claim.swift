@@ -19,7 +19,7 @@ extension PoolEngine {
                     preconditionFailure("a lent slot has no connection")
                 }
                 state.markLent(box)
-                idle = now - state.core.slots[index].activeAt
+                idle = now.since(state.core.slots[index].activeAt)
                 actions = state.collect(now)
                 return box
             }
@@ -98,7 +98,7 @@ extension PoolEngine {
             case .hand(let slot):
                 guard let box = state.box(slot) else { preconditionFailure("a lent slot has no connection") }
                 state.markLent(box)
-                let idle = now - state.core.slots[Int(slot.index)].activeAt
+                let idle = now.since(state.core.slots[Int(slot.index)].activeAt)
                 return (ClaimTicket(waiter: nil, outcome: .served(box, idle: idle)), nil)
             case .wait(let waiter):
                 state.setWaiter(handle, waiter)
@@ -107,7 +107,9 @@ extension PoolEngine {
                 state.takeAllParked(now)
                 return (nil, waiter)
             case .fail(let code):
-                return (.failed(state.error(code, since: now, now: now, causes: state.causes())), nil)
+                let causes = state.causes()
+                let error = state.error(code, since: now, now: now, causes: causes, request.requirement)
+                return (.failed(error), nil)
             }
         }
     }
@@ -150,6 +152,12 @@ extension PoolEngine {
     func giveBack(_ box: AnyPooledConnection) {
         let inspection = connector.inspect(box)
         giveBack(box, inspection.kind, inspection.standing)
+    }
+
+    /// The same after an error.
+    @usableFromInline
+    func giveBack(_ box: AnyPooledConnection, after error: any Error) {
+        giveBack(box, connector.judge(box, error), connector.standing(box))
     }
 
     func giveBack(_ box: AnyPooledConnection, _ kind: ReturnKind) {

@@ -20,13 +20,16 @@ extension PoolEngine {
         }
     }
 
-    private func start(
-        _ task: BackgroundTask, affinity: Int?, _ body: @escaping @Sendable (PoolEngine) async -> Void
+    /// Calls the connector. The call is over before anybody is told of its end: a report that follows from it does not count it.
+    private func start<Answer: Sendable>(
+        _ task: BackgroundTask, affinity: Int?, _ call: @escaping @Sendable (PoolEngine) async -> Answer,
+        then: @escaping @Sendable (PoolEngine, Answer) -> Void
     ) {
         operations.add(1, ordering: .relaxed)
         task.start(on: connector.executor(affinity) ?? executor) {
-            await body(self)
+            let answer = await call(self)
             self.operations.subtract(1, ordering: .relaxed)
+            then(self, answer)
         }
     }
 
@@ -41,10 +44,15 @@ extension PoolEngine {
             let slot = context.slot
             context.attributesChanged = { engine.reviewAttributes(of: slot) }
             do {
-                let box = try await engine.connector.connect(engine, backend, context)
-                engine.connected(box)
+                return Result<_, any Error>.success(
+                    try await engine.connector.connect(engine, backend, context))
             } catch {
-                engine.connectFailed(context.slot, backend.id, error)
+                return .failure(error)
+            }
+        } then: { engine, answer in
+            switch answer {
+            case .success(let box): engine.connected(box)
+            case .failure(let error): engine.connectFailed(context.slot, backend.id, error)
             }
         }
     }
@@ -84,15 +92,38 @@ extension PoolEngine {
                 switch what {
                 case .check: try await engine.connector.isValid(box)
                 case .recycle: try await engine.connector.onRecycle(box)
-                case .acquire(let validate):
-                    if validate { try await engine.connector.isValid(box) }
+                case .acquire(let validate, let idle):
+                    if validate {
+                        try await engine.connector.isValid(box)
+                    } else if !engine.connector.isUsable(box, idle) {
+                        return Finding.unusable
+                    }
                     if engine.connector.acquires { try await engine.connector.onAcquire(box) }
                 }
-                engine.examined(box, what, nil)
+                return .well
             } catch {
-                engine.examined(box, what, error)
+                return .failed(error)
+            }
+        } then: { engine, finding in
+            if case .unusable = finding {
+                engine.decide { state, now in
+                    state.setRunning(nil, ifBoxOf: box.slot)
+                    state.core.foundUnusable(box.slot, now: now)
+                }
+            } else {
+                engine.examined(box, what, finding.error)
             }
         }
+    }
+
+    /// What came of a call on an open connection.
+    private enum Finding: Sendable {
+        case well
+        /// The connector saw at a look that it is of no use.
+        case unusable
+        case failed(any Error)
+
+        var error: (any Error)? { if case .failed(let error) = self { error } else { nil } }
     }
 
     private func examined(_ box: AnyPooledConnection, _ what: PoolActions.Examination, _ error: (any Error)?)
@@ -101,7 +132,7 @@ extension PoolEngine {
         let blame = error.map { connector.classify($0) != .other } ?? false
         let learnt = error == nil ? learnt(box, connector.standing(box)) : nil
         decide { state, now in
-            if state.box(box.slot) != nil { state.setRunning(nil, box.slot) }
+            state.setRunning(nil, ifBoxOf: box.slot)
             if let error, state.core.find(box.slot) != nil { state.errors[box.backend.id] = error }
             if let learnt { state.learn(box, learnt, now) }
             switch what {
@@ -115,6 +146,7 @@ extension PoolEngine {
     private func close(_ task: BackgroundTask, _ box: AnyPooledConnection) {
         start(task, affinity: affinity(box)) { engine in
             await engine.connector.close(box)
+        } then: { engine, _ in
             engine.decide { state, now in
                 if state.core.find(box.slot) != nil { state.setRunning(nil, box.slot) }
                 state.core.closed(box.slot, now: now)

@@ -126,6 +126,11 @@ struct EngineState: ~Copyable, Sendable {
         running[index] = task
     }
 
+    /// What ran for a connection is over, if it is still this one's slot.
+    mutating func setRunning(_ task: BackgroundTask?, ifBoxOf slot: SlotID) {
+        if box(slot) != nil { setRunning(task, slot) }
+    }
+
     mutating func setWaiter(_ handle: WaiterHandle, _ waiter: WaiterID) {
         let index = Int(waiter.index)
         while waiters.count <= index { waiters.append(.nobody) }
@@ -141,13 +146,22 @@ struct EngineState: ~Copyable, Sendable {
     }
 
     /// An error with all that is known at this moment.
-    func error(_ code: PoolError.Code, since: Int64, now: Int64, causes: [PoolError.Cause]) -> PoolError {
-        PoolError(
+    func error(
+        _ code: PoolError.Code, since: Int64, now: Int64, causes: [PoolError.Cause],
+        _ requirement: [String: String] = [:]
+    ) -> PoolError {
+        let isSought = code == .noBackendsOnline && !requirement.isEmpty
+        return PoolError(
             code: code,
             details: PoolError.Details(
-                pool: name, waited: .nanoseconds(now - since), inUse: core.counts.claimed,
-                limit: core.capacity,
-                backends: core.order.count, causes: causes))
+                pool: name, waited: .nanoseconds(now.since(since)), inUse: core.counts.claimed,
+                limit: core.capacity, backends: core.order.count, causes: causes,
+                requirement: requirement,
+                candidates: isSought
+                    ? core.order.map {
+                        PoolError.Candidate(backend: core.backends[$0].id, known: core.lastKnown($0))
+                    }
+                    : []))
     }
 
     /// The last failure of each backend that is not well.

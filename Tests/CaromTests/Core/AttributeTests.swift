@@ -47,8 +47,11 @@ import Testing
         let rig = rig(standby)
         let waiting = rig.claim(request(primary))
         #expect(rig.claims[waiting] == .waiting)
-        change(rig, rig.attempts[0].slot, primary)
-        #expect(rig.claims[waiting].slot == rig.attempts[0].slot)
+        let slot = rig.attempts[0].slot
+        change(rig, slot, primary)
+        rig.run(until: rig.now)
+        #expect(rig.claims[waiting] == .served(slot, at: rig.now))
+        #expect(rig.acquires.map(\.slot) == [slot], "nobody has looked at it since it was idle")
         #expect(rig.broken == nil)
     }
 

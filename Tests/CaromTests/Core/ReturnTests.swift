@@ -175,7 +175,7 @@ struct ReturnTests {
         rig.follow()
         rig.run(10)
         #expect(rig.events.filter { $0.event == .closeAbandoned(slot) }.count == 1)
-        #expect(rig.stoppedAt == at + 3 * second)
+        #expect(rig.stoppedAt == at + second + second / 4)
         #expect(rig.broken == nil)
     }
 

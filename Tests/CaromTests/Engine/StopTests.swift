@@ -47,6 +47,29 @@ struct StopTests {
         #expect(rig.stop() == reports[0].value)
     }
 
+    @Test(
+        "behaviour 65: a stop ends a quarter of a second after its grace, whatever the connector is at",
+        arguments: [0, 100, 300])
+    func stopIsInTime(grace: Int) throws {
+        for isClosing in [false, true] {
+            var script = FakeConnector.Script()
+            script.connect = { _ in isClosing ? .succeed : .hangIgnoringCancellation }
+            script.close = { _ in .hangIgnoringCancellation }
+            let rig = try ShellRig(script: script)
+            let began = rig.clock.now
+            let ended = Kept<PoolInstant>()
+            let (pool, clock) = (rig.pool, rig.clock)
+            _ = Task(executorPreference: clock) {
+                let report = await pool.stop(grace: .milliseconds(grace))
+                #expect(report.unfinishedOperations > 0)
+                ended.value = clock.now
+            }
+            clock.advance(by: .seconds(10))
+            let limit = began.advanced(by: .milliseconds(grace + 250))
+            #expect(ended.value.map { $0 <= limit } == true)
+        }
+    }
+
     @Test func cancellingRunStopsAtOnce() throws {
         let rig = try ShellRig()
         let holder = rig.hold()

@@ -186,7 +186,7 @@ final class CoreRig {
         case .forget, .backendGone, .overdueReturned: break
         case .overdue: break
         case .serve(let waiter, let slot): served(waiter, slot)
-        case .fail(let waiter, let code, _):
+        case .fail(let waiter, let code, _, _):
             if let claim = claimOf.removeValue(forKey: waiter) { claims[claim] = .failed(code, at: now) }
         case .revoked(let slot, _, _): revoked.append(slot)
         case .stopped: stoppedAt = now

@@ -309,7 +309,7 @@ final class RandomWalk {
             closing.removeAll { $0 == slot }
             abandoned.removeAll { $0 == slot }
         case .serve(let waiter, let slot): served(waiter, slot)
-        case .fail(let waiter, _, _):
+        case .fail(let waiter, _, _, _):
             if let index = waiting.firstIndex(of: waiter) {
                 waiting.remove(at: index)
             } else {

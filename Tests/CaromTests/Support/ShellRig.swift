@@ -78,6 +78,21 @@ final class ShellRig {
         return holder
     }
 
+    /// The error of a claim that fails within its timeout; nil if it is served.
+    func claimError(_ request: ClaimRequest = .any, timeout: Duration) -> PoolError? {
+        let kept = Kept<PoolError>()
+        let pool = pool
+        _ = Task(executorPreference: clock) {
+            do throws(PoolError) {
+                try await pool.claim(request, timeout: timeout).recycle()
+            } catch {
+                kept.value = error
+            }
+        }
+        clock.advance(by: timeout)
+        return kept.value
+    }
+
     /// Stops the pool and lets the time pass that it takes.
     func stop(grace: Duration? = nil) -> StopReport? {
         let report = Kept<StopReport>()
