@@ -11,11 +11,35 @@ public struct ClaimRequest: Sendable {
     /// The connection the claimer used last: taken if it is idle and meets the requirement.
     public var preferredSlot: SlotID?
 
-    /// Any connection will do.
-    public init() {
-        requirement = [:]
-        affinity = nil
-        preferredSlot = nil
+    /// What a backend is in its service, for claims that need one of a kind. Others are written as strings.
+    public struct Role: Hashable, Sendable, ExpressibleByStringLiteral {
+        /// The value of the attribute `role`.
+        public let name: String
+
+        /// A role by its name.
+        public init(_ name: String) { self.name = name }
+
+        /// A role by its name.
+        public init(stringLiteral name: String) { self.name = name }
+
+        /// It takes writes.
+        public static var primary: Role { "primary" }
+        /// It follows a primary.
+        public static var standby: Role { "standby" }
+    }
+
+    /// A connection that meets the requirement, if there is one.
+    public init(
+        requirement: [String: String] = [:], affinity: Int? = nil, preferredSlot: SlotID? = nil
+    ) {
+        self.requirement = requirement
+        self.affinity = affinity
+        self.preferredSlot = preferredSlot
+    }
+
+    /// A connection to a backend of this role.
+    public init(role: Role, affinity: Int? = nil, preferredSlot: SlotID? = nil) {
+        self.init(requirement: ["role": role.name], affinity: affinity, preferredSlot: preferredSlot)
     }
 
     /// Any connection will do.

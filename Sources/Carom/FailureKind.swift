@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Against whom a failed connect or recycle counts.
+@nonexhaustive
 public enum FailureKind: Sendable, Hashable {
     /// Against the backend's health.
     case backend

@@ -31,8 +31,8 @@ public final class Pool<C: Connector>: Sendable {
     ///   - resolver: says where the backends are.
     ///   - connector: knows how to open, check and close a connection.
     ///   - policy: every knob.
-    ///   - logger: told what happens, at levels `debug` and `trace`; nil for silence.
-    ///   - observer: told every event.
+    ///   - logger: told what happens (``PoolLogging`` says at which levels); nil for silence.
+    ///   - observers: told every event.
     ///   - clock: time; a test's own clock makes the pool deterministic.
     ///   - executor: where background work runs unless the connector says otherwise; nil for the default.
     ///   - seed: of the pool's randomness; nil draws one.
@@ -40,7 +40,7 @@ public final class Pool<C: Connector>: Sendable {
     @inlinable
     public init(
         name: String, resolver: any Resolver, connector: C, policy: Policy = Policy(), logger: Logger? = nil,
-        observer: (any PoolObserver)? = nil, clock: any PoolClock = SystemPoolClock(),
+        observers: [any PoolObserver] = [], clock: any PoolClock = SystemPoolClock(),
         executor: (any TaskExecutor)? = nil, seed: UInt64? = nil
     ) throws(PolicyError) {
         try policy.validate()
@@ -49,11 +49,11 @@ public final class Pool<C: Connector>: Sendable {
         let logging = logger.map { PoolLogging(logger: $0, pool: name) }
         engine = PoolEngine(
             name: name, policy: policy, connector: AnyConnector(connector), resolver: resolver,
-            observers: [logging, observer].compactMap { $0 }, clock: clock, executor: executor, seed: seed)
+            observers: (logging.map { [$0] } ?? []) + observers, clock: clock, executor: executor, seed: seed)
     }
 
     /// All background work. Returns when the pool has stopped: after ``stop(grace:)``, or, when the task is
-    /// cancelled, at once (leases are revoked). To be called once. Under ServiceLifecycle, graceful shutdown stops it
+    /// cancelled, at once (leases are revoked). To be called once: a second call ends the program with a message. Under ServiceLifecycle, graceful shutdown stops it
     /// with the policy's grace.
     public func run() async {
         #if ServiceLifecycle

@@ -63,13 +63,15 @@ public struct PoolError: Error, Sendable {
         let limit: Int
         let backends: Int
         let causes: [Cause]
+        /// Nobody has called `run()`.
+        let isAwaitingRun: Bool
         let requirement: [String: String]
         /// Only if none of them meets the requirement.
         let candidates: [Candidate]
 
         init(
             pool: String, waited: Duration, inUse: Int, limit: Int, backends: Int, causes: [Cause],
-            requirement: [String: String] = [:], candidates: [Candidate] = []
+            isAwaitingRun: Bool = false, requirement: [String: String] = [:], candidates: [Candidate] = []
         ) {
             self.pool = pool
             self.waited = waited
@@ -77,6 +79,7 @@ public struct PoolError: Error, Sendable {
             self.limit = limit
             self.backends = backends
             self.causes = causes
+            self.isAwaitingRun = isAwaitingRun
             self.requirement = requirement
             self.candidates = candidates
         }
@@ -98,7 +101,8 @@ public struct PoolError: Error, Sendable {
 
     /// One sentence without the causes, for example `exhausted: 6 of 6 in use`.
     public var message: String {
-        switch code.kind {
+        if details.isAwaitingRun { return "\(code): nobody has called the pool's run()" }
+        return switch code.kind {
         case .noBackends: "no backends: the resolver knows none"
         case .noBackendsOnline:
             (details.candidates.isEmpty

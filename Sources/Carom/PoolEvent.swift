@@ -5,6 +5,7 @@
 ///
 /// Events are made only if there is an observer. They are delivered after the pool's lock was released, on the
 /// thread that caused them; two threads' events may arrive in either order.
+@nonexhaustive
 public enum PoolEvent: Sendable, Equatable {
     // Claims
     /// A claim began to wait.
@@ -63,6 +64,8 @@ public enum PoolEvent: Sendable, Equatable {
     case closeAbandoned(SlotID)
 
     // Backends and pool
+    /// A claim has failed, or waited for a second, and nobody has called ``Pool/run()``. Said once.
+    case notRunning
     /// The resolver named a backend.
     case backendAdded(BackendID)
     /// The resolver no longer names a backend.
@@ -77,6 +80,7 @@ public enum PoolEvent: Sendable, Equatable {
     case policyChanged
 
     /// Why a connection was closed.
+    @nonexhaustive
     public enum CloseReason: String, Sendable, Hashable {
         /// The holder or the connector said so.
         case discarded
@@ -110,13 +114,31 @@ public protocol PoolObserver: Sendable {
     /// Called for each event, without a lock, possibly from several threads at once. Must not block.
     func observe(_ event: PoolEvent)
 
-    /// Whether it wants the events that every claim makes: `claimQueued`, `claimed`, `claimCancelled`, `acquireStarted`,
+    /// Whether it wants the events that every claim makes: `claimed` of claims that did not wait, `acquireStarted`,
     /// `acquireDone` and `returned`. Asked once, when the pool is made. If no observer wants them they are never put together,
     /// and a claim allocates nothing.
     var observesClaims: Bool { get }
+
+    /// Whether it wants those of claims that wait: `claimQueued`, `claimed` and `claimCancelled`. Likewise.
+    var observesWaits: Bool { get }
+
+    /// How often it wants to be given the pool's numbers while the pool runs; nil: never. Asked once, more than zero.
+    var samplingInterval: Duration? { get }
+
+    /// The pool's numbers: at each interval, and once more when it has stopped.
+    func sample(_ stats: PoolStats)
 }
 
 extension PoolObserver {
     /// True.
     public var observesClaims: Bool { true }
+
+    /// True.
+    public var observesWaits: Bool { true }
+
+    /// Never.
+    public var samplingInterval: Duration? { nil }
+
+    /// Has no use for them.
+    public func sample(_ stats: PoolStats) {}
 }

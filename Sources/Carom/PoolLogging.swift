@@ -3,7 +3,8 @@
 
 public import Logging
 
-/// Writes a pool's events to a logger: what goes wrong at `debug`, the rest at `trace`.
+/// Writes a pool's events to a logger. At `warning`: a backend died, the pool failed, nobody runs it. At `notice`: it is
+/// back. Else what goes wrong at `debug`, the rest at `trace`.
 public struct PoolLogging: PoolObserver {
     private let logger: Logger
 
@@ -17,15 +18,20 @@ public struct PoolLogging: PoolObserver {
     /// Those events are `trace`: they are wanted if the logger shows that.
     public var observesClaims: Bool { logger.logLevel <= .trace }
 
+    /// Likewise.
+    public var observesWaits: Bool { observesClaims }
+
     /// Writes one line.
     public func observe(_ event: PoolEvent) {
         let level = Self.level(of: event)
         guard logger.logLevel <= level else { return }
-        logger.log(level: level, "\(event)")
+        logger.log(level: level, "\(Self.words(for: event))")
     }
 
     static func level(of event: PoolEvent) -> Logger.Level {
         switch event {
+        case .notRunning, .backendState(_, _, to: .dead), .state(_, to: .failed): .warning
+        case .backendState(_, from: .dead, _), .state(from: .failed, to: .running): .notice
         case .claimFailed, .acquireFailed, .forgotten, .overdue, .overdueReturned, .revoked, .connectFailed,
             .connectedTooLate, .checkFailed, .recycleFailed, .backendAdded, .backendRemoved, .backendState,
             .closeOverdue, .closeAbandoned, .state, .policyChanged:
@@ -34,6 +40,16 @@ public struct PoolLogging: PoolObserver {
             .connectStarted, .connected, .checkStarted, .checkDone, .recycleStarted, .recycleDone, .closing,
             .closed, .planned:
             .trace
+        }
+    }
+
+    /// The event in words, where operators read it.
+    private static func words(for event: PoolEvent) -> String {
+        switch event {
+        case .notRunning: "a claim waits, and nobody has called the pool's run()"
+        case .backendState(let backend, let before, let now): "backend \(backend) is \(now), was \(before)"
+        case .state(let before, let now): "the pool is \(now), was \(before)"
+        default: "\(event)"
         }
     }
 }

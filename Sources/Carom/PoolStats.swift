@@ -4,6 +4,7 @@
 /// A snapshot of a pool: one consistent moment, taken under its lock.
 public struct PoolStats: Sendable {
     /// What a pool is doing.
+    @nonexhaustive
     public enum State: String, Sendable, Hashable {
         /// Serving claims, or trying to.
         case running
@@ -18,6 +19,7 @@ public struct PoolStats: Sendable {
     }
 
     /// A backend's health as the pool sees it.
+    @nonexhaustive
     public enum BackendState: String, Sendable, Hashable {
         /// Not tried yet.
         case fresh

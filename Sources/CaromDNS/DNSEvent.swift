@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Something the resolver did or learned. Names and addresses are as sent and received; there are no secrets in DNS.
+@nonexhaustive
 public enum DNSEvent: Hashable, Sendable {
     /// A question, such as `db1.example.com A`, was sent.
     case asked(question: String, server: DNSServer)

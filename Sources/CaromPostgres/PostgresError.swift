@@ -4,6 +4,7 @@
 /// Why something with a PostgreSQL server did not work.
 public struct PostgresError: Error, Sendable, CustomStringConvertible {
     /// What kind of failure it was; for programs.
+    @nonexhaustive
     public enum Code: Sendable, Hashable {
         /// No connection could be made, or it broke.
         case connection

@@ -55,7 +55,7 @@ public final class PoolRecorder: PoolObserver {
         case .claimQueued, .claimFailed, .claimCancelled, .acquireStarted, .acquireDone, .acquireFailed,
             .forgotten, .overdue, .overdueReturned, .connected, .connectedTooLate,
             .checkStarted, .checkDone, .checkFailed, .recycleStarted, .recycleDone, .recycleFailed,
-            .closeOverdue, .backendState, .planned, .state, .policyChanged:
+            .closeOverdue, .backendState, .planned, .state, .policyChanged, .notRunning:
             return
         }
     }

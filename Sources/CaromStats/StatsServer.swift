@@ -20,7 +20,7 @@ public import Logging
 ///
 /// ```swift
 /// let recorder = PoolRecorder()
-/// let pool = try Pool(name: "orders", resolver: resolver, connector: connector, observer: recorder)
+/// let pool = try Pool(name: "orders", resolver: resolver, connector: connector, observers: [recorder])
 /// try await StatsServer([ObservedPool(pool, recorder: recorder)], port: 42069).run()
 /// ```
 public struct StatsServer: Sendable {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A key that a program cares about.
+@nonexhaustive
 public enum Key: Sendable, Hashable {
     /// A printable character.
     case character(Character)

@@ -5,6 +5,7 @@ import Glibc
 import Synchronization
 
 /// Something that happened at the terminal.
+@nonexhaustive
 public enum TerminalEvent: Sendable, Hashable {
     /// A key was pressed.
     case key(Key)

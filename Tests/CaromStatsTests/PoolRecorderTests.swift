@@ -24,7 +24,7 @@ import Testing
         policy.shrink = .never
         policy.healthInterval = nil
         return try Pool(
-            name: "test", resolver: resolver, connector: connector, policy: policy, observer: recorder,
+            name: "test", resolver: resolver, connector: connector, policy: policy, observers: [recorder],
             clock: clock, executor: clock, seed: 1)
     }
 

@@ -14,7 +14,7 @@ import Testing
 func withServer(_ body: (ScriptedResolver, UInt16, Reactor) async throws -> Void) async throws {
     let resolver = ScriptedResolver([backend(1)])
     let recorder = PoolRecorder()
-    let pool = try Pool(name: "test", resolver: resolver, connector: FakeConnector(), observer: recorder)
+    let pool = try Pool(name: "test", resolver: resolver, connector: FakeConnector(), observers: [recorder])
     let reactor = try Reactor(name: "test")
     try reactor.start()
     defer { reactor.stop() }

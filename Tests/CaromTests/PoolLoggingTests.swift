@@ -53,8 +53,30 @@ struct LoggingTests {
         #expect(handler.entries.contains { $0.level == .debug })
     }
 
+    @Test("behaviour 68: a backend that dies is a warning, and one that is back a notice")
+    func deathAndReturn() throws {
+        let rig = try ShellRig(logger: logger(.info))
+        var script = FakeConnector.Script()
+        script.connect = { _ in .fail("no route") }
+        rig.connector.script = script
+        rig.resolver.publish([Backend(name: "b", address: .unix(path: "/b"))])
+        rig.clock.advance(by: .seconds(30))
+        #expect(
+            handler.entries.map { "\($0.level): \($0.message)" }.sorted() == [
+                "warning: backend b (unix:/b) is dead, was suspect",
+                "warning: the pool is failed, was running",
+            ])
+        handler.clear()
+        rig.connector.script = FakeConnector.Script()
+        rig.clock.advance(by: .seconds(60))
+        #expect(
+            handler.entries.map { "\($0.level): \($0.message)" }.sorted() == [
+                "notice: backend b (unix:/b) is suspect, was dead", "notice: the pool is running, was failed",
+            ])
+    }
+
     @Test(arguments: [Logger.Level.info, .notice, .warning, .error, .critical])
-    func aLoggerAboveDebugHearsNothing(level: Logger.Level) throws {
+    func aLoggerAboveDebugHearsNothingElse(level: Logger.Level) throws {
         try eventful(level)
         #expect(handler.entries.isEmpty)
     }

@@ -37,15 +37,48 @@
                 holder.release()
                 rig.clock.runUntilQuiescent()
             }
+            let pool = [("pool", "test")]
+            #expect(try metrics.expectTimer("carom_claim_wait", pool).values == [40_000_000, 40_000_000])
+            rig.clock.advance(by: .seconds(1))
             #expect(total("carom_claims") == 3)
             #expect(total("carom_connects") == 1)
-            let pool = [("pool", "test")]
-            #expect(
-                try metrics.expectTimer("carom_claim_wait", pool).values == [0, 40_000_000, 40_000_000])
-            #expect(try metrics.expectTimer("carom_hold", pool).values == [40_000_000, 0, 0])
             #expect(try metrics.expectRecorder("carom_queue_length", pool).values == [1, 2])
             _ = rig.stop()
             #expect(total("carom_closes") == 1)
+        }
+
+        func gauge(_ label: String, backend: String? = nil) throws -> Double? {
+            let dimensions = [("pool", "test")] + (backend.map { [("backend", $0)] } ?? [])
+            return try metrics.expectGauge(label, dimensions).lastValue
+        }
+
+        @Test("behaviour 69: gauges show what is idle, lent and waiting, and how many each backend has")
+        func gaugesFollow() throws {
+            let rig = try rig { $0.maxSlots = 3 }
+            let holders = (0..<4).map { _ in rig.hold() }
+            rig.clock.advance(by: .seconds(1))
+            #expect(try gauge("carom_lent") == 3)
+            #expect(try gauge("carom_idle") == 0)
+            #expect(try gauge("carom_waiting") == 1)
+            #expect(try gauge("carom_size", backend: "a (unix:/a)") == 3)
+            for holder in holders { holder.release() }
+            rig.clock.advance(by: .seconds(1))
+            #expect(try gauge("carom_lent") == 0)
+            #expect(try gauge("carom_idle") == 3)
+            rig.resolver.publish([Backend(name: "b", address: .unix(path: "/b"))])
+            rig.clock.advance(by: .seconds(2))
+            #expect(try gauge("carom_size", backend: "b (unix:/b)") ?? 0 > 0)
+            #expect(throws: (any Error).self) { try gauge("carom_size", backend: "a (unix:/a)") }
+            _ = rig.stop()
+            #expect(try gauge("carom_idle") == 0)
+        }
+
+        @Test func aClaimThatDoesNotWaitMakesNoEvent() throws {
+            let rig = try rig()
+            #expect(PoolMetrics(pool: "other", factory: metrics).observesClaims == false)
+            let claim = try need(rig.claimIdle())
+            let isParked = claim.park() != nil
+            #expect(isParked, "an observer of every claim would not let it be parked")
         }
 
         @Test func failedClaimsAreCountedByTheirCode() throws {
@@ -71,7 +104,7 @@
             script.onRecycle = { _ in .fail("dirty") }
             let rig = try rig(script: script)
             rig.hold().release()
-            rig.clock.advance(by: .seconds(1))
+            rig.clock.advance(by: .seconds(2))
             #expect(total("carom_recycle_failures") == 1)
 
             script.verdict = { _ in .clean }
@@ -84,6 +117,7 @@
             rig.connector.script = script
             rig.clock.advance(by: .seconds(120))
             #expect(total("carom_connect_failures") >= 1)
+            rig.clock.advance(by: .seconds(1))
             let totals = rig.pool.stats.totals
             #expect(total("carom_connects") == Int64(totals.connects))
             #expect(total("carom_connect_failures") == Int64(totals.connectFailures))
@@ -98,7 +132,7 @@
             rig.clock.advance(by: .seconds(1))
             #expect(total("carom_forgotten") == 1)
             let holder = rig.hold()
-            rig.clock.advance(by: .seconds(31))
+            rig.clock.advance(by: .seconds(32))
             #expect(total("carom_revoked") == 1)
             holder.release()
             rig.clock.runUntilQuiescent()

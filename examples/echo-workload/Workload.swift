@@ -31,7 +31,7 @@ struct Workload: Sendable {
         policy.churnBurst = 16
         let recorder = PoolRecorder()
         pool = try Pool(
-            name: "echo", resolver: resolver, connector: connector, policy: policy, observer: recorder)
+            name: "echo", resolver: resolver, connector: connector, policy: policy, observers: [recorder])
         observed = ObservedPool(pool, recorder: recorder)
         self.statsPort = statsPort
     }

@@ -68,7 +68,7 @@ struct EmbeddedService: AsyncParsableCommand {
         let recorder = PoolRecorder()
         let pool = try Pool(
             name: "notes", resolver: resolver, connector: connector, policy: policy, logger: logger,
-            observer: recorder)
+            observers: [recorder])
         let notes = NoteStore(pool: pool)
         // Services stop in reverse order: first no more requests, then the pool.
         let group = ServiceGroup(

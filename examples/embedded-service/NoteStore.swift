@@ -15,11 +15,7 @@ struct NoteStore: Sendable {
     let pool: Pool<PostgresConnector>
 
     /// What a claim must ask for to write: with several servers only the primary takes changes.
-    private static let writing: ClaimRequest = {
-        var request = ClaimRequest()
-        request.requirement = ["role": "primary"]
-        return request
-    }()
+    private static let writing = ClaimRequest(role: .primary)
 
     /// Makes the table if there is none.
     func prepare() async throws {

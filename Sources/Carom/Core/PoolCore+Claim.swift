@@ -50,7 +50,7 @@ extension PoolCore {
             if trustedPriority == nil { needsConnects = true }
             if queue.records[waiter].requirementQueue > 0 { needsPlan = true }
             mostWaiting = max(mostWaiting, queue.count)
-            if observesClaims { emit(.claimQueued(id, waiting: queue.count)) }
+            if observesWaits { emit(.claimQueued(id, waiting: queue.count)) }
         }
         growIfNeeded(now)
         settle(now)
@@ -61,7 +61,7 @@ extension PoolCore {
     mutating func cancel(_ waiter: WaiterID, now: Int64) -> Bool {
         guard let index = queue.find(waiter) else { return false }
         totals.cancellations += 1
-        if observesClaims { emit(.claimCancelled(waiter)) }
+        if observesWaits { emit(.claimCancelled(waiter)) }
         dismiss(index)
         settle(now)
         return true

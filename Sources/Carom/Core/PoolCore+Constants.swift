@@ -13,6 +13,8 @@ extension PoolCore {
     /// What a backend's last connection was like is believed for so long: then a waiter that finds nothing else has it asked
     /// again, for it may have been promoted.
     static var memory: Int64 { 1_000_000_000 }
+    /// A claim may wait so long for somebody to run the pool before that is told.
+    static var patienceBeforeRun: Int64 { 1_000_000_000 }
     /// Between checks of a suspected backend's idle connections: four a second are a burden on no server.
     static var suspicionSpacing: Int64 { 250_000_000 }
     /// What closes have left once a stop's grace is over: a stop ends at most this late.

@@ -165,7 +165,7 @@ extension PoolCore {
         if policy.leakThreshold != .never || policy.leaseLimit != .never {
             arm(slot, by: now.after(min(policy.leakThreshold, policy.leaseLimit)))
         }
-        if observesClaims {
+        if observesWaits {
             emit(.claimed(id(slot), backends[backend].id, waited: .nanoseconds(now.since(since))))
         }
     }

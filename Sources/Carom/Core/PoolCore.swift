@@ -84,8 +84,9 @@ struct PoolCore: ~Copyable, Sendable {
 
     var effects: [PoolEffect] = []
     let observed: Bool
-    /// Somebody wants the events of every claim, too.
+    /// Somebody wants the events of every claim, too, or at least of those that wait.
     let observesClaims: Bool
+    let observesWaits: Bool
     /// The connector has an acquire hook: no connection is lent without it.
     let acquires: Bool
     var totals = PoolStats.Totals()
@@ -93,7 +94,7 @@ struct PoolCore: ~Copyable, Sendable {
 
     init(
         policy: Policy, seed: UInt64, acquires: Bool = false, observed: Bool = false,
-        observesClaims: Bool? = nil,
+        observesClaims: Bool? = nil, observesWaits: Bool? = nil,
         now: Int64
     ) {
         let compiled = CompiledPolicy(policy)
@@ -101,6 +102,7 @@ struct PoolCore: ~Copyable, Sendable {
         random = SeededRandom(seed: seed)
         self.observed = observed
         self.observesClaims = observesClaims ?? observed
+        self.observesWaits = observesWaits ?? observed
         self.acquires = acquires
         rebalanceAt = now.after(compiled.rebalanceInterval)
         decoherenceAt = now.after(compiled.decoherenceInterval)

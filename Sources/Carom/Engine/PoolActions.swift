@@ -34,9 +34,15 @@ extension EngineState {
         if mustAttendToParking { attendToParking(now) }
         // Before the pool runs nothing is there that time could do something to but claims that wait: a pool that was claimed
         // from and never run ends with its last claim.
-        let next = hasRun ? core.nextDeadline : core.queue.earliestDeadline
+        let next = hasRun ? min(core.nextDeadline, sampleAt) : deadlineBeforeRun(now)
         if core.effects.isEmpty, next >= armed { return nil }
         return pack(next, now: now)
+    }
+
+    private mutating func deadlineBeforeRun(_ now: Int64) -> Int64 {
+        let hasFailed = core.effects.contains { if case .fail = $0 { true } else { false } }
+        if hasFailed { complain(at: now, now: now) }
+        return min(core.queue.earliestDeadline, complainAt)
     }
 
     private mutating func pack(_ next: Int64, now: Int64) -> PoolActions? {

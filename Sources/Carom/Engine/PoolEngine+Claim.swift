@@ -101,12 +101,14 @@ extension PoolEngine {
                 let idle = now.since(state.core.slots[Int(slot.index)].activeAt)
                 return (ClaimTicket(waiter: nil, outcome: .served(box, idle: idle)), nil)
             case .wait(let waiter):
+                state.complain(at: now.after(PoolCore.patienceBeforeRun), now: now)
                 state.setWaiter(handle, waiter)
                 cell?.set(waiter)
                 // What is left cannot serve this claim, but it may have to make room for a connection that can.
                 state.takeAllParked(now)
                 return (nil, waiter)
             case .fail(let code):
+                state.complain(at: now, now: now)
                 let causes = state.causes()
                 let error = state.error(code, since: now, now: now, causes: causes, request.requirement)
                 return (.failed(error), nil)

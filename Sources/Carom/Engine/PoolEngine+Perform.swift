@@ -165,6 +165,17 @@ extension PoolEngine {
         }
     }
 
+    /// Gives the observers the pool's numbers, if it is time.
+    private func sampleIfDue() {
+        if sampling == .never { return }
+        let isDue = decide { state, now in
+            if state.finished || now < state.sampleAt { return false }
+            state.sampleAt = now.after(self.sampling)
+            return true
+        }
+        if isDue { observer?.sample(stats()) }
+    }
+
     private func wake(_ task: BackgroundTask) {
         decide { state, now in
             guard state.timer === task else { return }
@@ -172,7 +183,9 @@ extension PoolEngine {
             state.armed = .never
             if state.core.isParkingUsed { state.core.counted(parked: state.countParked(), now: now) }
             state.core.tick(now)
+            if state.complainAt <= now { state.complain(at: now, now: now) }
             if now >= state.core.sweepAt { state.sweep(now) }
         }
+        sampleIfDue()
     }
 }

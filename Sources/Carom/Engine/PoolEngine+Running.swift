@@ -13,14 +13,19 @@ extension PoolEngine {
         } onCancel: {
             beginStop(grace: 0, then: nil)
         }
+        if sampling != .never { observer?.sample(stats()) }
     }
 
     private func begin(_ continuation: UnsafeContinuation<Void, Never>) {
         let task = BackgroundTask()
-        let begun = decide { state, _ in
-            precondition(!state.hasRun, "a pool's run() is called once")
+        let begun = decide { state, now in
+            if state.hasRun {
+                fatalError(
+                    "pool \(state.name): run() was called a second time; a pool runs once, make another")
+            }
             state.hasRun = true
             if state.finished { return false }
+            state.sampleAt = now.after(self.sampling)
             state.runner = continuation
             state.resolving = task
             return true

@@ -20,6 +20,8 @@ final class PoolEngine: Sendable {
     let operations = Atomic<Int>(0)
     @usableFromInline let parking = Parking()
     private let leaks: Atomic<Bool>
+    /// Between two looks at the numbers; `never` if no observer wants them.
+    let sampling: Int64
 
     @usableFromInline
     init(
@@ -36,7 +38,8 @@ final class PoolEngine: Sendable {
         let core = PoolCore(
             policy: policy, seed: seed ?? .random(in: 0 ... .max), acquires: connector.acquires,
             observed: observer != nil, observesClaims: observer?.observesClaims ?? false,
-            now: clock.now.nanoseconds)
+            observesWaits: observer?.observesWaits ?? false, now: clock.now.nanoseconds)
+        sampling = observer?.samplingInterval?.inNanoseconds ?? .never
         state = Mutex(EngineState(name: name, core: core, parking: parking))
     }
 
@@ -96,6 +99,11 @@ struct EngineState: ~Copyable, Sendable {
     var timer: BackgroundTask?
     var resolving: BackgroundTask?
     var hasRun = false
+    /// Somebody has been told that the pool does not run, or will be at this instant.
+    var hasComplained = false
+    var complainAt: Int64 = .never
+    /// When observers are next given the numbers.
+    var sampleAt: Int64 = .never
     var finished = false
     var runner: UnsafeContinuation<Void, Never>?
     var stoppers: [UnsafeContinuation<Void, Never>] = []
@@ -145,18 +153,31 @@ struct EngineState: ~Copyable, Sendable {
         return handle
     }
 
+    /// A claim waits, or has failed, and nobody runs the pool: that is told once, a wait after a while.
+    mutating func complain(at due: Int64, now: Int64) {
+        if hasRun || hasComplained || finished { return }
+        if now < due {
+            complainAt = min(complainAt, due)
+        } else {
+            hasComplained = true
+            complainAt = .never
+            if core.observed { core.emit(.notRunning) }
+        }
+    }
+
     /// An error with all that is known at this moment.
     func error(
         _ code: PoolError.Code, since: Int64, now: Int64, causes: [PoolError.Cause],
         _ requirement: [String: String] = [:]
     ) -> PoolError {
+        let isAwaitingRun = !hasRun && (code == .noBackends || code == .timedOut)
         let isSought = code == .noBackendsOnline && !requirement.isEmpty
         return PoolError(
             code: code,
             details: PoolError.Details(
                 pool: name, waited: .nanoseconds(now.since(since)), inUse: core.counts.claimed,
                 limit: core.capacity, backends: core.order.count, causes: causes,
-                requirement: requirement,
+                isAwaitingRun: isAwaitingRun, requirement: requirement,
                 candidates: isSought
                     ? core.order.map {
                         PoolError.Candidate(backend: core.backends[$0].id, known: core.lastKnown($0))

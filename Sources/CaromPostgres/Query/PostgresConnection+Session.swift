@@ -6,6 +6,7 @@ import CaromReactor
 import CaromTCP
 
 /// What a server does in a replication set-up.
+@nonexhaustive
 public enum PostgresRole: String, Hashable, Sendable {
     /// It takes writes.
     case primary

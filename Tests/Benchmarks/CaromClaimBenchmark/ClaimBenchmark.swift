@@ -11,7 +11,7 @@ import Glibc
 /// Shared machines disturb, and only ever add: the least and the median of many rounds are shown, and the least CPU
 /// time, which is free of the time that others had the CPU.
 /// `--check` ends with exit code 1 if the uncontended pair allocates at all, or takes at its least more CPU time than
-/// a multiple of 300 ns, or parking and reclaiming more than the same multiple of 60 ns. `--pairs N` claims and returns
+/// a multiple of 300 ns, or with metrics than that of 400 ns, or parking and reclaiming more than the same multiple of 60 ns. `--pairs N` claims and returns
 /// that often, `--parking N` parks and reclaims, alone, and does nothing else: for an instruction counter, which says
 /// exactly what a clock cannot.
 @main
@@ -20,12 +20,17 @@ struct ClaimBenchmark {
 
     /// What claim and return may take on a machine of its own, in nanoseconds.
     static let budget = 300.0
+    /// The same with `PoolMetrics` attached.
+    static let budgetWithMetrics = 400.0
     /// Nanoseconds a park and a reclaim may take.
     static let parkingBudget = 60.0
     /// How much slower a shared or older machine may be before `--check` takes it for our fault.
     static let slowMachine = 3.0
 
-    static func main() async throws {
+    /// A pool of 64 idle connections.
+    static func makePool(observers: [any PoolObserver] = []) async throws
+        -> (Pool<LeanConnector>, Task<Void, Never>)
+    {
         var policy = Policy()
         policy.maxSlots = 128
         policy.perBackendMax = 128
@@ -37,10 +42,29 @@ struct ClaimBenchmark {
         let backend = Backend(address: .unix(path: "/nowhere"))
         let pool = try Pool(
             name: "benchmark", resolver: StaticResolver([backend]), connector: LeanConnector(fake: connector),
-            policy: policy)
+            policy: policy, observers: observers)
         let running = Task { await pool.run() }
         while pool.stats.idle < 64 { try await Task.sleep(for: .milliseconds(5)) }
+        return (pool, running)
+    }
 
+    /// The same work with metrics attached. Once a second the pool is sampled: a round is much shorter.
+    static func measuredWithMetrics() async throws -> [Measurement] {
+        #if Metrics
+            let (pool, running) = try await makePool(observers: [PoolMetrics(pool: "benchmark")])
+            _ = try await pairs(pool, tasks: 1, each: 20_000)
+            var rounds: [Measurement] = []
+            for _ in 0..<21 { rounds.append(try await pairs(pool, tasks: 1, each: 100_000)) }
+            await pool.stop()
+            await running.value
+            return rounds
+        #else
+            return []
+        #endif
+    }
+
+    static func main() async throws {
+        let (pool, running) = try await makePool()
         if let pairsOnly = Self.number(after: "--pairs") {
             _ = try await pairs(pool, tasks: 1, each: pairsOnly)
             await pool.stop()
@@ -62,6 +86,8 @@ struct ClaimBenchmark {
             if tasks == 1 { single = rounds }
             print(row(String(tasks), rounds))
         }
+        let metered = try await measuredWithMetrics()
+        if !metered.isEmpty { print(row("1, with metrics", metered)) }
         var rounds: [Measurement] = []
         for _ in 0..<11 { rounds.append(try await closures(pool)) }
         print(row("1, with a closure", rounds))
@@ -75,6 +101,14 @@ struct ClaimBenchmark {
         if single.leastCPU > budget * slowMachine || single.allocations > 0.001 {
             print(
                 "over budget: claim and return may take \(Int(budget * slowMachine)) ns here and no allocation"
+            )
+            exit(1)
+        }
+        if !metered.isEmpty,
+            metered.leastCPU > budgetWithMetrics * slowMachine || metered.leastAllocations > 0.001
+        {
+            print(
+                "over budget: with metrics it may take \(Int(budgetWithMetrics * slowMachine)) ns here and no allocation"
             )
             exit(1)
         }
@@ -117,6 +151,7 @@ extension [Measurement] {
     var least: Double { map(\.nanoseconds).min() ?? 0 }
     var leastCPU: Double { map(\.cpu).min() ?? 0 }
     var median: Double { map(\.nanoseconds).sorted()[count / 2] }
+    var leastAllocations: Double { map(\.allocations).min() ?? 0 }
     var allocations: Double { map(\.allocations).reduce(0, +) / Double(count) }
 }
 

@@ -172,7 +172,7 @@ import Testing
         policy.validationBypass = nil
         let pool = try Pool(
             name: "test", resolver: ScriptedResolver([Backend(name: "a", address: .unix(path: "/a"))]),
-            connector: connector, policy: policy, observer: log, clock: lagging, executor: clock, seed: 1)
+            connector: connector, policy: policy, observers: [log], clock: lagging, executor: clock, seed: 1)
         let running = Task(executorPreference: clock) { await pool.run() }
         clock.advance(by: .seconds(1))
         for _ in 0..<3 {

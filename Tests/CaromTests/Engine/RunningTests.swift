@@ -9,10 +9,12 @@ import Testing
 @Suite struct RunningTests {
     private let clock = ManualClock()
 
-    private func make(_ connector: FakeConnector) throws -> Pool<FakeConnector> {
+    private func make(_ connector: FakeConnector, observers: [any PoolObserver] = []) throws
+        -> Pool<FakeConnector>
+    {
         try Pool(
             name: "test", resolver: ScriptedResolver([Backend(name: "a", address: .unix(path: "/a"))]),
-            connector: connector, clock: clock, executor: clock, seed: 1)
+            connector: connector, observers: observers, clock: clock, executor: clock, seed: 1)
     }
 
     private func claim(_ pool: Pool<FakeConnector>, timeout: Duration) -> Kept<PoolError> {
@@ -38,8 +40,50 @@ import Testing
             #expect(connector != nil)
             clock.advance(by: .milliseconds(20))
             #expect(error.value?.code == .noBackends)
+            #expect(error.value?.message == "noBackends: nobody has called the pool's run()")
         }
         #expect(connector == nil)
+    }
+
+    @Test(
+        "behaviour 66: that nobody runs the pool is told once, when a claim fails or has waited for a second")
+    func notRunningIsTold() throws {
+        for timeout in [Duration.zero, .milliseconds(20), .seconds(60)] {
+            let (one, other) = (EventLog(), EventLog())
+            let pool = try make(FakeConnector(clock: clock), observers: [one, other])
+            for _ in 0..<3 { _ = claim(pool, timeout: timeout) }
+            clock.advance(by: min(timeout, .seconds(1)))
+            for log in [one, other] { #expect(log.all.count { $0 == .notRunning } == 1, "\(timeout)") }
+            let running = Task(executorPreference: clock) { await pool.run() }
+            clock.runUntilQuiescent()
+            #expect(claim(pool, timeout: .zero).value == nil)
+            running.cancel()
+            clock.runUntilQuiescent()
+        }
+    }
+
+    @Test func aClaimJustBeforeRunIsNothingToTell() throws {
+        let log = EventLog()
+        let pool = try make(FakeConnector(clock: clock), observers: [log])
+        let error = claim(pool, timeout: .seconds(60))
+        let running = Task(executorPreference: clock) { await pool.run() }
+        clock.advance(by: .seconds(2))
+        #expect(error.value == nil && pool.stats.totals.claims == 1)
+        #expect(!log.all.contains(.notRunning))
+        running.cancel()
+        clock.runUntilQuiescent()
+    }
+
+    @Test("behaviour 67: a second run ends the program with a message")
+    func runTwice() async throws {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let pool = try Pool(name: "orders", resolver: StaticResolver([]), connector: FakeConnector())
+            await withTaskGroup { group in
+                for _ in 0..<2 { group.addTask { await pool.run() } }
+            }
+        }
+        let said = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(said.contains("pool orders: run() was called a second time"))
     }
 
     @Test("behaviour 64: an orderly stop reports no call that hangs")

@@ -31,7 +31,7 @@ final class ShellRig {
         resolver = ScriptedResolver(backends)
         let pool = try Pool(
             name: "test", resolver: resolver, connector: connector, policy: policy, logger: logger,
-            observer: observer ?? events, clock: clock, executor: clock, seed: 1)
+            observers: [observer ?? events], clock: clock, executor: clock, seed: 1)
         self.pool = pool
         running = Task(executorPreference: clock) { await pool.run() }
         clock.runUntilQuiescent()
