@@ -36,7 +36,7 @@ MODULES = {
     "CaromTCP": "Carom CaromReactor CaromTLS CCaromLinux Synchronization Glibc",
     "CaromStats": "Carom FlyingFox FlyingSocks FoundationEssentials Histogram Logging Synchronization Glibc",
     "CaromPostgres":
-        "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS DequeModule Synchronization Glibc",
+        "Carom CaromDNS CaromPostgresProtocol CaromReactor CaromTCP CaromTLS DequeModule Synchronization Glibc",
     "CaromConfiguration": "CaromPostgresProtocol CaromTLS Glibc",
     "CaromPooler":
         "Carom CaromConfiguration CaromDNS CaromFile CaromPostgres CaromPostgresProtocol CaromReactor CaromStats CaromTCP "

@@ -59,6 +59,9 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
         self.constraint = constraint
     }
 
+    /// The same transaction may succeed when it is tried again: it stood in the way of others (SQLSTATE 40001 and 40P01).
+    public var isWorthAnotherTry: Bool { sqlState == "40001" || sqlState == "40P01" }
+
     /// The message, with the server's code in parentheses when there is one.
     public var description: String {
         guard let sqlState else { return message }

@@ -14,7 +14,7 @@ extension ServerTests {
         )? {
             try await withSession { (observer, _) async throws in
                 try await observer.query(
-                    "select state, query from pg_stat_activity where pid = $1",
+                    sql: "select state, query from pg_stat_activity where pid = $1",
                     [.int(Int(connection.processID))]
                 ).first.map { row throws(PostgresError) in
                     (try row[0, as: String.self], try row[1, as: String.self])
@@ -32,15 +32,15 @@ extension ServerTests {
             try await withSession { (connection, connector) async throws in
                 let query = Task {
                     parameters == 0
-                        ? try await connection.query("select pg_sleep(60)")
-                        : try await connection.query("select pg_sleep($1)", [60])
+                        ? try await connection.query(sql: "select pg_sleep(60)")
+                        : try await connection.query(sql: "select pg_sleep($1)", [60])
                 }
                 try await Self.untilActive(connection)
                 query.cancel()
                 let error = await failure { try await query.value }
                 #expect(error.code == .cancelled)
                 #expect(connector.returned(connection) == .recycle)
-                let busy = await failure { try await connection.query("select 1") }
+                let busy = await failure { try await connection.query(sql: "select 1") }
                 #expect(busy.code == .busy)
                 // Nobody has recycled it yet: the request was sent by the query itself.
                 try await until { try await Self.activity(of: connection)?.state != "active" }
@@ -54,7 +54,7 @@ extension ServerTests {
             try await withSession { (connection, connector) async throws in
                 let options = QueryOptions(timeout: .milliseconds(100))
                 let error = await failure {
-                    try await connection.query("select pg_sleep(60)", options: options)
+                    try await connection.query(sql: "select pg_sleep(60)", options: options)
                 }
                 #expect(error.code == .timedOut)
                 #expect(error.message.contains("0.1"))
@@ -67,11 +67,11 @@ extension ServerTests {
             try await withSession { (connection, connector) async throws in
                 let error = await Task {
                     withUnsafeCurrentTask { $0?.cancel() }
-                    return await failure { try await connection.query("create table never (a int)") }
+                    return await failure { try await connection.query(sql: "create table never (a int)") }
                 }.value
                 #expect(error.code == .cancelled)
                 #expect(connector.returned(connection) == .clean)
-                #expect(try await connection.query("select to_regclass('never')")[0][0].isNull)
+                #expect(try await connection.query(sql: "select to_regclass('never')")[0][0].isNull)
             }
         }
 

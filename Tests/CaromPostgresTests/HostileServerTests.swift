@@ -179,7 +179,7 @@ import Testing
             try await session.silence()
         } _: { backend in
             try await withSession(connector, to: backend) { (connection, _) async throws in
-                let error = await failure { try await connection.query("select 1") }
+                let error = await failure { try await connection.query(sql: "select 1") }
                 #expect(error.code == .protocolViolation, "\(kind)")
             }
         }
@@ -205,7 +205,7 @@ import Testing
         } _: { backend in
             try await withSession(connector, to: backend) { (connection, _) async throws in
                 let options = QueryOptions(maximumBytes: 1 << 20, timeout: .milliseconds(300))
-                let error = await failure { try await connection.query("select 1", options: options) }
+                let error = await failure { try await connection.query(sql: "select 1", options: options) }
                 #expect(error.code == .timedOut)
                 let holds = connection.state.unread.count < 1 << 20
                 #expect(holds)

@@ -16,7 +16,7 @@ extension ServerTests {
             let connector = world.connector(user: user, password: PostgresServer.password)
             try await withSession(connector, to: local ? world.localBackend : world.backend) {
                 (connection, _) async throws in
-                let row = try await connection.query("select current_user, pg_backend_pid()")[0]
+                let row = try await connection.query(sql: "select current_user, pg_backend_pid()")[0]
                 #expect(row[0].string == user)
                 #expect(row[1].int == Int(connection.processID))
             }
@@ -55,8 +55,9 @@ extension ServerTests {
         @Test func anMD5HashServesInPlaceOfThePassword() async throws {
             let connection = "postgres"
             let hash = try await withSession { (connection, _) async throws in
-                try await connection.query("select rolpassword from pg_authid where rolname = 'with_md5'")[0][
-                    0, as: String.self]
+                try await connection.query(
+                    sql: "select rolpassword from pg_authid where rolname = 'with_md5'")[0][
+                        0, as: String.self]
             }
             #expect(hash.hasPrefix("md5"), "\(connection)")
             try await withSession(World.current.connector(user: "with_md5", password: hash)) {
@@ -83,7 +84,7 @@ extension ServerTests {
             }
             try await withSession(connector) { (connection, _) async throws in
                 let row = try await connection.query(
-                    "select current_setting('application_name'), current_setting('work_mem')")[0]
+                    sql: "select current_setting('application_name'), current_setting('work_mem')")[0]
                 #expect(row[0].string == "billiards")
                 #expect(row[1].string == "1234kB")
             }
@@ -93,7 +94,7 @@ extension ServerTests {
             try await withSession { (connection, connector) async throws in
                 #expect(connection.role == .primary)
                 #expect(connector.attributes(of: connection) == ["role": "primary"])
-                let version = try await connection.query("show server_version")[0][0].string
+                let version = try await connection.query(sql: "show server_version")[0][0].string
                 #expect(connection.serverVersion == version)
             }
         }

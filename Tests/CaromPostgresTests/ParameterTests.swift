@@ -14,10 +14,10 @@ extension ServerTests {
             try await withSession { (connection, _) async throws in
                 let options = QueryOptions(format: format)
                 let row = try await connection.query(
-                    """
-                    select $1::int, $2::bigint, $3::smallint, $4::float8, $5::float4, $6::bool, $7::text, $8::bytea,
-                           $9::uuid, $10::jsonb, $11::oid, $12::varchar, $13::int
-                    """,
+                    sql: """
+                        select $1::int, $2::bigint, $3::smallint, $4::float8, $5::float4, $6::bool, $7::text, $8::bytea,
+                               $9::uuid, $10::jsonb, $11::oid, $12::varchar, $13::int
+                        """,
                     [
                         .int(-7), .int(.min), 3, .double(0.1), 1.5, true, .text("é'\\\"; --"),
                         .bytes([0, 255, 1]),
@@ -46,11 +46,11 @@ extension ServerTests {
             try await withSession { (connection, _) async throws in
                 for format in [PostgresFormat.text, .binary] {
                     let result = try await connection.query(
-                        "select $1::float8", [.double(value)], options: QueryOptions(format: format))
+                        sql: "select $1::float8", [.double(value)], options: QueryOptions(format: format))
                     #expect(result[0][0].double?.bitPattern == value.bitPattern)
                 }
                 #expect(
-                    try await connection.query("select $1::float8", [.double(.nan)])[0][0].double?.isNaN
+                    try await connection.query(sql: "select $1::float8", [.double(.nan)])[0][0].double?.isNaN
                         == true)
             }
         }
@@ -58,7 +58,7 @@ extension ServerTests {
         @Test func aValueInItsWireFormIsPassedOn() async throws {
             try await withSession { (connection, _) async throws in
                 let row = try await connection.query(
-                    "select $1, $2",
+                    sql: "select $1, $2",
                     [
                         .encoded([0, 0, 1, 0], type: .int4, format: .binary),
                         .encoded(Array("2024-02-29".utf8), type: .date, format: .text),
@@ -72,7 +72,7 @@ extension ServerTests {
         @Test func readingsOfBinaryValuesGoByTheType() async throws {
             try await withSession { (connection, _) async throws in
                 let row = try await connection.query(
-                    "select 1::float8, 2::int8, '12345678'::text, 1.5::numeric, true", [],
+                    sql: "select 1::float8, 2::int8, '12345678'::text, 1.5::numeric, true", [],
                     options: QueryOptions(format: .binary))[0]
                 #expect(row.map(\.int) == [nil, 2, nil, nil, nil])
                 #expect(row.map(\.double) == [1, 2, nil, nil, nil])
@@ -84,7 +84,7 @@ extension ServerTests {
 
         @Test func aValueOfAnotherTypeIsADecodingErrorThatNamesTheColumn() async throws {
             try await withSession { (connection, _) async throws in
-                let row = try await connection.query("select 'abc' as word, null as nothing")[0]
+                let row = try await connection.query(sql: "select 'abc' as word, null as nothing")[0]
                 let readings: [() throws -> Any] = [
                     { try row["word", as: Int.self] }, { try row["nothing", as: Int.self] },
                     { try row["absent", as: Int?.self] as Any }, { try row[2, as: Int?.self] as Any },
@@ -104,17 +104,19 @@ extension ServerTests {
         @Test func valuesNeverBecomePartOfTheText() async throws {
             try await withSession { (connection, _) async throws in
                 let evil = "'; drop table users; --"
-                #expect(try await connection.query("select $1::text", [.text(evil)])[0][0].string == evil)
+                #expect(
+                    try await connection.query(sql: "select $1::text", [.text(evil)])[0][0].string == evil)
             }
         }
 
         @Test func requestsThatCannotBeSentAreRefusedBeforehand() async throws {
             try await withSession { (connection, _) async throws in
                 for request in [
-                    { () async throws in _ = try await connection.query("select 1\0; drop table x") },
-                    { () async throws in _ = try await connection.query("select '\0' || $1", ["x"]) },
+                    { () async throws in _ = try await connection.query(sql: "select 1\0; drop table x") },
+                    { () async throws in _ = try await connection.query(sql: "select '\0' || $1", ["x"]) },
                     { () async throws in
-                        _ = try await connection.query("select 1", Array(repeating: .null, count: 70_000))
+                        _ = try await connection.query(
+                            sql: "select 1", Array(repeating: .null, count: 70_000))
                     },
                 ] {
                     let error = await failure { try await request() }
@@ -122,7 +124,7 @@ extension ServerTests {
                     let isClean = (connection.state.readiness == .idle && connection.output.isEmpty)
                     #expect(isClean)
                 }
-                let error = await failure { try await connection.query("select $1::text", ["a\0b"]) }
+                let error = await failure { try await connection.query(sql: "select $1::text", ["a\0b"]) }
                 #expect(error.sqlState == "22021")
                 #expect(try await connection.number("select 1") == 1)
             }

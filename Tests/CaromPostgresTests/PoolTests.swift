@@ -47,7 +47,7 @@ extension ServerTests {
                                 let number = task * 1000 + turn
                                 let row = try await pool.withConnection { connection in
                                     try await connection.query(
-                                        "select $1::int, pg_backend_pid()", [.int(number)])[0]
+                                        sql: "select $1::int, pg_backend_pid()", [.int(number)])[0]
                                 }
                                 #expect(row[0].int == number)
                                 pids.insert(try row[1, as: Int.self])
@@ -70,18 +70,19 @@ extension ServerTests {
                                 try await pool.withConnection { connection in
                                     #expect(!connection.isInTransaction)
                                     #expect(
-                                        try await connection.query("select current_setting('work_mem')")[0][0]
+                                        try await connection.query(sql: "select current_setting('work_mem')")[
+                                            0][0]
                                             .string == "4MB")
                                     switch (task + turn) % 6 {
-                                    case 0: try await connection.execute("begin; select 1")
-                                    case 1: _ = try? await connection.query("select 1/0")
-                                    case 2: try await connection.execute("set work_mem = '77MB'")
+                                    case 0: try await connection.execute(sql: "begin; select 1")
+                                    case 1: _ = try? await connection.query(sql: "select 1/0")
+                                    case 2: try await connection.execute(sql: "set work_mem = '77MB'")
                                     case 3:
                                         let options = QueryOptions(timeout: .milliseconds(5))
                                         _ = try? await connection.query(
-                                            "select pg_sleep(60)", options: options)
-                                    case 4: _ = try? await connection.query("copy pg_class to stdout")
-                                    default: try await connection.execute("begin; savepoint a")
+                                            sql: "select pg_sleep(60)", options: options)
+                                    case 4: _ = try? await connection.query(sql: "copy pg_class to stdout")
+                                    default: try await connection.execute(sql: "begin; savepoint a")
                                     }
                                 }
                             }
@@ -100,7 +101,7 @@ extension ServerTests {
             try await withPool(maxSlots: 2) { (pool) async throws in
                 for round in 0..<20 {
                     let work = Task {
-                        try await pool.withConnection { try await $0.execute("select pg_sleep(60)") }
+                        try await pool.withConnection { try await $0.execute(sql: "select pg_sleep(60)") }
                     }
                     for _ in 0..<round * 20 { await Task.yield() }
                     work.cancel()

@@ -19,7 +19,7 @@ extension ServerTests {
         {
             try await withSession { (connection, connector) async throws in
                 for attempt in 0..<3 {
-                    let error = await failure { try await connection.query(sql) }
+                    let error = await failure { try await connection.query(sql: sql) }
                     #expect(error.code == .server)
                     #expect(error.sqlState == state)
                     #expect(try await connection.number("select \(attempt)") == attempt)
@@ -34,13 +34,14 @@ extension ServerTests {
         func anErrorInTheExtendedProtocolDoesSoToo(sql: String, state: String) async throws {
             try await withSession { (connection, connector) async throws in
                 for attempt in 0..<3 {
-                    let error = await failure { try await connection.query(sql, [0]) }
+                    let error = await failure { try await connection.query(sql: sql, [0]) }
                     #expect(error.sqlState == state)
                     #expect(
-                        try await connection.query("select $1::int", [.int(attempt)])[0][0].int == attempt)
+                        try await connection.query(sql: "select $1::int", [.int(attempt)])[0][0].int
+                            == attempt)
                     #expect(connector.returned(connection) == .clean)
                 }
-                let error = await failure { try await connection.query("select $1::int", ["x"]) }
+                let error = await failure { try await connection.query(sql: "select $1::int", ["x"]) }
                 #expect(error.sqlState == "22P02")
                 #expect(try await connection.number("select 4") == 4)
             }
@@ -49,16 +50,16 @@ extension ServerTests {
         @Test func detailHintAndConstraintAreReported() async throws {
             try await withSession { (connection, _) async throws in
                 try await connection.execute(
-                    "create temp table t (a int constraint only_once unique); insert into t values (1)")
+                    sql: "create temp table t (a int constraint only_once unique); insert into t values (1)")
                 let violation = await failure {
-                    try await connection.execute("insert into t values ($1)", [1])
+                    try await connection.execute(sql: "insert into t values ($1)", [1])
                 }
                 #expect(violation.sqlState == "23505")
                 #expect(violation.constraint == "only_once")
                 #expect(violation.detail?.contains("(1)") == true)
                 let error = await failure {
                     try await connection.query(
-                        "do $$ begin raise 'no' using hint = 'try yes', detail = 'why'; end $$")
+                        sql: "do $$ begin raise 'no' using hint = 'try yes', detail = 'why'; end $$")
                 }
                 #expect(error.message == "no")
                 #expect(error.hint == "try yes")
@@ -76,8 +77,8 @@ extension ServerTests {
                 for sql in ["select generate_series(1, 20000000)", "select repeat('x', 20000000)"] {
                     let error = await failure {
                         kind == "simple"
-                            ? try await connection.query(sql, options: options)
-                            : try await connection.query(sql, [], options: options)
+                            ? try await connection.query(sql: sql, options: options)
+                            : try await connection.query(sql: sql, [], options: options)
                     }
                     #expect(error.code == .tooLarge)
                     #expect(error.message.contains("1048576"))
@@ -91,14 +92,14 @@ extension ServerTests {
             async throws
         {
             try await withSession { (connection, connector) async throws in
-                try await connection.execute("create temp table t (a int)")
+                try await connection.execute(sql: "create temp table t (a int)")
                 for sql in [
                     "copy t from stdin", "copy (select generate_series(1, 1000000)) to stdout",
                     "copy (select 1) to stdout",
                 ] {
                     let error = await failure {
                         kind == "simple"
-                            ? try await connection.query(sql) : try await connection.query(sql, [])
+                            ? try await connection.query(sql: sql) : try await connection.query(sql: sql, [])
                     }
                     #expect(error.code == .invalidRequest)
                     #expect(try await connection.number("select count(*) from t") == 0)
@@ -110,7 +111,8 @@ extension ServerTests {
         @Test func aSessionEndedByTheServerSaysWhyAndIsSuspect() async throws {
             try await withSession { (connection, connector) async throws in
                 let error = await failure {
-                    try await connection.query("select pg_terminate_backend(pg_backend_pid()), pg_sleep(10)")
+                    try await connection.query(
+                        sql: "select pg_terminate_backend(pg_backend_pid()), pg_sleep(10)")
                 }
                 #expect(error.code == .server)
                 #expect(error.sqlState == "57P01")
@@ -118,7 +120,7 @@ extension ServerTests {
                     Issue.record("verdict \(connector.returned(connection))")
                     return
                 }
-                let again = await failure { try await connection.query("select 1") }
+                let again = await failure { try await connection.query(sql: "select 1") }
                 #expect(again.sqlState == "57P01")
             }
         }
@@ -126,7 +128,7 @@ extension ServerTests {
         @Test func aClosedConnectionIsAnErrorAndNoTrap() async throws {
             try await withSession { (connection, connector) async throws in
                 await connector.close(connection)
-                let error = await failure { try await connection.query("select 1") }
+                let error = await failure { try await connection.query(sql: "select 1") }
                 #expect(error.code == .connection)
                 #expect(connector.returned(connection) == .discard(reason: "the connection was closed"))
             }
@@ -134,7 +136,7 @@ extension ServerTests {
 
         @Test func closingAConnectionWakesWhoWaitsOnIt() async throws {
             try await withSession { (connection, connector) async throws in
-                let waiting = Task { try await connection.query("select pg_sleep(60)") }
+                let waiting = Task { try await connection.query(sql: "select pg_sleep(60)") }
                 try await until { connection.transport.hasHandler }
                 await connector.close(connection)
                 let error = await failure { try await waiting.value }

@@ -12,7 +12,9 @@ extension ServerTests {
         @Test func aSimpleQueryGivesRowsColumnsAndTag() async throws {
             try await withSession { (connection, _) async throws in
                 let result = try await connection.query(
-                    "select n as id, 'row ' || n as name, null::text as empty from generate_series(1, 3) n")
+                    sql:
+                        "select n as id, 'row ' || n as name, null::text as empty from generate_series(1, 3) n"
+                )
                 #expect(result.columns.map(\.name) == ["id", "name", "empty"])
                 #expect(result.columns.map(\.type) == [.int4, .text, .text])
                 #expect(result.map { $0["id"]?.int } == [1, 2, 3])
@@ -33,8 +35,8 @@ extension ServerTests {
             try await withSession { (connection, _) async throws in
                 let sql =
                     "select 1; select 2, 'x'; create temp table t (a int); insert into t values (1), (2)"
-                #expect(try await connection.query("select 1; select 2")[0][0].int == 2)
-                let all = try await connection.queryAll(sql)
+                #expect(try await connection.query(sql: "select 1; select 2")[0][0].int == 2)
+                let all = try await connection.queryAll(sql: sql)
                 #expect(all.map(\.commandTag) == ["SELECT 1", "SELECT 1", "CREATE TABLE", "INSERT 0 2"])
                 #expect(all.map(\.count) == [1, 1, 0, 0])
                 #expect(all.map(\.affectedRows) == [1, 1, nil, 2])
@@ -45,25 +47,27 @@ extension ServerTests {
             async throws
         {
             try await withSession { (connection, _) async throws in
-                #expect(try await connection.query(sql).isEmpty)
-                #expect(try await connection.query(sql, []).commandTag == "")
-                #expect(try await connection.execute(sql) == nil)
+                #expect(try await connection.query(sql: sql).isEmpty)
+                #expect(try await connection.query(sql: sql, []).commandTag == "")
+                #expect(try await connection.execute(sql: sql) == nil)
             }
         }
 
         @Test func executeTellsHowManyRowsWereAffected() async throws {
             try await withSession { (connection, _) async throws in
-                #expect(try await connection.execute("create temp table t (a int)") == nil)
-                #expect(try await connection.execute("insert into t select generate_series(1, 10)") == 10)
-                #expect(try await connection.execute("update t set a = a + 1 where a > $1", [7]) == 3)
-                #expect(try await connection.execute("delete from t where a = any(array[1, 2])") == 2)
-                #expect(try await connection.execute("select * from generate_series(1, 100000)") == 100_000)
+                #expect(try await connection.execute(sql: "create temp table t (a int)") == nil)
+                #expect(
+                    try await connection.execute(sql: "insert into t select generate_series(1, 10)") == 10)
+                #expect(try await connection.execute(sql: "update t set a = a + 1 where a > $1", [7]) == 3)
+                #expect(try await connection.execute(sql: "delete from t where a = any(array[1, 2])") == 2)
+                #expect(
+                    try await connection.execute(sql: "select * from generate_series(1, 100000)") == 100_000)
             }
         }
 
         @Test func rowsWithoutColumnsAreStillRows() async throws {
             try await withSession { (connection, _) async throws in
-                let result = try await connection.query("select from generate_series(1, 3)")
+                let result = try await connection.query(sql: "select from generate_series(1, 3)")
                 #expect(result.count == 3)
                 #expect(result.allSatisfy { $0.isEmpty })
             }
@@ -71,12 +75,12 @@ extension ServerTests {
 
         @Test func aValueOfManyMegabytesArrivesWhole() async throws {
             try await withSession { (connection, _) async throws in
-                let text = try await connection.query("select repeat('carom ', 2000000)")[0][
+                let text = try await connection.query(sql: "select repeat('carom ', 2000000)")[0][
                     0, as: String.self]
                 #expect(text.utf8.count == 12_000_000)
                 #expect(text.hasPrefix("carom carom") && text.hasSuffix("carom "))
                 let back = try await connection.query(
-                    "select length($1), md5($1) = md5(repeat('carom ', 2000000))", [.text(text)])
+                    sql: "select length($1), md5($1) = md5(repeat('carom ', 2000000))", [.text(text)])
                 #expect(back[0][0].int == 12_000_000)
                 #expect(back[0][1].bool == true)
             }
@@ -84,7 +88,7 @@ extension ServerTests {
 
         @Test func manyRowsArriveInOrder() async throws {
             try await withSession { (connection, _) async throws in
-                let result = try await connection.query("select generate_series(1, 100000)")
+                let result = try await connection.query(sql: "select generate_series(1, 100000)")
                 #expect(result.count == 100_000)
                 #expect(zip(result, 1...).allSatisfy { $0[0].int == $1 })
             }
@@ -93,7 +97,7 @@ extension ServerTests {
         @Test func aRowOfAThousandColumnsArrivesWhole() async throws {
             try await withSession { (connection, _) async throws in
                 let list = (1...1000).map { "\($0) as c\($0)" }.joined(separator: ", ")
-                let row = try await connection.query("select \(list)")[0]
+                let row = try await connection.query(sql: "select \(list)")[0]
                 #expect(row.map(\.int) == (1...1000).map { $0 })
                 #expect(row["c777"]?.int == 777)
             }
@@ -102,11 +106,11 @@ extension ServerTests {
         @Test func noticesAreKeptWithTheirStatement() async throws {
             try await withSession { (connection, _) async throws in
                 let results = try await connection.queryAll(
-                    """
-                    select 1;
-                    do $$ begin raise notice 'hello %', 1; raise warning 'careful' using hint = 'look', errcode = '01234'; end $$;
-                    select 2
-                    """)
+                    sql: """
+                        select 1;
+                        do $$ begin raise notice 'hello %', 1; raise warning 'careful' using hint = 'look', errcode = '01234'; end $$;
+                        select 2
+                        """)
                 #expect(results.map(\.notices.count) == [0, 2, 0])
                 let notices = results[1].notices
                 #expect(notices.map(\.message) == ["hello 1", "careful"])
@@ -118,7 +122,7 @@ extension ServerTests {
 
         @Test func aNotificationOnTheWayDoesNotDisturb() async throws {
             try await withSession { (connection, _) async throws in
-                #expect(try await connection.query("listen a; notify a, 'x'; select 5")[0][0].int == 5)
+                #expect(try await connection.query(sql: "listen a; notify a, 'x'; select 5")[0][0].int == 5)
                 #expect(try await connection.number("select 6") == 6)
             }
         }
@@ -157,7 +161,7 @@ extension ServerTests {
             try await withSession { (connection, _) async throws in
                 let first = Task { try await connection.number("select 1 from pg_sleep(0.5)") }
                 try await until { connection.transport.hasHandler }
-                let error = await failure { try await connection.query("select 2") }
+                let error = await failure { try await connection.query(sql: "select 2") }
                 #expect(error.code == .busy)
                 #expect(try await first.value == 1)
                 #expect(try await connection.number("select 3") == 3)

@@ -19,7 +19,7 @@ extension ServerTests {
             _ leave: (PostgresConnection, PostgresConnector) async throws -> Void
         ) async throws {
             try await withSession(connector) { (connection, connector) async throws in
-                try await connection.execute("create temp table t (a int)")
+                try await connection.execute(sql: "create temp table t (a int)")
                 for round in 1...3 {
                     try await leave(connection, connector)
                     #expect(connector.returned(connection) == .recycle)
@@ -32,7 +32,7 @@ extension ServerTests {
                     #expect(connector.isUsable(connection, idleFor: .zero))
                     try await connector.isValid(connection)
                     let row = try await connection.query(
-                        "select pg_backend_pid(), \(round), now() = statement_timestamp()")[0]
+                        sql: "select pg_backend_pid(), \(round), now() = statement_timestamp()")[0]
                     #expect(row[0].int == Int(connection.processID))
                     #expect(row[1].int == round)
                     #expect(row[2].bool == true, "a transaction is still open")
@@ -52,14 +52,14 @@ extension ServerTests {
 
         @Test func anOpenTransactionIsRolledBack() async throws {
             try await recycle { (connection, _) async throws in
-                try await connection.execute("begin; insert into t values (1)")
+                try await connection.execute(sql: "begin; insert into t values (1)")
             }
         }
 
         @Test func aFailedTransactionIsRolledBack() async throws {
             try await recycle { (connection, _) async throws in
-                try await connection.execute("begin")
-                _ = await failure { try await connection.query("select 1/0") }
+                try await connection.execute(sql: "begin")
+                _ = await failure { try await connection.query(sql: "select 1/0") }
             }
         }
 
@@ -73,7 +73,7 @@ extension ServerTests {
 
         @Test func aRunningQueryInATransactionIsCancelledAndRolledBack() async throws {
             try await recycle { (connection, connector) async throws in
-                try await connection.execute("begin")
+                try await connection.execute(sql: "begin")
                 try await connection.leave(connector, sending: [.query]) {
                     Query("select pg_sleep(60)").encode(into: &$0)
                 }
@@ -210,7 +210,7 @@ extension ServerTests {
             try await withSession { (connection, connector) async throws in
                 try await withSession { (other, _) async throws in
                     try await other.query(
-                        "select pg_terminate_backend($1)", [.int(Int(connection.processID))])
+                        sql: "select pg_terminate_backend($1)", [.int(Int(connection.processID))])
                 }
                 try await until { !connector.isUsable(connection, idleFor: .zero) }
                 await #expect(throws: PostgresError.self) { try await connector.isValid(connection) }
@@ -234,7 +234,7 @@ extension ServerTests {
                 $0.recycling.rollsBack = false
             }
             try await withSession(connector) { (connection, _) async throws in
-                try await connection.execute("begin")
+                try await connection.execute(sql: "begin")
                 let error = await failure { try await connector.onRecycle(connection) }
                 #expect(error.message.contains("pool_rollback"))
                 #expect(connector.classify(error) == .other, "the server is not to blame")

@@ -25,15 +25,16 @@ extension ServerTests {
                 let holds = connection.state.neededReset == .none
                 #expect(holds, sourceLocation: sourceLocation)
                 let row = try await connection.query(
-                    """
-                    select current_setting('work_mem'), current_setting('application_name'), current_setting('timezone'),
-                           to_regclass('t'), (select count(*) from pg_prepared_statements),
-                           (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()),
-                           (select count(*) from pg_listening_channels()), pg_backend_pid()
-                    """)[0]
+                    sql: """
+                        select current_setting('work_mem'), current_setting('application_name'), current_setting('timezone'),
+                               to_regclass('t'), (select count(*) from pg_prepared_statements),
+                               (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()),
+                               (select count(*) from pg_listening_channels()), pg_backend_pid()
+                        """)[0]
                 let fresh = try await withSession(connector) { (other, _) async throws in
                     try await other.query(
-                        "select current_setting('work_mem'), current_setting('application_name'), current_setting('timezone')"
+                        sql:
+                            "select current_setting('work_mem'), current_setting('application_name'), current_setting('timezone')"
                     )[0]
                 }
                 #expect(row.prefix(3).map(\.string) == fresh.map(\.string), sourceLocation: sourceLocation)
@@ -51,10 +52,10 @@ extension ServerTests {
             "select set_config('timezone', 'Asia/Tokyo', false)", "begin; set work_mem = '77MB'; commit",
         ])
         func aChangeThatShowsIsUndoneByItself(sql: String) async throws {
-            try await Self.check { try await $0.execute(sql) }
+            try await Self.check { try await $0.execute(sql: sql) }
             try await Self.check { connection in
                 for statement in sql.split(separator: "; ") {
-                    try await connection.execute(String(statement), [])
+                    try await connection.execute(sql: String(statement), [])
                 }
             }
         }
@@ -62,16 +63,16 @@ extension ServerTests {
         @Test func everythingIsUndoneOnRequest() async throws {
             try await Self.check { connection in
                 try await connection.execute(
-                    """
-                    create temp table t (a int); select pg_advisory_lock(1); select set_config('work_mem', '77MB', false);
-                    """)
+                    sql: """
+                        create temp table t (a int); select pg_advisory_lock(1); select set_config('work_mem', '77MB', false);
+                        """)
                 connection.resetWhenReturned()
             }
         }
 
         @Test func everythingIsUndoneIfConfigured() async throws {
             try await Self.check(World.current.connector { $0.recycling.discards = true }) { connection in
-                try await connection.execute("create temp table t (a int); select pg_advisory_lock(1)")
+                try await connection.execute(sql: "create temp table t (a int); select pg_advisory_lock(1)")
             }
         }
 
@@ -79,7 +80,7 @@ extension ServerTests {
             try await Self.check { connection in
                 let error = await failure {
                     try await connection.query(
-                        "set work_mem = '77MB'; commit; select pg_sleep(60)",
+                        sql: "set work_mem = '77MB'; commit; select pg_sleep(60)",
                         options: QueryOptions(timeout: .milliseconds(100)))
                 }
                 #expect(error.code == .timedOut)
@@ -89,9 +90,9 @@ extension ServerTests {
         @Test func anOpenTransactionIsNoObstacleToAReset() async throws {
             try await Self.check { connection in
                 try await connection.execute(
-                    "set work_mem = '77MB'; create temp table t (a int); commit; begin")
+                    sql: "set work_mem = '77MB'; create temp table t (a int); commit; begin")
                 connection.resetWhenReturned()
-                _ = await failure { try await connection.query("select 1/0") }
+                _ = await failure { try await connection.query(sql: "select 1/0") }
             }
         }
     }

@@ -12,9 +12,9 @@ extension ServerTests {
 
         @Test func aTransactionCommitsWhenItsBodyReturns() async throws {
             try await withSession { (connection, _) async throws in
-                try await connection.execute("create temp table t (a int)")
+                try await connection.execute(sql: "create temp table t (a int)")
                 let inside = try await connection.transaction { (connection) async throws in
-                    try await connection.execute("insert into t values (1)")
+                    try await connection.execute(sql: "insert into t values (1)")
                     return connection.isInTransaction
                 }
                 #expect(inside)
@@ -25,15 +25,17 @@ extension ServerTests {
 
         @Test func aTransactionRollsBackWhenItsBodyThrows() async throws {
             try await withSession { (connection, connector) async throws in
-                try await connection.execute("create temp table t (a int)")
+                try await connection.execute(sql: "create temp table t (a int)")
                 await #expect(throws: Unwilling.self) {
                     try await connection.transaction { (connection) async throws in
-                        try await connection.execute("insert into t values (1)")
+                        try await connection.execute(sql: "insert into t values (1)")
                         throw Unwilling()
                     }
                 }
                 let error = await failure {
-                    try await connection.transaction { try await $0.execute("insert into t values (1/0)") }
+                    try await connection.transaction {
+                        try await $0.execute(sql: "insert into t values (1/0)")
+                    }
                 }
                 #expect(error.sqlState == "22012")
                 #expect(!connection.isInTransaction)
@@ -45,7 +47,7 @@ extension ServerTests {
             try await withSession { (connection, _) async throws in
                 let error = await failure {
                     try await connection.transaction { (connection) async throws in
-                        _ = try? await connection.execute("select 1/0")
+                        _ = try? await connection.execute(sql: "select 1/0")
                     }
                 }
                 #expect(error.sqlState == "25P02")
@@ -67,7 +69,7 @@ extension ServerTests {
             try await withSession { (connection, _) async throws in
                 let error = await failure {
                     try await connection.transaction("BEGIN READ ONLY") {
-                        try await $0.execute("create table never (a int)")
+                        try await $0.execute(sql: "create table never (a int)")
                     }
                 }
                 #expect(error.sqlState == "25006")
@@ -78,12 +80,12 @@ extension ServerTests {
 
         @Test func aTransactionWhoseTaskIsCancelledIsRolledBackByRecycling() async throws {
             try await withSession { (connection, connector) async throws in
-                try await connection.execute("create temp table t (a int)")
+                try await connection.execute(sql: "create temp table t (a int)")
                 let work = Task {
                     try await connection.transaction { (connection) async throws in
-                        try await connection.execute("insert into t values (1)")
+                        try await connection.execute(sql: "insert into t values (1)")
                         withUnsafeCurrentTask { $0?.cancel() }
-                        try await connection.execute("insert into t values (2)")
+                        try await connection.execute(sql: "insert into t values (2)")
                     }
                 }
                 let error = await failure { try await work.value }

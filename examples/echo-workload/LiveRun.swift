@@ -46,7 +46,7 @@ final class LiveRun: Sendable {
                 screen.draw(view.lines(screen.size, journal.contents))
                 for await event in events {
                     switch event {
-                    case .tick, .terminal(.resized): break
+                    case .tick: break
                     case .terminal(.ended), .terminal(.key(.interrupt)), .terminal(.key(.character("q"))):
                         group.cancelAll()
                         return
@@ -55,6 +55,7 @@ final class LiveRun: Sendable {
                         view.add(claimer)
                         group.addTask { await claimer.run(workload.pool, journal) }
                     case .terminal(.key(let key)): view.obey(key)
+                    case .terminal: break
                     }
                     view.update(StatsFrame([workload.observed]))
                     screen.draw(view.lines(screen.size, journal.contents))

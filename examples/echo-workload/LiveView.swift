@@ -26,7 +26,7 @@ struct LiveView {
         case .down: selected = max(0, min(claimers.count - 1, selected + 1))
         case .left: change(by: .zero - Claimer.step)
         case .right: change(by: Claimer.step)
-        case .character, .tab, .enter, .escape, .interrupt: break
+        default: break
         }
     }
 

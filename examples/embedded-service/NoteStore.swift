@@ -29,7 +29,7 @@ struct NoteStore: Sendable {
     func newest(_ count: Int) async throws -> [Note] {
         try await pool.withConnection { connection in
             let rows = try await connection.query(
-                "select id, text from notes order by id desc limit $1", [.int(count)])
+                "select id, text from notes order by id desc limit \(count)")
             return try rows.map(Self.note)
         }
     }
@@ -37,7 +37,7 @@ struct NoteStore: Sendable {
     /// One note; nil if there is none with this number.
     func note(_ id: Int) async throws -> Note? {
         try await pool.withConnection { connection in
-            try await connection.query("select id, text from notes where id = $1", [.int(id)]).first.map(
+            try await connection.query("select id, text from notes where id = \(id)").first.map(
                 Self.note)
         }
     }
@@ -46,7 +46,7 @@ struct NoteStore: Sendable {
     func add(_ text: String) async throws -> Note {
         try await pool.withConnection(Self.writing) { connection in
             let rows = try await connection.query(
-                "insert into notes (text) values ($1) returning id, text", [.text(text)])
+                "insert into notes (text) values (\(text)) returning id, text")
             guard let row = rows.first else {
                 throw PostgresError(.protocolViolation, "an insert returned nothing")
             }

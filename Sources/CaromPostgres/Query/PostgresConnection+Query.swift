@@ -11,11 +11,29 @@ import CaromTCP
 /// the connection can go on; after `cancelled` and `timedOut` it must be given back, and is made clean then; after any
 /// other it is of no further use. Cancelling the task cancels the query on the server.
 extension PostgresConnection {
+    /// Runs one statement. The values in it go beside its text (extended protocol), so nothing in them needs quoting:
+    /// `query("select name from users where id = \(id)")`.
+    public func query(_ query: PostgresQuery, options: QueryOptions = QueryOptions())
+        async throws(PostgresError) -> PostgresResult
+    {
+        try await self.query(sql: query.sql, query.parameters, options: options)
+    }
+
+    /// Runs one statement whose rows nobody wants, with values beside its text.
+    ///
+    /// - Returns: how many rows it affected; nil if it does not count them.
+    @discardableResult
+    public func execute(_ query: PostgresQuery, options: QueryOptions = QueryOptions())
+        async throws(PostgresError) -> Int?
+    {
+        try await execute(sql: query.sql, query.parameters, options: options)
+    }
+
     /// Runs one or more statements without parameters and returns the result of the last one
-    /// (simple protocol; all values are text).
+    /// (simple protocol; all values are text). The text is the program's, and holds nothing from outside.
     ///
     /// Several statements are one transaction unless they say otherwise; if one fails, none after it is run.
-    public func query(_ sql: String, options: QueryOptions = QueryOptions())
+    public func query(sql: String, options: QueryOptions = QueryOptions())
         async throws(PostgresError) -> PostgresResult
     {
         try Self.only(try await run(try QueryRequest(sql), keeping: .last, options))
@@ -24,7 +42,7 @@ extension PostgresConnection {
     /// Runs one or more statements without parameters and returns the result of each one.
     ///
     /// The limit of `options` is for all together.
-    public func queryAll(_ sql: String, options: QueryOptions = QueryOptions())
+    public func queryAll(sql: String, options: QueryOptions = QueryOptions())
         async throws(PostgresError) -> [PostgresResult]
     {
         try await run(try QueryRequest(sql), keeping: .all, options)
@@ -34,7 +52,7 @@ extension PostgresConnection {
     ///
     /// The values never become part of the text, so nothing in them needs quoting.
     public func query(
-        _ sql: String, _ parameters: [PostgresParameter], options: QueryOptions = QueryOptions()
+        sql: String, _ parameters: [PostgresParameter], options: QueryOptions = QueryOptions()
     )
         async throws(PostgresError) -> PostgresResult
     {
@@ -46,7 +64,7 @@ extension PostgresConnection {
     ///
     /// - Returns: how many rows the last one affected; nil if it does not count them.
     @discardableResult
-    public func execute(_ sql: String, options: QueryOptions = QueryOptions()) async throws(PostgresError)
+    public func execute(sql: String, options: QueryOptions = QueryOptions()) async throws(PostgresError)
         -> Int?
     {
         try await run(try QueryRequest(sql), keeping: .tag, options).last?.affectedRows
@@ -57,7 +75,7 @@ extension PostgresConnection {
     /// - Returns: how many rows it affected; nil if it does not count them.
     @discardableResult
     public func execute(
-        _ sql: String, _ parameters: [PostgresParameter], options: QueryOptions = QueryOptions()
+        sql: String, _ parameters: [PostgresParameter], options: QueryOptions = QueryOptions()
     )
         async throws(PostgresError) -> Int?
     {

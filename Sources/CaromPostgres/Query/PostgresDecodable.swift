@@ -42,11 +42,6 @@ extension Bool: PostgresDecodable {
     public static func decode(_ cell: PostgresCell) -> Bool? { cell.bool }
 }
 
-extension [UInt8]: PostgresDecodable {
-    /// See ``PostgresCell/bytes``.
-    public static func decode(_ cell: PostgresCell) -> [UInt8]? { cell.bytes }
-}
-
 extension Optional: PostgresDecodable where Wrapped: PostgresDecodable {
     /// Null, or the value.
     public static func decode(_ cell: PostgresCell) -> Wrapped?? {

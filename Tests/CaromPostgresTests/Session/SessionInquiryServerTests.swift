@@ -15,7 +15,7 @@ extension ServerTests {
         {
             let query = String(decoding: SessionInquiry.query(asking: names), as: UTF8.self)
             var rows: [UInt8] = []
-            for row in try await connection.query(query) {
+            for row in try await connection.query(sql: query) {
                 rows.appendMessage(BackendTag.dataRow.rawValue) { bytes in
                     bytes.append16(UInt16(row.count))
                     for cell in row { bytes.appendValue(cell.encoded) }
@@ -34,7 +34,7 @@ extension ServerTests {
             -> SessionInquiry.Answer
         {
             try await withSession { (connection, _) async throws in
-                for statement in statements { try await connection.execute(statement) }
+                for statement in statements { try await connection.execute(sql: statement) }
                 return try await ask(connection, names: names)
             }
         }
@@ -50,7 +50,7 @@ extension ServerTests {
             }
             try await withSession(connector) { (connection, _) async throws in
                 #expect(try await Self.ask(connection) == SessionInquiry.Answer())
-                try await connection.execute("set work_mem = '7MB'")
+                try await connection.execute(sql: "set work_mem = '7MB'")
                 #expect(try await Self.ask(connection).settings == Self.settings(["work_mem": "7168"]))
             }
         }
@@ -93,14 +93,14 @@ extension ServerTests {
 
         @Test func anotherUserOfTheSessionIsFound() async throws {
             try await withSession { (connection, _) async throws in
-                try await connection.execute("create role inquired; grant pg_monitor to inquired")
-                try await connection.execute("set session authorization inquired; set role pg_monitor")
+                try await connection.execute(sql: "create role inquired; grant pg_monitor to inquired")
+                try await connection.execute(sql: "set session authorization inquired; set role pg_monitor")
                 #expect(
                     try await Self.ask(connection).settings
                         == Self.settings(["session_authorization": "inquired", "role": "pg_monitor"]))
-                try await connection.execute("set session authorization default")
+                try await connection.execute(sql: "set session authorization default")
                 #expect(try await Self.ask(connection).settings.isEmpty)
-                try await connection.execute("drop role inquired")
+                try await connection.execute(sql: "drop role inquired")
             }
         }
 
@@ -148,7 +148,8 @@ extension ServerTests {
         @Test func whatOthersHoldIsNotTheSessions() async throws {
             try await withSession { (other, _) async throws in
                 try await other.execute(
-                    "listen here; select pg_advisory_lock(77); create temp table t (a int); prepare p as select 1"
+                    sql:
+                        "listen here; select pg_advisory_lock(77); create temp table t (a int); prepare p as select 1"
                 )
                 #expect(try await Self.left([]) == SessionInquiry.Answer())
             }
@@ -158,14 +159,14 @@ extension ServerTests {
         @Test func noSettingOfTheClientsMisleadsTheQuestion() async throws {
             try await withSession { (connection, _) async throws in
                 try await connection.execute(
-                    """
-                    create schema misleading;
-                    create view misleading.pg_settings as select 'work_mem' as name, 'evil' as setting, 'session' as source;
-                    create function misleading.current_setting(text, boolean) returns text language sql as 'select ''evil''';
-                    create function misleading.encode(bytea, text) returns text language sql as 'select ''6576696c''';
-                    set search_path = misleading, pg_catalog; set standard_conforming_strings = off; set bytea_output = 'escape';
-                    set client_encoding = 'LATIN1'; set geqo = off; set my.x = '1'
-                    """)
+                    sql: """
+                        create schema misleading;
+                        create view misleading.pg_settings as select 'work_mem' as name, 'evil' as setting, 'session' as source;
+                        create function misleading.current_setting(text, boolean) returns text language sql as 'select ''evil''';
+                        create function misleading.encode(bytea, text) returns text language sql as 'select ''6576696c''';
+                        set search_path = misleading, pg_catalog; set standard_conforming_strings = off; set bytea_output = 'escape';
+                        set client_encoding = 'LATIN1'; set geqo = off; set my.x = '1'
+                        """)
                 let found = try await Self.ask(connection, names: ["my.x"])
                 #expect(
                     found.settings
@@ -175,7 +176,7 @@ extension ServerTests {
                             "client_encoding": "LATIN1", "geqo": "off", "my.x": "1",
                         ]))
                 #expect(found.kept == [])
-                try await connection.execute("reset all; drop schema misleading cascade")
+                try await connection.execute(sql: "reset all; drop schema misleading cascade")
             }
         }
 
@@ -187,19 +188,19 @@ extension ServerTests {
                 set role pg_monitor
                 """
             try await withSession { (first, connector) async throws in
-                try await first.execute(statements)
+                try await first.execute(sql: statements)
                 let found = try await Self.ask(first, names: ["my.x"])
                 try await withSession(connector) { (second, _) async throws in
                     var bytes: [UInt8] = []
                     #expect(
                         found.settings.appendStatements(from: SettingValues(), into: &bytes)
                             == found.settings.all.count)
-                    try await second.execute(String(decoding: bytes, as: UTF8.self))
+                    try await second.execute(sql: String(decoding: bytes, as: UTF8.self))
                     #expect(try await Self.ask(second, names: ["my.x"]) == found)
                     // And back.
                     bytes = []
                     _ = SettingValues().appendStatements(from: found.settings, into: &bytes)
-                    try await second.execute(String(decoding: bytes, as: UTF8.self))
+                    try await second.execute(sql: String(decoding: bytes, as: UTF8.self))
                     #expect(try await Self.ask(second, names: ["my.x"]) == SessionInquiry.Answer())
                 }
             }
@@ -209,14 +210,14 @@ extension ServerTests {
 
         @Test func theResetTakesEverythingAwayButPreparedStatements() async throws {
             try await withSession { (connection, _) async throws in
-                try await connection.execute("create role resettable; create sequence s")
-                try await connection.execute("prepare kept as select 1")
-                try await connection.execute("begin; declare c cursor with hold for select 1; commit")
+                try await connection.execute(sql: "create role resettable; create sequence s")
+                try await connection.execute(sql: "prepare kept as select 1")
+                try await connection.execute(sql: "begin; declare c cursor with hold for select 1; commit")
                 try await connection.execute(
-                    """
-                    set work_mem = '7MB'; set my.x = '1'; listen here; select pg_advisory_lock(1), pg_advisory_lock_shared(2);
-                    create temp table t (a int); select nextval('s'); set session authorization resettable; set role resettable
-                    """)
+                    sql: """
+                        set work_mem = '7MB'; set my.x = '1'; listen here; select pg_advisory_lock(1), pg_advisory_lock_shared(2);
+                        create temp table t (a int); select nextval('s'); set session authorization resettable; set role resettable
+                        """)
                 let before = try await Self.ask(connection, names: ["my.x"])
                 #expect(before.kept == [.statements, .cursors, .channels, .locks, .temporary])
                 #expect(
@@ -224,13 +225,13 @@ extension ServerTests {
                         "work_mem", "my.x", "session_authorization", "role",
                     ])
                 let reset = SessionReset.statements(connection.state.reported)
-                try await connection.execute(reset)
+                try await connection.execute(sql: reset)
                 let after = try await Self.ask(connection, names: ["my.x"])
                 #expect(after.settings.isEmpty && after.kept == .statements)
                 #expect(try await connection.number("execute kept") == 1)
-                let error = await failure { try await connection.query("select lastval()") }
+                let error = await failure { try await connection.query(sql: "select lastval()") }
                 #expect(error.sqlState == "55000", "the sequence's value is gone")
-                try await connection.execute("drop role resettable; drop sequence s")
+                try await connection.execute(sql: "drop role resettable; drop sequence s")
             }
         }
 
@@ -238,13 +239,13 @@ extension ServerTests {
             try await withSession { (connection, _) async throws in
                 let reset = SessionReset.statements(connection.state.reported)
                 #expect(reset.contains("UNLISTEN"))
-                try await connection.execute(reset)
+                try await connection.execute(sql: reset)
                 #expect(try await Self.ask(connection) == SessionInquiry.Answer())
                 let isSame = connection.state.reported == connection.state.initial
                 #expect(isSame)
-                try await connection.execute("begin")
+                try await connection.execute(sql: "begin")
                 #expect(connection.isInTransaction)
-                try await connection.execute("rollback")
+                try await connection.execute(sql: "rollback")
             }
         }
 

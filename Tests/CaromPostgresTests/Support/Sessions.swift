@@ -80,7 +80,7 @@ extension PostgresConnection {
 
     /// The number that the statement's only value is.
     func number(_ sql: String) async throws -> Int {
-        try await query(sql)[0][0, as: Int.self]
+        try await query(sql: sql)[0][0, as: Int.self]
     }
 }
 

@@ -1,0 +1,141 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+public import Carom
+import CaromDNS
+import CaromReactor
+import CaromTLS
+
+/// A pool of PostgreSQL connections from a URL: the usual case in one type.
+///
+/// ```swift
+/// let database = try PostgresPool("postgres://app:secret@db.example/orders?sslmode=verify-full")
+/// async let running: Void = database.run()
+/// for (id, name) in try await database.query("select id, name from users").decode(Int.self, String.self) {
+///     print(id, name)
+/// }
+/// await database.stop()
+/// await running
+/// ```
+///
+/// The URL is libpq's: several hosts with ports, `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `target_session_attrs` (`any`,
+/// `primary`, `read-write`, `standby`, `read-only`), `application_name`, `options`. Names of hosts are followed in the DNS. It
+/// makes its own event loops, and ends them.
+public final class PostgresPool: Sendable {
+    /// The pool itself, for its numbers and for claims that do not fit one scope.
+    public let pool: Pool<PostgresConnector>
+    private let reactors: ReactorGroup
+    private let role: PostgresRole?
+
+    /// A pool for the service of a URL. Nothing is connected before ``run()``.
+    ///
+    /// - Parameters:
+    ///   - url: where the servers are and how to log in.
+    ///   - policy: every knob.
+    ///   - threads: event loops for the connections, at least 1.
+    ///   - observers: told every event.
+    /// - Throws: ``PostgresError`` for a URL or certificate that cannot be used, `PolicyError`, `SystemError`, `DNSError`.
+    public convenience init(
+        _ url: String, policy: Policy = Policy(), threads: Int = 2, observers: [any PoolObserver] = []
+    ) throws {
+        try self.init(try PostgresURL(url), policy, threads: threads, observers)
+    }
+
+    init(_ url: PostgresURL, _ policy: Policy, threads: Int, _ observers: [any PoolObserver]) throws {
+        var configuration = PostgresConfiguration(
+            user: url.user, database: url.database, password: url.password)
+        configuration.parameters = url.parameters
+        let encryption = url.encryption.mode == .disable ? nil : try Self.encryption(url.encryption)
+        let resolver = try Self.resolver(url.hosts)
+        role = url.role
+        try policy.validate()
+        reactors = try ReactorGroup(count: threads, name: "postgres")
+        do {
+            pool = try Pool(
+                name: url.database, resolver: resolver,
+                connector: PostgresConnector(
+                    configuration, reactors: reactors.reactors, tcp: TCPOptions(), encryption: encryption,
+                    observer: nil),
+                policy: policy, observers: observers)
+        } catch {
+            reactors.stop()
+            throw error
+        }
+    }
+
+    deinit { reactors.stop() }
+
+    private static func encryption(_ options: TLSOptions) throws(PostgresError) -> ServerEncryption {
+        do throws(TLSError) {
+            return ServerEncryption(try TLSContext(.client, options))
+        } catch {
+            throw PostgresError(.encryption, "\(error)")
+        }
+    }
+
+    private static func resolver(_ hosts: [PostgresURL.Host]) throws -> any Resolver {
+        var fixed: [Backend] = []
+        var named: [any Resolver] = []
+        for host in hosts {
+            let name = host.name.contains(":") ? "[\(host.name)]" : host.name
+            if host.name.hasPrefix("/") {
+                fixed.append(Backend(address: .unix(path: "\(host.name)/.s.PGSQL.\(host.port)")))
+            } else if let address = try? BackendAddress(parsing: "\(name):\(host.port)") {
+                fixed.append(Backend(address: address))
+            } else {
+                named.append(try DNSResolver(DNSConfiguration(.host(host.name, port: host.port))))
+            }
+        }
+        if named.isEmpty { return StaticResolver(fixed) }
+        return CompositeResolver((fixed.isEmpty ? [] : [StaticResolver(fixed)]) + named, rule: .merge)
+    }
+
+    /// All background work, until ``stop(grace:)`` or the end of the task. To be called once.
+    public func run() async {
+        await pool.run()
+        reactors.stop()
+        // Whoever runs it keeps it: its end is the event loops'.
+        withExtendedLifetime(self) {}
+    }
+
+    /// Stops in order, as `Pool.stop(grace:)` does.
+    @discardableResult
+    public func stop(grace: Duration? = nil) async -> StopReport { await pool.stop(grace: grace) }
+
+    /// What the URL asks for.
+    private var request: ClaimRequest { role.map { ClaimRequest(role: .init($0.rawValue)) } ?? .any }
+
+    /// Lends a connection for the duration of `body`.
+    public func withConnection<R>(
+        timeout: Duration? = nil, isolation: isolated (any Actor)? = #isolation,
+        _ body: (PostgresConnection) async throws -> R
+    ) async throws -> R {
+        try await pool.withConnection(request, timeout: timeout, isolation: isolation, body)
+    }
+
+    /// Runs one statement on some connection.
+    public func query(_ query: PostgresQuery, options: QueryOptions = QueryOptions()) async throws
+        -> PostgresResult
+    {
+        try await withConnection { try await $0.query(query, options: options) }
+    }
+
+    /// Runs one statement whose rows nobody wants on some connection.
+    ///
+    /// - Returns: how many rows it affected; nil if it does not count them.
+    @discardableResult
+    public func execute(_ query: PostgresQuery, options: QueryOptions = QueryOptions()) async throws -> Int? {
+        try await withConnection { try await $0.execute(query, options: options) }
+    }
+
+    /// Runs `body` in a transaction, again if it could not be serialized with others: see
+    /// ``PostgresConnection/retryingTransaction(attempts:_:isolation:_:)``.
+    public func transaction<R>(
+        attempts: Int = 5, _ begin: String = "BEGIN", isolation: isolated (any Actor)? = #isolation,
+        _ body: (PostgresConnection) async throws -> R
+    ) async throws -> R {
+        try await withConnection(isolation: isolation) {
+            try await $0.retryingTransaction(attempts: attempts, begin, body)
+        }
+    }
+}
