@@ -213,7 +213,7 @@ let package = Package(
             name: "CaromPoolerTests",
             dependencies: [
                 "Carom", "CaromConfiguration", "CaromPooler", "CaromPostgres", "CaromPostgresProtocol",
-                "CaromReactor", "CaromStats", "CaromTLS", "CaromTestSupport", "CaromTop", logging,
+                "CaromReactor", "CaromStats", "CaromTCP", "CaromTLS", "CaromTestSupport", "CaromTop", logging,
             ],
             swiftSettings: settings),
     ]

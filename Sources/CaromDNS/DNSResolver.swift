@@ -55,4 +55,7 @@ public final class DNSResolver: Resolver {
 
     /// How old the oldest answer in use is: a gauge that rises while nameservers fail. Nil before the first answer.
     public var age: Duration? { status.age }
+
+    /// The host names that are followed now, with what is known of them.
+    package var hosts: [DNSHost] { status.hosts }
 }

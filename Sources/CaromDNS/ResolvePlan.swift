@@ -39,14 +39,34 @@ struct ResolvePlan: Sendable {
 
 /// What a resolver can be asked while it runs.
 final class ResolveStatus: Sendable {
-    private let lastAnswer = Mutex<ContinuousClock.Instant?>(nil)
+    private struct State {
+        var lastAnswer: ContinuousClock.Instant?
+        var hosts: [DNSHost] = []
+        /// When the hosts were told.
+        var toldAt = ContinuousClock.now
+    }
 
-    func update(age: Duration?) {
-        let instant = age.map { ContinuousClock.now.advanced(by: .zero - $0) }
-        lastAnswer.withLock { $0 = instant }
+    private let state = Mutex(State())
+
+    func update(age: Duration?, hosts: [DNSHost]) {
+        let now = ContinuousClock.now
+        state.withLock { state in
+            state.lastAnswer = age.map { now.advanced(by: .zero - $0) }
+            state.hosts = hosts
+            state.toldAt = now
+        }
     }
 
     var age: Duration? {
-        lastAnswer.withLock { $0 }.map { $0.duration(to: .now) }
+        state.withLock { $0.lastAnswer }.map { $0.duration(to: .now) }
+    }
+
+    var hosts: [DNSHost] {
+        state.withLock { state in
+            let elapsed = state.toldAt.duration(to: .now)
+            return state.hosts.map { host in
+                DNSHost(name: host.name, addresses: host.addresses, next: max(.zero, host.next - elapsed))
+            }
+        }
     }
 }

@@ -184,7 +184,8 @@ final class ResolverRun: DNSEventLoopClient, @unchecked Sendable {
             channels.values.compactMap(\.timeout)
             + machines.values.compactMap { $0.nextWake(now: now).map { $0 - now } }
         loop.armTimer(after: times.min().map { max($0, .zero) }, for: self)
-        status.update(age: machines[.backends]?.age(now: now))
+        status.update(
+            age: machines[.backends]?.age(now: now), hosts: machines[.backends]?.hosts(now: now) ?? [])
     }
 
     private func deliverResults() {

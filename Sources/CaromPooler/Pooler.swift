@@ -64,7 +64,7 @@ package final class Pooler: Sendable {
         self.statistics = statistics
         let periods = periods
         let requests = reloadRequests
-        let actions = ConsoleActions { told in requests.yield(told) }
+        let actions = ConsoleActions(router) { told in requests.yield(told) }
         let console = ConsoleContext(
             statistics: { statistics.statistics }, period: { periods.last }, snapshot: { current.value },
             jobs: actions.perform)

@@ -23,6 +23,8 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     package let key: BackendKeyData
     /// When the server greeted: what it reported then was true.
     package let greetedAt = Deadline.now
+    /// Of its socket, for tables.
+    package let facts: TransportFacts?
 
     init(
         id: ConnectionID, backend: Backend, transport: Transport, encryption: ServerEncryption?,
@@ -32,6 +34,7 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
         self.id = id
         self.backend = backend
         self.transport = transport
+        facts = TransportFacts(of: transport)
         self.encryption = encryption
         self.session = session
         self.key = key

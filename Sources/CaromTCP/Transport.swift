@@ -130,6 +130,9 @@ public final class Transport: @unchecked Sendable {
     /// Whether the transport was closed.
     public var isClosed: Bool { descriptor < 0 }
 
+    /// Its number in the process.
+    var openDescriptor: Int32? { isClosed ? nil : descriptor }
+
     /// Makes the next read try at once, without waiting for epoll's word: for a connection whose peer speaks first.
     public func expectBytes() { registration.isReadable = true }
 

@@ -27,6 +27,16 @@ private let srv = "_pg._tcp.example.com SRV"
             ])
     }
 
+    @Test func theHostsOfAServiceAreKnownWithTheTimeOfTheNextQuestion() throws {
+        let zone = Zone.service(hosts: [1, 2], ttl: 60)
+        let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
+        world.run(until: .seconds(10))
+        let hosts = world.machine.hosts(now: world.now)
+        #expect(hosts.map(\.name) == ["db1.example.com", "db2.example.com"])
+        #expect(hosts.map(\.addresses) == [["192.0.2.1"], ["192.0.2.2"]])
+        #expect(hosts.allSatisfy { $0.next > .seconds(49) && $0.next <= .seconds(72) })
+    }
+
     @Test(arguments: [UInt32(0), 1])
     func aTinyTimeToLiveMeansQueriesEveryFiveToSixSecondsAndNoGap(ttl: UInt32) throws {
         let zone = Zone.service(hosts: [1, 2, 3], ttl: ttl)

@@ -262,20 +262,22 @@ final class ClientSession {
 
     // MARK: For the console
 
-    /// What `SHOW CLIENTS` says of the client; nil as long as it has not logged in.
+    /// What tables say of the client; nil once it is on its way out.
     var entry: ConsoleClient? {
-        let state: ConsoleClient.State
+        var state = ConsoleClient.State.login
+        var report: RelayReport?
         switch stage {
+        case is Login: break
         case let relay as Relay:
-            let position = relay.position
-            state = position.isAttached ? .active : position.isWaiting ? .waiting : .idle
+            report = relay.report
+            state = report?.server != nil ? .active : report?.waiter != nil ? .waiting : .idle
         case is ConsoleStage: state = .active
         default: return nil
         }
         let elapsed = startedAt.duration(to: .now).components.seconds
         return ConsoleClient(
-            owner: owner, user: user, database: database, state: state, host: transport.peer.host,
-            port: Int(transport.peer.port), connectedAt: LogTime.now().seconds - elapsed)
+            owner: owner, name: id, user: user, database: database, state: state, peer: transport.peer,
+            facts: TransportFacts(of: transport), connectedAt: LogTime.now().seconds - elapsed, report: report)
     }
 
     /// An operator ends the session.

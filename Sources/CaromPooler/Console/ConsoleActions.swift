@@ -13,10 +13,13 @@ final class ConsoleActions: Sendable {
     private struct Held { unowned let worker: Worker }
 
     private let held = Mutex<[Held]>([])
+    private let router: Router
     private let reload: @Sendable (@escaping @Sendable (ReloadOutcome) -> Void) -> Void
 
     /// - Parameter reload: has the configuration read again, and tells what came of it.
-    init(reload: @escaping @Sendable (@escaping @Sendable (ReloadOutcome) -> Void) -> Void) {
+    init(_ router: Router, reload: @escaping @Sendable (@escaping @Sendable (ReloadOutcome) -> Void) -> Void)
+    {
+        self.router = router
         self.reload = reload
     }
 
@@ -34,7 +37,8 @@ final class ConsoleActions: Sendable {
                 case .failed(let reason): done(.failed(ConsoleError(.configurationFileError, reason)))
                 }
             }
-        case .clients: listClients(done)
+        case .list(let table): list(table, done)
+        case .statements: done(.table(ShowPreparedStatements.rows(router.all)))
         case .kill(let id): kill(id, done)
         case .shutdown(let isGraceful):
             // As an operator's signal does it, with all that follows from one.
@@ -44,13 +48,13 @@ final class ConsoleActions: Sendable {
     }
 
     /// Asks each worker; the last one to answer tells.
-    private func listClients(_ done: @escaping @Sendable (ConsoleResult) -> Void) {
-        let workers = workers
+    private func list(_ table: ConsoleTable, _ done: @escaping @Sendable (ConsoleResult) -> Void) {
+        let (workers, router) = (workers, router)
         let found = Found(workers.count)
         for worker in workers {
             worker.reactor.call {
                 if let all = found.add(worker.sessions.compactMap(\.entry)) {
-                    done(.table(all.sorted { $0.id < $1.id }.map(\.row)))
+                    done(.table(table.rows(ConsoleConnections(all, router.all))))
                 }
             }
         }
@@ -77,7 +81,12 @@ final class ConsoleActions: Sendable {
         guard workers.indices.contains(index) else { return done(.failed(Self.noClient(id))) }
         let worker = workers[index]
         worker.reactor.call {
-            let found = worker.sessions.filter { $0.entry?.id == id }
+            let found = worker.sessions.filter { session in
+                guard ConsoleClient.id(ofOwner: session.owner) == id, let entry = session.entry else {
+                    return false
+                }
+                return entry.state != .login
+            }
             guard found.count == 1 else { return done(.failed(Self.noClient(id, count: found.count))) }
             // First the answer: it may be the console's own client.
             done(.done(tag: "KILL_CLIENT"))

@@ -1,9 +1,15 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// A client that has logged in, as `SHOW CLIENTS` has it.
+import CaromPostgres
+import CaromReactor
+import CaromTCP
+
+/// A client as its worker tells of it.
 struct ConsoleClient: Sendable {
     enum State: String, Sendable {
+        /// It has not logged in.
+        case login
         /// It holds no server and wants none.
         case idle
         /// It stands in the queue for a server.
@@ -13,13 +19,16 @@ struct ConsoleClient: Sendable {
     }
 
     let owner: UInt64
+    let name: ConnectionID
     let user: String
     let database: String
     let state: State
-    let host: String?
-    let port: Int?
+    let peer: SocketAddress
+    let facts: TransportFacts?
     /// In seconds since 1970.
     let connectedAt: Int64
+    /// What is known of one that is at its relay.
+    var report: RelayReport?
 
     /// Its number as clients of the console know it, which must fit into four bytes. Of millions of clients two can have the same.
     var id: Int { Self.id(ofOwner: owner) }
@@ -31,18 +40,27 @@ struct ConsoleClient: Sendable {
     /// Which worker has the client of such a number.
     static func worker(ofID id: Int) -> Int { id & 0x3ff }
 
-    /// In the order of the columns of ``ShowClients``.
-    var row: [String?] {
-        [
-            "C", user, database, "none", state.rawValue, host, port.map(String.init), nil, nil, connectTime,
-            nil, nil,
-            nil, "0", nil, nil, nil, "", nil, nil, "\(id)",
-        ]
-    }
-
-    private var connectTime: String {
-        var bytes: [UInt8] = []
-        LogTime(seconds: connectedAt).appendTimestamp(withMilliseconds: false, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self).replacing("T", with: " ").replacing("Z", with: " UTC")
+    /// Its row in tables.
+    ///
+    /// - Parameter wait: how long it has waited for a server.
+    func socket(wait: Duration = .zero) -> ConsoleSocket {
+        var socket = ConsoleSocket(side: .client, state: state.rawValue)
+        socket.user = user.isEmpty ? nil : user
+        socket.database = database.isEmpty ? nil : database
+        socket.host = peer.host.isEmpty ? "unix" : peer.host
+        socket.port = peer.port == 0 ? nil : Int(peer.port)
+        socket.facts = facts
+        socket.connectedAt = connectedAt
+        socket.wait = wait
+        socket.name = "\(name)"
+        socket.remoteProcess = (facts?.peerProcess?.number).map(Int.init)
+        socket.id = id
+        guard let report else { return socket }
+        socket.link = report.server.map { server in
+            ("\(server.connection.id)", server.connection.facts?.descriptor)
+        }
+        socket.applicationName = report.applicationName
+        socket.waitingBytes = (report.waitingBytes.fromClient, report.waitingBytes.toClient)
+        return socket
     }
 }

@@ -11,11 +11,13 @@ struct ConsoleColumn: Equatable, Sendable {
         case integer = 23
         case bigInteger = 20
         case numeric = 1700
+        /// No table has a value of it.
+        case bytes = 17
 
         /// Bytes of a value; negative for any number.
         var size: Int16 {
             switch self {
-            case .text, .numeric: -1
+            case .text, .numeric, .bytes: -1
             case .integer: 4
             case .bigInteger: 8
             }
@@ -38,10 +40,10 @@ struct ConsoleColumn: Equatable, Sendable {
     ///
     /// - Parameter text: a whole number, if the column has numbers.
     func encoded(_ text: String, format: ValueFormat) -> [UInt8] {
-        guard format == .binary, kind != .text else { return Array(text.utf8) }
+        guard format == .binary, kind != .text, kind != .bytes else { return Array(text.utf8) }
         guard let number = Int64(text) else { preconditionFailure("\(text) is no number for column \(name)") }
         switch kind {
-        case .text: return Array(text.utf8)
+        case .text, .bytes: return Array(text.utf8)
         case .integer: return Self.bytes(UInt32(truncatingIfNeeded: number))
         case .bigInteger: return Self.bytes(UInt64(bitPattern: number))
         case .numeric: return Self.numeric(number)

@@ -7,11 +7,13 @@ import CaromPostgresProtocol
 enum ConsoleCommands {
     /// In the order in which `SHOW HELP` lists them.
     static let all: [any ConsoleCommand.Type] = [
-        KillClient.self, ReloadCommand.self, ShowClients.self, ShowConfig.self, ShowDatabases.self,
-        ShowDNSZones.self, ShowHelp.self, ShowLists.self,
-        ShowPeerPools.self,
-        ShowPeers.self, ShowPools.self, ShowState.self, ShowStats.self, ShowStatsAverages.self,
-        ShowStatsTotals.self, ShowTotals.self, ShowUsers.self, ShowVersion.self, Shutdown.self,
+        KillClient.self, ReloadCommand.self, ShowActiveSockets.self, ShowBackends.self,
+        ShowClients.self, ShowConfig.self, ShowDatabases.self, ShowDNSHosts.self, ShowDNSZones.self,
+        ShowFDs.self, ShowHelp.self, ShowLists.self, ShowMem.self, ShowPeerPools.self,
+        ShowPeers.self, ShowPools.self, ShowPreparedStatements.self, ShowServers.self,
+        ShowSockets.self, ShowState.self, ShowStats.self, ShowStatsAverages.self,
+        ShowStatsTotals.self, ShowTotals.self, ShowUsers.self, ShowVersion.self, ShowWaiters.self,
+        Shutdown.self,
     ]
 
     /// The command these words are.

@@ -5,12 +5,35 @@
 enum ConsoleJob: Equatable, Sendable {
     /// Read the configuration again.
     case reload
-    /// Ask all workers for their clients: the rows of `SHOW CLIENTS`.
-    case clients
+    /// Ask all workers and pools who is there: the rows of a table.
+    case list(ConsoleTable)
+    /// The statements that clients have prepared: the rows of `SHOW PREPARED_STATEMENTS`.
+    case statements
     /// End a client, by the `id` of `SHOW CLIENTS`.
     case kill(client: Int)
     /// Stop: at once, or when clients have finished their transactions.
     case shutdown(isGraceful: Bool)
+}
+
+/// Tables of single clients and servers.
+enum ConsoleTable: Equatable, Sendable {
+    case clients
+    case servers
+    case sockets
+    case activeSockets
+    case descriptors
+    case waiters
+
+    func rows(_ found: ConsoleConnections) -> [[String?]] {
+        switch self {
+        case .clients: ShowClients.rows(found)
+        case .servers: ShowServers.rows(found)
+        case .sockets: ShowSockets.rows(found)
+        case .activeSockets: ShowActiveSockets.rows(found)
+        case .descriptors: ShowFDs.rows(found)
+        case .waiters: ShowWaiters.rows(found)
+        }
+    }
 }
 
 /// Does jobs. The result comes on any thread.

@@ -9,11 +9,11 @@ struct ShowClients: ConsoleCommand {
         words.spell("show", "clients") ? ShowClients() : nil
     }
 
-    let columns: [ConsoleColumn]? = ConsoleColumn.table(
-        (.text, ["type", "user", "database", "replication", "state", "addr"]), (.integer, ["port"]),
-        (.text, ["local_addr"]), (.integer, ["local_port"]), (.text, ["connect_time", "request_time"]),
-        (.integer, ["wait", "wait_us", "close_needed"]), (.text, ["ptr", "link"]), (.integer, ["remote_pid"]),
-        (.text, ["tls", "application_name"]), (.integer, ["prepared_statements", "id"]))
+    let columns: [ConsoleColumn]? = ConsoleSocket.columns
 
-    func run(_ context: ConsoleContext) -> ConsoleResult { .wait(.clients) }
+    func run(_ context: ConsoleContext) -> ConsoleResult { .wait(.list(.clients)) }
+
+    static func rows(_ found: ConsoleConnections) -> [[String?]] {
+        found.clients.filter { $0.state != ConsoleClient.State.login.rawValue }.map(\.row)
+    }
 }

@@ -102,6 +102,9 @@ struct ClientLeg: ~Copyable {
     /// Bytes are kept.
     var keepsInput: Bool { !input.isEmpty }
 
+    /// How much waits in either direction, for tables.
+    var waitingBytes: (fromClient: Int, toClient: Int) { (input.count, output.count) }
+
     /// Answers or drops what needs no server. True: at `position` begins a message that needs one.
     mutating func reachesWork(
         _ bytes: RawSpan, _ position: inout Int, _ machine: inout RelayMachine, _ limits: FrameLimits,

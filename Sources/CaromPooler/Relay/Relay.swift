@@ -29,6 +29,7 @@ final class Relay: SessionStage {
 
     var route: Route { leg.route }
     var position: RelayOrder.Position { leg.position(keepsUp: client.keepsUp) }
+    var report: RelayReport { RelayReport(leg, client, machine.book) }
 
     /// How often either side is served in a row: a transfer that never waits must not keep the worker's other clients waiting.
     private static var roundsInARow: Int { 8 }

@@ -273,6 +273,14 @@ struct ServerLeg: ~Copyable {
         }
     }
 
+    /// Its place in the queue.
+    var waiter: WaiterID? {
+        switch attachment {
+        case .waiting(let waiter): waiter
+        default: nil
+        }
+    }
+
     // MARK: Returns
 
     /// Keeps the server, which is attached and clean, at hand while nobody else needs it.

@@ -139,6 +139,9 @@ final class Snapshot: Sendable {
     /// The definition of exactly this route; `nil` when there is none.
     func definition(of pattern: RoutePattern) -> RouteDefinition? { routes[pattern] }
 
+    /// The host names that storages follow.
+    var dnsHosts: [DNSHost] { resolvers.hosts }
+
     /// Clients at the console, by whichever route.
     var consoleClients: Int { consoles.reduce(0) { $0 + $1.count } }
 

@@ -11,6 +11,8 @@ struct StorageResolvers: Sendable {
     private struct Entry: Sendable {
         let storage: StorageSettings
         let resolver: any Resolver
+        /// What of it follows names.
+        let followers: [DNSResolver]
     }
 
     private var entries: [String: Entry] = [:]
@@ -20,13 +22,14 @@ struct StorageResolvers: Sendable {
     /// - Throws: `DNSError` when a name is none, or when no thread can be had.
     init(_ storages: [StorageSettings], previous: StorageResolvers?, log: PoolerLog) throws(DNSError) {
         for storage in storages where storage.type == .remote {
-            let resolver: any Resolver
             if let old = previous?.entries[storage.name], Self.isSame(old.storage, storage) {
-                resolver = old.resolver
+                entries[storage.name] = Entry(
+                    storage: storage, resolver: old.resolver, followers: old.followers)
             } else {
-                resolver = try Self.resolver(storage, log)
+                var followers: [DNSResolver] = []
+                let resolver = try Self.resolver(storage, log, &followers)
+                entries[storage.name] = Entry(storage: storage, resolver: resolver, followers: followers)
             }
-            entries[storage.name] = Entry(storage: storage, resolver: resolver)
         }
     }
 
@@ -38,6 +41,16 @@ struct StorageResolvers: Sendable {
         return entry.resolver
     }
 
+    /// The host names that storages follow, each once.
+    var hosts: [DNSHost] {
+        let found = entries.values.flatMap(\.followers).flatMap(\.hosts)
+        return Dictionary(grouping: found, by: \.name).map { name, hosts in
+            DNSHost(
+                name: name, addresses: Set(hosts.flatMap(\.addresses)).sorted(),
+                next: hosts.map(\.next).min() ?? .zero)
+        }.sorted { $0.name < $1.name }
+    }
+
     /// Whether the servers are found in the same way. How they are spoken to is the routes' business.
     private static func isSame(_ old: StorageSettings, _ new: StorageSettings) -> Bool {
         old.backends == new.backends && old.nameservers == new.nameservers
@@ -45,11 +58,13 @@ struct StorageResolvers: Sendable {
     }
 
     private static func resolver(
-        _ storage: StorageSettings, _ log: PoolerLog
+        _ storage: StorageSettings, _ log: PoolerLog, _ followers: inout [DNSResolver]
     ) throws(DNSError) -> any Resolver {
         switch storage.backends {
-        case .hosts(let hosts): return try resolver(hosts, storage, log)
-        case .service(let name): return SharedResolver(try dns(.service(name), storage, log))
+        case .hosts(let hosts): return try resolver(hosts, storage, log, &followers)
+        case .service(let name):
+            followers.append(try dns(.service(name), storage, log))
+            return SharedResolver(followers[0])
         case .file(let path):
             let name = storage.name
             return SharedResolver(
@@ -61,22 +76,22 @@ struct StorageResolvers: Sendable {
 
     /// A list of hosts: literal addresses are known, every name is followed in the DNS.
     private static func resolver(
-        _ hosts: [StorageHost], _ storage: StorageSettings, _ log: PoolerLog
+        _ hosts: [StorageHost], _ storage: StorageSettings, _ log: PoolerLog,
+        _ followers: inout [DNSResolver]
     ) throws(DNSError) -> any Resolver {
         var fixed: [Backend] = []
-        var named: [any Resolver] = []
         for host in hosts {
             let port = UInt16(clamping: storage.port(of: host))
             switch host.location {
             case .address(let address): fixed.append(Backend(address: .ip(address, port: port)))
             case .unixDirectory(let directory):
                 fixed.append(Backend(address: .unix(path: "\(directory)/.s.PGSQL.\(port)")))
-            case .name(let name): named.append(try dns(.host(name, port: port), storage, log))
+            case .name(let name): followers.append(try dns(.host(name, port: port), storage, log))
             }
         }
-        if named.isEmpty { return StaticResolver(fixed) }
+        if followers.isEmpty { return StaticResolver(fixed) }
         let known: [any Resolver] = fixed.isEmpty ? [] : [StaticResolver(fixed)]
-        return SharedResolver(CompositeResolver(known + named, rule: .merge))
+        return SharedResolver(CompositeResolver(known + followers, rule: .merge))
     }
 
     private static func dns(

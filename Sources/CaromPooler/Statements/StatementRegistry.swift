@@ -36,6 +36,12 @@ final class StatementRegistry: Sendable {
     /// How many statements clients have now, and how many bytes their texts are.
     var size: (count: Int, bytes: Int) { known.withLock { ($0.count, $0.bytes) } }
 
+    /// The statements that clients have now and share, for tables.
+    var all: [PreparedStatement] {
+        // One that is let go of takes itself out, which it must not do under the lock: so none is let go of before the end.
+        known.withLock { known in known.entries.values.flatMap { $0.compactMap(\.statement) } }
+    }
+
     /// A point in time, by which it is known whether a server's copy of a statement is older than a client's Parse.
     func now() -> UInt64 { numbers.now() }
 

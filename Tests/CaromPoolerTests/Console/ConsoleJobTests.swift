@@ -1,7 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgres
 import CaromPostgresProtocol
+import CaromReactor
 import Testing
 
 @testable import CaromPooler
@@ -10,10 +12,16 @@ private typealias M = ClientMessage
 
 /// Commands whose result comes later.
 @Suite struct ConsoleJobTests {
+    private static let name = ConnectionID(.client)
+
     private static func lines(_ conversation: ConsoleConversation) -> [String] { conversation.lines }
 
     @Test(arguments: [
-        ("reload", ConsoleJob.reload), ("SHOW CLIENTS", .clients), ("KILL_CLIENT 1025", .kill(client: 1_025)),
+        ("reload", ConsoleJob.reload), ("SHOW CLIENTS", .list(.clients)),
+        ("show servers", .list(.servers)), ("SHOW SOCKETS", .list(.sockets)),
+        ("SHOW ACTIVE_SOCKETS", .list(.activeSockets)), ("SHOW FDS", .list(.descriptors)),
+        ("SHOW WAITERS", .list(.waiters)), ("SHOW PREPARED_STATEMENTS", .statements),
+        ("KILL_CLIENT 1025", .kill(client: 1_025)),
         ("shutdown", .shutdown(isGraceful: false)),
         ("SHUTDOWN WAIT_FOR_SERVERS", .shutdown(isGraceful: true)),
         ("SHUTDOWN WAIT_FOR_CLIENTS", .shutdown(isGraceful: true)),
@@ -72,12 +80,12 @@ private typealias M = ClientMessage
         var conversation = ConsoleConversation()
         conversation.send(M.parse("SHOW CLIENTS") + M.bind() + M.execute(limit: 1) + M.execute() + M.sync)
         let row = ConsoleClient(
-            owner: 1 << 48 | 5, user: "u", database: "d", state: .waiting, host: "10.0.0.1", port: 99,
-            connectedAt: 1_700_000_000
-        ).row
+            owner: 1 << 48 | 5, name: Self.name, user: "u", database: "d", state: .waiting,
+            peer: SocketAddress(.ip("10.0.0.1", port: 99)), facts: nil, connectedAt: 1_700_000_000
+        ).socket(wait: .microseconds(2_000_003)).row
         conversation.finish(.table([row, row]))
         let line =
-            "D C|u|d|none|waiting|10.0.0.1|99|null|null|2023-11-14 22:13:20 UTC|null|null|null|0|null|null|null||null|null|5121"
+            "D C|u|d|none|waiting|10.0.0.1|99|null|null|2023-11-14 22:13:20 UTC|null|2|3|0|\(Self.name)|null|null|null|null|null|5121"
         #expect(conversation.lines == ["1", "2", line, "s", line, "C SHOW", "Z idle"])
     }
 

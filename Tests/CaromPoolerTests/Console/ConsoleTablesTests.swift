@@ -9,8 +9,18 @@ import Testing
 
 /// The tables of `SHOW`, which readers of PgBouncer's take apart by name and type.
 @Suite struct ConsoleTablesTests {
-    /// Columns as PgBouncer 1.25 has them: text, integer, big integer, numeric.
+    /// Columns as PgBouncer 1.25 has them, and our own: text, integer, big integer, numeric, bytes.
     static let columns = [
+        "active_sockets": """
+        type t, user t, database t, replication t, state t, addr t, port i, local_addr t, local_port i, connect_time t, \
+        request_time t, wait i, wait_us i, close_needed i, ptr t, link t, remote_pid i, tls t, application_name t, \
+        prepared_statements i, id i, recv_pos i, pkt_pos i, pkt_remain i, send_pos i, send_remain i, pkt_avail i, send_avail i
+        """,
+        "backends": """
+        database t, user t, route t, name t, addr t, state t, priority i, weight i, wanted i, sv_active i, sv_idle i, \
+        sv_tested i, sv_login i, sv_closing i, claims b, connects b, failed_connects b, authentication_failures b, \
+        last_error t
+        """,
         "clients": """
         type t, user t, database t, replication t, state t, addr t, port i, local_addr t, local_port i, connect_time t, \
         request_time t, wait i, wait_us i, close_needed i, ptr t, link t, remote_pid i, tls t, application_name t, \
@@ -22,8 +32,14 @@ import Testing
         server_lifetime i, pool_mode t, load_balance_hosts t, max_connections i, current_connections i, \
         max_client_connections i, current_client_connections i, paused i, disabled i
         """,
+        "dns_hosts": "hostname t, ttl b, addrs t",
         "dns_zones": "zonename t, serial b, count i",
+        "fds": """
+        fd i, task t, user t, database t, addr t, port i, cancel b, link i, client_encoding t, std_strings t, \
+        datestyle t, timezone t, password t, scram_client_key y, scram_server_key y
+        """,
         "lists": "list t, items i",
+        "mem": "name t, size i, used i, free i, memtotal i",
         "peer_pools": """
         peer_id i, cl_active_cancel_req i, cl_waiting_cancel_req i, sv_active_cancel i, sv_login i
         """,
@@ -32,6 +48,17 @@ import Testing
         database t, user t, cl_active i, cl_waiting i, cl_active_cancel_req i, cl_waiting_cancel_req i, sv_active i, \
         sv_active_cancel i, sv_being_canceled i, sv_idle i, sv_used i, sv_tested i, sv_login i, maxwait i, \
         maxwait_us i, pool_mode t, load_balance_hosts t
+        """,
+        "prepared_statements": "database t, user t, route t, name t, bytes i, query t",
+        "servers": """
+        type t, user t, database t, replication t, state t, addr t, port i, local_addr t, local_port i, connect_time t, \
+        request_time t, wait i, wait_us i, close_needed i, ptr t, link t, remote_pid i, tls t, application_name t, \
+        prepared_statements i, id i
+        """,
+        "sockets": """
+        type t, user t, database t, replication t, state t, addr t, port i, local_addr t, local_port i, connect_time t, \
+        request_time t, wait i, wait_us i, close_needed i, ptr t, link t, remote_pid i, tls t, application_name t, \
+        prepared_statements i, id i, recv_pos i, pkt_pos i, pkt_remain i, send_pos i, send_remain i, pkt_avail i, send_avail i
         """,
         "state": "key t, value t",
         "stats": """
@@ -58,6 +85,9 @@ import Testing
         max_user_client_connections i, current_client_connections i
         """,
         "version": "version t",
+        "waiters": """
+        id i, user t, database t, addr t, port i, application_name t, route t, place i, wait i, wait_us i, reason t
+        """,
     ]
 
     private static let shop = """
@@ -104,7 +134,7 @@ import Testing
         var conversation = ConsoleConversation(Self.context)
         conversation.send(ClientMessage.query("SHOW \(name.uppercased())"))
         let line = try #require(conversation.lines.first)
-        let types = ["25": "t", "23": "i", "20": "b", "1700": "n"]
+        let types = ["25": "t", "23": "i", "20": "b", "1700": "n", "17": "y"]
         let found = line.dropFirst(2).split(separator: "|").map { column in
             let parts = column.split(separator: ":")
             return "\(parts[0]) \(types[String(parts[1])] ?? "?")"
@@ -184,6 +214,20 @@ import Testing
         #expect(
             keys == keys.sorted() && rows.contains("client_max|0|0|yes") && rows.contains("workers|1|1|no"))
         #expect(rows.contains("max_client_conn|0|0|yes") && rows.contains("max_user_connections|0|0|no"))
+    }
+
+    @Test func backendsAreThoseOfEachRoute() {
+        let line =
+            "shop|app|shop.app|db1|10.0.0.1:5432|online|0|1|30|4|2|14|1|7|8|9|10|11|it \"broke\""
+        #expect(Self.table("backends", Self.context) == [line])
+    }
+
+    @Test func memoryThatIsAccountedFor() {
+        let rows = Self.table("mem", Self.context)
+        let size = Self.context.snapshot.bufferSize
+        #expect(rows[0] == "read_buffers|\(size)|2|0|\(2 * size)")
+        #expect(rows[1] == "prepared_statements|null|0|1|73")
+        #expect(rows[2].hasPrefix("process|null|") && rows.count == 3)
     }
 
     @Test func thePoolerWorks() {
