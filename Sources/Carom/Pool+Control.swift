@@ -29,6 +29,25 @@ extension Pool {
         engine.decide { state, now in state.core.resume(now: now) }
     }
 
+    /// Whether it lends nothing until ``resume()``.
+    package var isSuspended: Bool { engine.state.withLock { $0.core.mode == .suspended } }
+
+    /// ``suspend()``, and lets go of every connection as soon as nobody uses it; none is opened until ``resume()``.
+    package func empty() {
+        engine.decide { state, now in
+            state.takeAllParked(now)
+            state.core.empty(now: now)
+        }
+    }
+
+    /// Has every connection that is there now closed as soon as nobody uses it; new ones take their places.
+    package func retireAll() {
+        engine.decide { state, now in
+            state.takeAllParked(now)
+            state.core.retireAll(now: now)
+        }
+    }
+
     /// Changes the policy. Nothing lent is cut: a smaller pool is reached as connections come back.
     ///
     /// - Throws: ``PolicyError`` if the policy contradicts itself; the old one stays in force.

@@ -21,7 +21,7 @@ package struct ConnectionReport<Connection: Sendable>: Sendable {
     package let state: ConnectionState
     /// Nil while it is being made.
     package let connection: Connection?
-    /// It is closed as soon as nobody needs it: it is too old, too many, or its backend is gone.
+    /// It is closed as soon as nobody needs it: it is too old, or its backend is gone.
     package let isLeaving: Bool
 }
 
@@ -61,7 +61,7 @@ extension Pool {
 
 extension PoolCore {
     /// What is to be told of a slot; nil for one that is free or being closed.
-    fileprivate mutating func report(_ slot: Int, now: Int64) -> (
+    fileprivate func report(_ slot: Int, now: Int64) -> (
         id: SlotID, backend: Backend, state: ConnectionState, isLeaving: Bool
     )? {
         let state: ConnectionState
@@ -75,7 +75,7 @@ extension PoolCore {
         let id = id(slot)
         return (
             id, backends[Int(slots[slot].backend)].backend, state,
-            state != .connecting && shouldReturn(id, now: now)
+            !backends[Int(slots[slot].backend)].present || now >= slots[slot].retireAt
         )
     }
 

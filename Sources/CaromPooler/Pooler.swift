@@ -64,10 +64,13 @@ package final class Pooler: Sendable {
         self.statistics = statistics
         let periods = periods
         let requests = reloadRequests
-        let actions = ConsoleActions(router) { told in requests.yield(told) }
+        let (listeners, first) = (listeners, reactors.reactors[0])
+        let actions = ConsoleActions(
+            router, snapshot: { current.value }, closeDoors: { first.call { listeners.stop() } },
+            reload: { told in requests.yield(told) })
         let console = ConsoleContext(
             statistics: { statistics.statistics }, period: { periods.last }, snapshot: { current.value },
-            jobs: actions.perform)
+            switches: { router.switches }, jobs: actions.perform)
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,

@@ -9,6 +9,7 @@ extension PoolCore {
         needsConnects = false
         connectAt = replanAt
         blocked = false
+        if isEmptied { return }
         var effective = 0
         for backend in order where !backends[backend].isDead || backends[backend].reserved > 0 {
             effective += min(backends[backend].counts.live, backends[backend].wanted)

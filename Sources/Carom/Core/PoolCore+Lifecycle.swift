@@ -21,6 +21,7 @@ extension PoolCore {
     /// Serves who waited, in order.
     mutating func resume(now: Int64) {
         guard mode == .suspended else { return }
+        isEmptied = false
         change(to: .running)
         if failed { failQueue(.failed, now: now) }
         serveFromIdle(now)

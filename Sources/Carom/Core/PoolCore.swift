@@ -24,6 +24,8 @@ struct PoolCore: ~Copyable, Sendable {
     var mode = Mode.running
     /// Every backend is dead.
     var failed = false
+    /// Suspended without connections: none is kept, and none is opened.
+    var isEmptied = false
 
     var slots: ContiguousArray<SlotRecord> = []
     var freeSlot: Int32 = -1

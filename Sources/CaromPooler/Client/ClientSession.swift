@@ -194,6 +194,11 @@ final class ClientSession {
         guard let definition = found else {
             throw Self.noRoute(startup)
         }
+        if definition.console == nil, worker.router.isDisabled(startup.database) {
+            throw .fatal(
+                .cannotConnectNow, "database does not allow connections: \(startup.database)",
+                hint: "an operator has disabled it (DISABLE); ENABLE lets clients in again")
+        }
         showsID = definition.settings.clientShowID
         return definition
     }
@@ -277,7 +282,13 @@ final class ClientSession {
         let elapsed = startedAt.duration(to: .now).components.seconds
         return ConsoleClient(
             owner: owner, name: id, user: user, database: database, state: state, peer: transport.peer,
-            facts: TransportFacts(of: transport), connectedAt: LogTime.now().seconds - elapsed, report: report)
+            facts: TransportFacts(of: transport), connectedAt: LogTime.now().seconds - elapsed, report: report
+        )
+    }
+
+    /// Its route leads to servers of one of these databases.
+    func isOnServers(of databases: Set<String>) -> Bool {
+        enteredRoute.map { databases.contains($0.clientDatabase) } ?? false
     }
 
     /// An operator ends the session.

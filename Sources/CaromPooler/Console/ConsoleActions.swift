@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgresProtocol
 import CaromReactor
 import Glibc
@@ -14,12 +15,22 @@ final class ConsoleActions: Sendable {
 
     private let held = Mutex<[Held]>([])
     private let router: Router
+    private let snapshot: @Sendable () -> Snapshot
+    private let closeDoors: @Sendable () -> Void
     private let reload: @Sendable (@escaping @Sendable (ReloadOutcome) -> Void) -> Void
 
-    /// - Parameter reload: has the configuration read again, and tells what came of it.
-    init(_ router: Router, reload: @escaping @Sendable (@escaping @Sendable (ReloadOutcome) -> Void) -> Void)
-    {
+    /// - Parameters:
+    ///   - snapshot: what is configured now.
+    ///   - closeDoors: has no more clients accepted.
+    ///   - reload: has the configuration read again, and tells what came of it.
+    init(
+        _ router: Router, snapshot: @escaping @Sendable () -> Snapshot,
+        closeDoors: @escaping @Sendable () -> Void,
+        reload: @escaping @Sendable (@escaping @Sendable (ReloadOutcome) -> Void) -> Void
+    ) {
         self.router = router
+        self.snapshot = snapshot
+        self.closeDoors = closeDoors
         self.reload = reload
     }
 
@@ -40,12 +51,66 @@ final class ConsoleActions: Sendable {
         case .list(let table): list(table, done)
         case .statements: done(.table(ShowPreparedStatements.rows(router.all)))
         case .kill(let id): kill(id, done)
-        case .shutdown(let isGraceful):
-            // As an operator's signal does it, with all that follows from one.
-            Glibc.kill(getpid(), isGraceful ? SIGTERM : SIGQUIT)
-            done(.done(tag: "SHUTDOWN"))
+        case .database(let action, let database): perform(action, database, done)
+        case .shutdown(let mode): shutDown(mode, done)
         }
     }
+
+    // MARK: Databases
+
+    private func perform(
+        _ action: DatabaseAction, _ database: String?, _ done: @escaping @Sendable (ConsoleResult) -> Void
+    ) {
+        let actions = DatabaseActions(router: router, snapshot: snapshot)
+        let told = ConsoleResult.done(tag: action.rawValue)
+        do throws(ConsoleError) {
+            switch try actions.perform(action, database) {
+            case .done: done(told)
+            case .waiting(let isDone): watch(until: isDone) { done(told) }
+            case .ending(let names): endClients(of: names) { done(told) }
+            }
+        } catch {
+            done(.failed(error))
+        }
+    }
+
+    private func watch(until isDone: @escaping @Sendable () -> Bool, _ done: @escaping @Sendable () -> Void) {
+        guard let reactor = workers.first?.reactor else { return done() }
+        reactor.call { ConsoleWatch.begin(on: reactor, until: isDone, done) }
+    }
+
+    /// Ends the clients of databases, which are paused, and tells when the last server is closed.
+    private func endClients(of databases: Set<String>, _ done: @escaping @Sendable () -> Void) {
+        for worker in workers {
+            worker.reactor.call {
+                for session in worker.sessions where session.isOnServers(of: databases) { session.kill() }
+            }
+        }
+        watch(
+            until: { [router] in
+                router.all.allSatisfy { !databases.contains($0.clientDatabase) || $0.pool.stats.slots == 0 }
+            }, done)
+    }
+
+    // MARK: The end
+
+    private func shutDown(_ mode: ShutdownMode, _ done: @escaping @Sendable (ConsoleResult) -> Void) {
+        // As an operator's signal does it, with all that follows from one.
+        switch mode {
+        case .atOnce: Glibc.kill(getpid(), SIGQUIT)
+        case .afterTransactions: Glibc.kill(getpid(), SIGTERM)
+        case .afterClients:
+            closeDoors()
+            let (workers, snapshot) = (workers, snapshot)
+            // Nobody waits for those who only watch.
+            watch(until: { workers.reduce(0) { $0 + $1.clientCount } <= snapshot().consoleClients }) {
+                _ = Glibc.kill(getpid(), SIGTERM)
+            }
+        }
+        done(.done(tag: "SHUTDOWN"))
+    }
+
+    // MARK: Clients
 
     /// Asks each worker; the last one to answer tells.
     private func list(_ table: ConsoleTable, _ done: @escaping @Sendable (ConsoleResult) -> Void) {

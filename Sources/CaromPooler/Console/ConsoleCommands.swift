@@ -7,13 +7,14 @@ import CaromPostgresProtocol
 enum ConsoleCommands {
     /// In the order in which `SHOW HELP` lists them.
     static let all: [any ConsoleCommand.Type] = [
-        KillClient.self, ReloadCommand.self, ShowActiveSockets.self, ShowBackends.self,
+        Disable.self, Enable.self, Kill.self, KillClient.self, PauseCommand.self, Reconnect.self,
+        ReloadCommand.self, Resume.self, ShowActiveSockets.self, ShowBackends.self,
         ShowClients.self, ShowConfig.self, ShowDatabases.self, ShowDNSHosts.self, ShowDNSZones.self,
         ShowFDs.self, ShowHelp.self, ShowLists.self, ShowMem.self, ShowPeerPools.self,
         ShowPeers.self, ShowPools.self, ShowPreparedStatements.self, ShowServers.self,
         ShowSockets.self, ShowState.self, ShowStats.self, ShowStatsAverages.self,
         ShowStatsTotals.self, ShowTotals.self, ShowUsers.self, ShowVersion.self, ShowWaiters.self,
-        Shutdown.self,
+        Shutdown.self, WaitClose.self,
     ]
 
     /// The command these words are.

@@ -8,6 +8,7 @@ final class ConsoleContext: Sendable {
     private let takeStatistics: @Sendable () -> PoolerStatistics
     private let takePeriod: @Sendable () -> (before: PoolerStatistics, after: PoolerStatistics)?
     private let takeSnapshot: @Sendable () -> Snapshot
+    private let takeSwitches: @Sendable () -> DatabaseSwitches
     /// Does what takes longer.
     let perform: ConsoleJobs
 
@@ -15,17 +16,21 @@ final class ConsoleContext: Sendable {
     ///   - statistics: takes a snapshot of the running pooler; called on the thread of the console's client.
     ///   - period: the last period that averages are made of; nil in the first one.
     ///   - snapshot: what is configured now.
+    ///   - switches: what is paused and disabled now.
     ///   - jobs: does what takes longer.
     init(
         version: String = CaromVersion.number, statistics: @escaping @Sendable () -> PoolerStatistics,
         period: @escaping @Sendable () -> (before: PoolerStatistics, after: PoolerStatistics)?,
-        snapshot: @escaping @Sendable () -> Snapshot, jobs: @escaping ConsoleJobs
+        snapshot: @escaping @Sendable () -> Snapshot,
+        switches: @escaping @Sendable () -> DatabaseSwitches = { DatabaseSwitches() },
+        jobs: @escaping ConsoleJobs
     ) {
         perform = jobs
         self.version = version
         takeStatistics = statistics
         takePeriod = period
         takeSnapshot = snapshot
+        takeSwitches = switches
     }
 
     /// The running pooler at this moment. O(routes and backends): a command asks once.
@@ -36,4 +41,7 @@ final class ConsoleContext: Sendable {
 
     /// What is configured now.
     var snapshot: Snapshot { takeSnapshot() }
+
+    /// What is paused and disabled now.
+    var switches: DatabaseSwitches { takeSwitches() }
 }

@@ -11,8 +11,18 @@ enum ConsoleJob: Equatable, Sendable {
     case statements
     /// End a client, by the `id` of `SHOW CLIENTS`.
     case kill(client: Int)
-    /// Stop: at once, or when clients have finished their transactions.
-    case shutdown(isGraceful: Bool)
+    /// Do something with a database; nil is all of them.
+    case database(DatabaseAction, String?)
+    case shutdown(ShutdownMode)
+}
+
+/// When the pooler ends.
+enum ShutdownMode: Equatable, Sendable {
+    case atOnce
+    /// When clients have finished their transactions.
+    case afterTransactions
+    /// When all clients have left by themselves.
+    case afterClients
 }
 
 /// Tables of single clients and servers.

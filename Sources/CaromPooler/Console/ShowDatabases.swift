@@ -29,10 +29,12 @@ struct ShowDatabases: ConsoleCommand {
     func run(_ context: ConsoleContext) -> ConsoleResult {
         let live = Dictionary(grouping: context.statistics.routes, by: \.rule)
         let settings = context.snapshot.settings
+        let switches = context.switches
         // Rows that nothing but numbers would tell apart are one: readers take the rest for its name.
         var rows: [[String?]: Entry] = [:]
         for route in settings.routes {
-            let entry = Entry(route, settings.storage(of: route), live["\(route.pattern)"] ?? [])
+            let entry = Entry(
+                route, settings.storage(of: route), live["\(route.pattern)"] ?? [], switches)
             rows[entry.labels] = rows[entry.labels].map { $0 + entry } ?? entry
         }
         let order = rows.values.sorted { $0.order < $1.order }
@@ -49,8 +51,12 @@ struct ShowDatabases: ConsoleCommand {
         private var clientMax: Int
         private var clients: Int
         private var isPaused: Bool
+        private let isDisabled: Bool
 
-        init(_ route: RouteSettings, _ storage: StorageSettings, _ live: [PoolerStatistics.Route]) {
+        init(
+            _ route: RouteSettings, _ storage: StorageSettings, _ live: [PoolerStatistics.Route],
+            _ switches: DatabaseSwitches
+        ) {
             let isConsole = storage.type == .local
             let name = if case .exact(let name) = route.pattern.database { name } else { "*" }
             let place = isConsole ? nil : Self.place(storage)
@@ -64,7 +70,12 @@ struct ShowDatabases: ConsoleCommand {
             servers = live.reduce(0) { $0 + $1.pool.slots }
             clientMax = route.clientMax ?? 0
             clients = live.reduce(0) { $0 + $1.clients.total }
-            isPaused = !live.isEmpty && live.allSatisfy { $0.pool.state == .suspended }
+            // Of databases that have no name of their own some can be paused and others not.
+            isPaused =
+                !isConsole
+                && (switches.isPaused(name)
+                    || (!live.isEmpty && live.allSatisfy { $0.pool.state == .suspended }))
+            isDisabled = switches.isDisabled(name)
         }
 
         /// Where the servers are, if that is one place.
@@ -97,7 +108,7 @@ struct ShowDatabases: ConsoleCommand {
 
         var row: [String?] {
             let sizes: [Int?] = [poolSize, minPoolSize, 0, lifetime]
-            let counts = [poolSize, servers, clientMax, clients, isPaused ? 1 : 0, 0]
+            let counts = [poolSize, servers, clientMax, clients, isPaused ? 1 : 0, isDisabled ? 1 : 0]
             return labels[..<5] + sizes.map { $0.map(String.init) } + [labels[5], nil]
                 + counts.map(String.init)
         }

@@ -1,9 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import Carom
-
-/// Whether the pooler works.
+/// Whether the pooler works, or everything is paused.
 struct ShowState: ConsoleCommand {
     static let name = "SHOW STATE"
 
@@ -15,8 +13,7 @@ struct ShowState: ConsoleCommand {
         (.text, ["key", "value"]))
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
-        let pools = context.statistics.routes.map(\.pool.state)
-        let isPaused = !pools.isEmpty && pools.allSatisfy { $0 == .suspended }
+        let isPaused = context.switches.arePaused
         return .table([
             ["active", isPaused ? "no" : "yes"], ["paused", isPaused ? "yes" : "no"], ["suspended", "no"],
         ])

@@ -82,6 +82,11 @@ final class Route: Sendable {
     /// `database.user`, for people.
     var name: String { "\(key.database).\(key.user)" }
 
+    /// What its clients call the database; what the server does where clients choose the name.
+    var clientDatabase: String {
+        if case .exact(let name) = key.pattern.database { name } else { key.database }
+    }
+
     /// What a log line about the route says of it.
     func logContext(_ phase: LogPhase) -> LogContext {
         var context = LogContext(phase)

@@ -25,6 +25,7 @@ final class Router: Sendable {
 
     private struct State {
         var snapshot: Snapshot
+        var switches = DatabaseSwitches()
         var routes: [Route.Key: Route] = [:]
         /// Of routes whose servers have changed, until one of their clients comes to the new ones.
         var histories: [Route.Key: Route.History] = [:]
@@ -37,6 +38,8 @@ final class Router: Sendable {
 
     private let reactors: [Reactor]
     private let state: Mutex<State>
+    /// A database is disabled; read at every login.
+    private let hasDisabled = Atomic<Bool>(false)
     private let events: AsyncStream<Event>.Continuation
     private let log: PoolerLog
     private let statementMemory: StatementMemory
@@ -94,6 +97,7 @@ final class Router: Sendable {
                 }
                 state.routes[key] = made
                 state.histories[key] = nil
+                if state.switches.isPaused(made.clientDatabase) { made.pool.empty() }
                 events.yield(.opened(made))
                 return (body(made), nil)
             }
@@ -156,6 +160,36 @@ final class Router: Sendable {
         let next = use(route.key.pattern, database: database, user: user) { $0 }
         guard let next, next.key == route.key else { return nil }
         return next.pool === route.pool ? route : next
+    }
+
+    // MARK: Switches
+
+    /// What is paused and disabled.
+    var switches: DatabaseSwitches { state.withLock { $0.switches } }
+
+    /// Whether new clients of a database are refused.
+    func isDisabled(_ database: String) -> Bool {
+        hasDisabled.load(ordering: .relaxed) && switches.isDisabled(database)
+    }
+
+    /// Pauses, resumes, disables or enables databases, and has the pools obey.
+    func change<Failure: Error>(_ body: (inout DatabaseSwitches) throws(Failure) -> Void) throws(Failure) {
+        let result: Result<Void, Failure> = state.withLock { state in
+            do throws(Failure) {
+                try body(&state.switches)
+            } catch {
+                return .failure(error)
+            }
+            hasDisabled.store(!state.switches.isEverythingEnabled, ordering: .relaxed)
+            // Under the lock: a route that is opened meanwhile must not be told the other thing.
+            for route in state.routes.values {
+                let isPaused = state.switches.isPaused(route.clientDatabase)
+                if isPaused, !route.pool.isSuspended { route.pool.empty() }
+                if !isPaused, route.pool.isSuspended { route.pool.resume() }
+            }
+            return .success(())
+        }
+        try result.get()
     }
 
     // MARK: Departures

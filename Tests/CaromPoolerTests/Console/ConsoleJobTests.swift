@@ -22,9 +22,12 @@ private typealias M = ClientMessage
         ("SHOW ACTIVE_SOCKETS", .list(.activeSockets)), ("SHOW FDS", .list(.descriptors)),
         ("SHOW WAITERS", .list(.waiters)), ("SHOW PREPARED_STATEMENTS", .statements),
         ("KILL_CLIENT 1025", .kill(client: 1_025)),
-        ("shutdown", .shutdown(isGraceful: false)),
-        ("SHUTDOWN WAIT_FOR_SERVERS", .shutdown(isGraceful: true)),
-        ("SHUTDOWN WAIT_FOR_CLIENTS", .shutdown(isGraceful: true)),
+        ("shutdown", .shutdown(.atOnce)), ("SHUTDOWN WAIT_FOR_SERVERS", .shutdown(.afterTransactions)),
+        ("SHUTDOWN WAIT_FOR_CLIENTS", .shutdown(.afterClients)), ("PAUSE", .database(.pause, nil)),
+        ("pause shop", .database(.pause, "shop")), ("RESUME \"Shop\"", .database(.resume, "Shop")),
+        ("DISABLE shop", .database(.disable, "shop")), ("ENABLE shop", .database(.enable, "shop")),
+        ("RECONNECT", .database(.reconnect, nil)), ("KILL shop", .database(.kill, "shop")),
+        ("WAIT_CLOSE", .database(.waitClose, nil)),
     ])
     func whatIsAskedForIsTheJob(_ text: String, _ job: ConsoleJob) {
         var conversation = ConsoleConversation()
@@ -35,12 +38,20 @@ private typealias M = ClientMessage
 
     @Test(arguments: [
         "KILL_CLIENT", "KILL_CLIENT x", "KILL_CLIENT 1 2", "SHUTDOWN NOW", "SHUTDOWN WAIT_FOR_SERVERS 1",
+        "PAUSE a b",
     ])
     func wrongArgumentsAreRefused(_ text: String) {
         var conversation = ConsoleConversation()
         conversation.send(M.query(text))
         #expect(
             conversation.job == nil && conversation.lines.first?.hasPrefix("E ERROR 42601: expected") == true)
+    }
+
+    @Test(arguments: ["DISABLE", "ENABLE"])
+    func someCommandsNeedADatabase(_ text: String) {
+        var conversation = ConsoleConversation()
+        conversation.send(M.query(text))
+        #expect(conversation.lines == ["E ERROR 42601: a database is required", "Z idle"])
     }
 
     @Test func whatIsSentMeanwhileWaits() {
