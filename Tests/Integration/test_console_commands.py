@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from lib.config import CONSOLE, Route
+from lib.config import OPERATOR_PASSWORD, Route
+from lib.config import console as console_route
 from lib.waiting import wait_until
 from lib.wire import ServerError, error_fields, query
 
@@ -17,13 +18,13 @@ pytestmark = pytest.mark.own
 
 @pytest.fixture
 def pooler(start):
-    return start(Route(pool="transaction", pool_size=1), Route(database="console", storage=CONSOLE), workers=2)
+    return start(Route(pool="transaction", pool_size=1), console_route(), workers=2)
 
 
 def connect(pooler, **options):
     host, port = pooler.address
     return psycopg.connect(
-        host=host, port=port, user="operator", dbname="console", autocommit=True, row_factory=dict_row, **options)
+        host=host, port=port, user="operator", password=OPERATOR_PASSWORD, dbname="console", autocommit=True, row_factory=dict_row, **options)
 
 
 def clients(console):

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from lib.config import CONSOLE, Route
+from lib.config import OPERATOR_PASSWORD, Route
+from lib.config import console as console_route
 from lib.waiting import wait_until
 from lib.wire import ServerError, error_fields, query
 
@@ -18,13 +19,13 @@ pytestmark = pytest.mark.own
 @pytest.fixture
 def pooler(start):
     return start(Route(pool="transaction", pool_size=2), Route(database="bench", user="bench", pool="transaction", pool_size=2),
-                 Route(database="console", storage=CONSOLE), workers=2)
+                 console_route(), workers=2)
 
 
 def connect(pooler):
     host, port = pooler.address
     return psycopg.connect(
-        host=host, port=port, user="operator", dbname="console", autocommit=True, row_factory=dict_row)
+        host=host, port=port, user="operator", password=OPERATOR_PASSWORD, dbname="console", autocommit=True, row_factory=dict_row)
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_kill_ends_clients_and_servers_and_leaves_the_database_paused(pooler, co
 
 @pytest.mark.parametrize("command", ["PAUSE", "RESUME", "RECONNECT", "KILL", "DISABLE", "ENABLE"])
 def test_databases_that_are_none_are_refused(start, command):
-    pooler = start(Route(database="bench", user="bench"), Route(database="console", storage=CONSOLE))
+    pooler = start(Route(database="bench", user="bench"), console_route())
     with connect(pooler) as console:
         with pytest.raises(psycopg.errors.InvalidCatalogName, match="no such database: nowhere"):
             console.execute(f"{command} nowhere")

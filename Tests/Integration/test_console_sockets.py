@@ -10,7 +10,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from lib.certificates import Authority
-from lib.config import CONSOLE, Route
+from lib.config import OPERATOR_PASSWORD, Route
+from lib.config import console as console_route
 from lib.places import free_address
 from lib.waiting import wait_until
 from lib.wire import SYNC, ServerError, Wire, parse, query
@@ -25,14 +26,14 @@ MORE_COLUMNS = "recv_pos pkt_pos pkt_remain send_pos send_remain pkt_avail send_
 @pytest.fixture
 def pooler(place, start):
     """Two workers, one server and a console."""
-    return start(Route(pool="transaction", pool_size=1), Route(database="console", storage=CONSOLE), workers=2,
+    return start(Route(pool="transaction", pool_size=1), console_route(), workers=2,
                  unix_socket_dir=place.directory("console-sockets"))
 
 
 @pytest.fixture
 def console(pooler):
     host, port = pooler.address
-    with psycopg.connect(host=host, port=port, user="operator", dbname="console", autocommit=True,
+    with psycopg.connect(host=host, port=port, user="operator", password=OPERATOR_PASSWORD, dbname="console", autocommit=True,
                          row_factory=dict_row) as connection:
         yield connection
 
@@ -80,9 +81,9 @@ def test_a_client_is_listed_with_what_it_calls_itself_now(pooler, console):
 def test_a_client_under_tls_is_listed_with_version_and_cipher(place, start):
     authority, address = Authority(place.directory("console-tls")), free_address()
     issued = authority.issue("pooler", "pooler", [address[0]])
-    pooler = start(Route(database="console", storage=CONSOLE), address=address,
+    pooler = start(console_route(), address=address,
                    listen={"tls": "allow", "tls_cert_file": issued.cert, "tls_key_file": issued.key})
-    given = dict(host=address[0], port=address[1], user="operator", dbname="console", autocommit=True)
+    given = dict(host=address[0], port=address[1], user="operator", password=OPERATOR_PASSWORD, dbname="console", autocommit=True)
     with psycopg.connect(sslmode="require", **given) as secret, psycopg.connect(sslmode="disable", **given):
         found = sorted(row[COLUMNS.index("tls")] for row in secret.execute("SHOW CLIENTS").fetchall())
     assert found[0] == "" and found[1].startswith("TLSv1.3/TLS_")
@@ -153,10 +154,10 @@ def test_prepared_statements_are_listed_once_however_many_have_them(pooler, cons
 
 def test_backends_are_listed_with_what_is_known_of_them(start, postgres):
     dead = free_address()
-    pooler = start(Route(pool_size=4), Route(database="console", storage=CONSOLE), workers=2,
+    pooler = start(Route(pool_size=4), console_route(), workers=2,
                    storage={"type": "remote", "host": f"{postgres.address[0]}:{postgres.address[1]},{dead[0]}:{dead[1]}"})
     host, port = pooler.address
-    with psycopg.connect(host=host, port=port, user="operator", dbname="console", autocommit=True,
+    with psycopg.connect(host=host, port=port, user="operator", password=OPERATOR_PASSWORD, dbname="console", autocommit=True,
                          row_factory=dict_row) as console, pooler.connect() as one, pooler.connect() as other:
         for client in (one, other):
             client.rows("begin")
@@ -170,10 +171,10 @@ def test_backends_are_listed_with_what_is_known_of_them(start, postgres):
 
 
 def test_names_are_listed_with_their_addresses(start, postgres):
-    pooler = start(Route(), Route(database="console", storage=CONSOLE),
+    pooler = start(Route(), console_route(),
                    storage={"type": "remote", "host": f"localhost:{postgres.address[1]}"})
     host, port = pooler.address
-    with psycopg.connect(host=host, port=port, user="operator", dbname="console", autocommit=True,
+    with psycopg.connect(host=host, port=port, user="operator", password=OPERATOR_PASSWORD, dbname="console", autocommit=True,
                          row_factory=dict_row) as console:
         # It asks for the name when somebody comes; whether a server is there does not matter.
         with pytest.raises(ServerError):

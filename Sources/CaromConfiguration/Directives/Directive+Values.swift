@@ -18,6 +18,20 @@ extension Directive {
             write: { $0[keyPath: path].map { $0 ? "yes" : "no" } })
     }
 
+    /// Names, with commas between them.
+    static func names(_ name: String, _ path: Path<[String]>) -> Self {
+        Directive(
+            name: name, expects: "names in double quotes, with commas between them",
+            read: { value, scope throws(ValueError) in
+                let text = try value.text("names in double quotes, with commas between them")
+                scope[keyPath: path] = text.split(separator: ",").compactMap { part in
+                    let name = part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
+                    return name.isEmpty ? nil : String(name)
+                }
+            },
+            write: { $0[keyPath: path].isEmpty ? nil : quoted($0[keyPath: path].joined(separator: ",")) })
+    }
+
     /// A whole number.
     static func number(
         _ name: String, _ path: Path<Int>, in range: ClosedRange<Int>

@@ -5,7 +5,7 @@ extension Settings: ConfigurationScope {
     /// What may stand at the top of the file.
     package static let directives = DirectiveTable<Settings>(
         block: "", sections: ["include", "listen", "storage", "database"], foreign: foreign,
-        service + logging + sockets + limits + meaningless.map { .ignored($0) })
+        service + logging + sockets + console + limits + meaningless.map { .ignored($0) })
 
     private static let service: [Directive<Settings>] = [
         workerCount,
@@ -37,6 +37,10 @@ extension Settings: ConfigurationScope {
         .time("keepalive", in: .seconds, orNever: \.keepalive),
         .time("keepalive_keep_interval", in: .seconds, \.keepaliveInterval),
         .number("keepalive_probes", \.keepaliveProbes, in: 1...127),
+    ]
+
+    private static let console: [Directive<Settings>] = [
+        .names("admin_users", \.adminUsers), .names("stats_users", \.statsUsers),
     ]
 
     private static let limits: [Directive<Settings>] = [

@@ -195,8 +195,21 @@ struct ConfigurationValidator {
         if let size = route.poolSize, route.minPoolSize > size, let position = block.given["min_pool_size"] {
             report(position, "min_pool_size \(route.minPoolSize) is above pool_size \(size)")
         }
+        if isConsole { checkConsole(block) }
         checkPassword(block)
         checkCertificate(block)
+    }
+
+    /// Whoever may act on the pooler must have proved who they are.
+    private mutating func checkConsole(_ block: ConfigurationBlock<RouteSettings>) {
+        if settings.adminUsers.isEmpty, settings.statsUsers.isEmpty {
+            warn(block.position, "nobody may use the console: there are neither admin_users nor stats_users")
+        } else if block.value.authentication == .none, let position = block.given["authentication"] {
+            warn(
+                position,
+                "authentication \"none\" at the console: anybody may look as one of its users, and act over a Unix socket as the user that runs the pooler"
+            )
+        }
     }
 
     /// MD5 cannot be checked against a SCRAM verifier, nor SCRAM against an MD5 hash; clear text works with both.

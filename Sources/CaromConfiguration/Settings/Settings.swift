@@ -54,6 +54,12 @@ package struct Settings: Equatable, Sendable {
     /// `keepalive_probes`: unanswered probes until the peer is dead.
     package var keepaliveProbes = 3
 
+    // Console
+    /// `admin_users`: who may do everything at the console.
+    package var adminUsers: [String] = []
+    /// `stats_users`: who may look at its tables.
+    package var statsUsers: [String] = []
+
     // Clients
     /// `ignore_startup_parameters`: names, in lower case, of startup parameters that are dropped.
     package var ignoreStartupParameters: [String] = []

@@ -7,6 +7,7 @@ import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
 import CaromTCP
+import Glibc
 
 /// One client from accept to its end: who it is, its socket, and the stage that it is in. It lives on its worker's thread.
 final class ClientSession {
@@ -34,6 +35,7 @@ final class ClientSession {
     @exclusivity(unchecked) private var isAdmitted = false
     @exclusivity(unchecked) private var enteredRoute: Route?
     @exclusivity(unchecked) private var enteredConsole: Admission?
+    @exclusivity(unchecked) private var enteredRole: ConsoleRole?
 
     init(worker: Worker, transport: Transport, owner: UInt64, listener: ListenerDefinition) {
         id = ConnectionID(.client, using: &worker.random)
@@ -63,8 +65,8 @@ final class ClientSession {
             enter(relay)
             try relay.begin()
             relay.handle(ClientLeg.Token.client)
-        case .console(let context):
-            let console = ConsoleStage(self, context)
+        case .console(let context, let role):
+            let console = ConsoleStage(self, context, role)
             enter(console)
             try console.begin(arrival.startup, input: input)
             console.handle(0)
@@ -131,9 +133,21 @@ final class ClientSession {
         if let enteredConsole, !leads(to: enteredConsole) { end(Self.routeRemoved("the console")) }
     }
 
-    /// Whether a client of this name would get to the console now.
+    /// Whether a client of this name would get to the console now, and might do the same there.
     private func leads(to console: Admission) -> Bool {
-        worker.snapshot.route(database: database, user: user)?.console === console
+        let definition = worker.snapshot.route(database: database, user: user)
+        guard let definition, definition.console === console else { return false }
+        return enteredRole == nil || enteredRole == consoleRole(definition)
+    }
+
+    /// What the client may do at the console; nil if it may not come in.
+    private func consoleRole(_ definition: RouteDefinition) -> ConsoleRole? {
+        var proof = ConsoleRole.Proof.authenticated
+        if definition.authentication == .none {
+            let caller = TransportFacts(of: transport)?.peerProcess
+            proof = caller?.user == geteuid() ? .owner : .none
+        }
+        return ConsoleRole(of: user, proof, worker.snapshot.settings)
     }
 
     /// Where the client goes on whose route has changed.
@@ -213,7 +227,13 @@ final class ClientSession {
             guard leads(to: console) else { throw Self.noRoute(startup) }
             guard console.enter(limit: limit) else { throw Self.noRoom("the console", limit) }
             enteredConsole = console
-            return .console(worker.console)
+            guard let role = consoleRole(definition) else {
+                throw .fatal(
+                    .insufficientPrivilege, "not allowed",
+                    hint: "admin_users and stats_users say who may use the console")
+            }
+            enteredRole = role
+            return .console(worker.console, role)
         }
         let (route, hasRoom): (Route, Bool)
         if let remembered, let known = worker.router.enter(remembered.route) {

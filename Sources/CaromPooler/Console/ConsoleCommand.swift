@@ -10,6 +10,9 @@ protocol ConsoleCommand: Sendable {
     /// The command with its arguments, for `SHOW HELP`; its name when it has none.
     static var usage: String { get }
 
+    /// Whether it is for `admin_users` alone.
+    static var needsAdmin: Bool { get }
+
     /// The command, if the words are one of this type; nil leaves them to the other types.
     ///
     /// - Parameter words: one statement, not empty.
@@ -25,6 +28,8 @@ protocol ConsoleCommand: Sendable {
 
 extension ConsoleCommand {
     static var usage: String { name }
+    /// Only tables are for everybody.
+    static var needsAdmin: Bool { !name.hasPrefix("SHOW ") }
     var columns: [ConsoleColumn]? { nil }
 }
 

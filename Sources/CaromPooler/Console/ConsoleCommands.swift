@@ -19,10 +19,16 @@ enum ConsoleCommands {
 
     /// The command these words are.
     ///
-    /// - Throws: 42601 with the list of commands when there is none of this name.
-    private static func parse(_ words: [ConsoleWord]) throws(ConsoleError) -> any ConsoleCommand {
+    /// - Throws: 42601 with the list of commands when there is none of this name, 42501 when it is not for this role.
+    private static func parse(_ words: [ConsoleWord], _ role: ConsoleRole) throws(ConsoleError)
+        -> any ConsoleCommand
+    {
         for type in all {
-            if let command = try type.parse(words) { return command }
+            guard let command = try type.parse(words) else { continue }
+            if role.mayRun(type) { return command }
+            throw ConsoleError(
+                .insufficientPrivilege, "admin access needed",
+                hint: "\(type.name) is for admin_users that have proved who they are")
         }
         let given = words.prefix(3).map(\.text).joined(separator: " ")
         throw ConsoleError(
@@ -33,7 +39,9 @@ enum ConsoleCommands {
     /// The commands of a query's text.
     ///
     /// - Throws: what is wrong with the first that is none, or that there are more than `limit`.
-    static func commands(in text: [UInt8], limit: Int) throws(ConsoleError) -> [any ConsoleCommand] {
+    static func commands(in text: [UInt8], limit: Int, _ role: ConsoleRole) throws(ConsoleError)
+        -> [any ConsoleCommand]
+    {
         guard let text = String(validating: text, as: UTF8.self) else {
             throw ConsoleError(.characterNotInRepertoire, "the query is not valid UTF-8")
         }
@@ -44,7 +52,7 @@ enum ConsoleCommands {
                 : ConsoleError(.programLimitExceeded, "more than \(limit) commands in one query")
         }
         var commands: [any ConsoleCommand] = []
-        for words in statements { commands.append(try parse(words)) }
+        for words in statements { commands.append(try parse(words, role)) }
         return commands
     }
 }

@@ -9,6 +9,7 @@ import CaromPostgresProtocol
 /// binary form is the same.
 struct ConsoleSession {
     private let context: ConsoleContext
+    private let role: ConsoleRole
     /// Bytes of messages that are not complete, or not answered yet.
     private var input: [UInt8] = []
     private var prepared = ConsoleStatements()
@@ -35,7 +36,10 @@ struct ConsoleSession {
     /// Bytes of answers after which the rest waits until these are sent.
     static let outputLimit = 128 * 1024
 
-    init(_ context: ConsoleContext) { self.context = context }
+    init(_ context: ConsoleContext, _ role: ConsoleRole) {
+        self.context = context
+        self.role = role
+    }
 
     /// Writes what follows a successful authentication: AuthenticationOk, the parameters that drivers look at, the key and
     /// ReadyForQuery.
@@ -154,7 +158,7 @@ struct ConsoleSession {
             switch request {
             case .query(let query): try answer(query, into: &output)
             case .functionCall: throw ConsoleError(.featureNotSupported, "the console has no functions")
-            case .parse(let parse): try prepared.parse(parse, into: &output)
+            case .parse(let parse): try prepared.parse(parse, role, into: &output)
             case .bind(let bind): try prepared.bind(bind, into: &output)
             case .describe(let object): try prepared.describe(object, into: &output)
             case .execute(let execute):
@@ -172,7 +176,7 @@ struct ConsoleSession {
     private mutating func answer(_ query: Query, into output: inout [UInt8]) throws(ConsoleError) {
         prepared.beginSimpleQuery()
         // All are read before the first runs: a misspelled one lets none of them happen.
-        let commands = try ConsoleCommands.commands(in: query.text, limit: Self.statementLimit)
+        let commands = try ConsoleCommands.commands(in: query.text, limit: Self.statementLimit, role)
         if commands.isEmpty { BackendTag.emptyQueryResponse.encodeEmpty(into: &output) }
         try run(commands[...], into: &output)
     }

@@ -17,9 +17,9 @@ final class ConsoleStage: SessionStage {
     /// Chunks that are read in a row from a client that never stops sending.
     private static var roundsInARow: Int { 4 }
 
-    init(_ session: ClientSession, _ context: ConsoleContext) {
+    init(_ session: ClientSession, _ context: ConsoleContext, _ role: ConsoleRole) {
         self.session = session
-        console = ConsoleSession(context)
+        console = ConsoleSession(context, role)
     }
 
     /// Greets the client, and takes in what it sent behind its login.

@@ -25,12 +25,13 @@ struct ConsoleStatements {
         portals = [:]
     }
 
-    mutating func parse(_ parse: Parse, into output: inout [UInt8]) throws(ConsoleError) {
+    mutating func parse(_ parse: Parse, _ role: ConsoleRole, into output: inout [UInt8]) throws(ConsoleError)
+    {
         if !parse.name.isEmpty, statements[parse.name] != nil {
             throw ConsoleError(
                 .duplicatePreparedStatement, "prepared statement \(quoted(parse.name)) already exists")
         }
-        let commands = try ConsoleCommands.commands(in: parse.query, limit: 1)
+        let commands = try ConsoleCommands.commands(in: parse.query, limit: 1, role)
         try checkName(parse.name)
         try checkCount(statements.count, Self.statementLimit, "prepared statements")
         statements[parse.name] = .some(commands.first)

@@ -6,5 +6,5 @@ enum Destination {
     /// To the servers of a route.
     case relay(Route)
     /// To the pooler itself: its route's storage has `type "local"`.
-    case console(ConsoleContext)
+    case console(ConsoleContext, ConsoleRole)
 }

@@ -6,6 +6,7 @@ import CaromTCP
 /// `SHOW FDS`: the descriptors of clients and servers. Secrets, which PgBouncer has there for its successor, are not told.
 struct ShowFDs: ConsoleCommand {
     static let name = "SHOW FDS"
+    static let needsAdmin = true
 
     static func parse(_ words: [ConsoleWord]) -> ShowFDs? {
         words.spell("show", "fds") ? ShowFDs() : nil

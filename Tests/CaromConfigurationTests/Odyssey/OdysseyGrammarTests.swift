@@ -33,7 +33,7 @@ import Testing
             log_file "/var/log/carom.log" log_format "%m" log_to_stdout no
             log_syslog yes log_syslog_ident "x" log_syslog_facility "local3"
             log_debug yes log_config yes log_session no log_query yes log_stats no stats_interval 60
-            stats_listen "[::1]:9187"
+            stats_listen "[::1]:9187" admin_users "ada, Bob the boss ,," stats_users "eve"
             readahead 16kb nodelay no keepalive 0 keepalive_keep_interval 7 keepalive_probes 9
             client_max 100 client_max_routing 40 prepared_statements_memory 32mb
             server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0
@@ -70,6 +70,7 @@ import Testing
         #expect(settings.logDebug && settings.logConfig && !settings.logSession && settings.logQuery)
         #expect(!settings.logStats && settings.statsInterval == .seconds(60))
         #expect(settings.statsListen == StatsAddress(host: "::1", port: 9187))
+        #expect(settings.adminUsers == ["ada", "Bob the boss"] && settings.statsUsers == ["eve"])
         #expect(settings.readahead == 16384 && !settings.noDelay && settings.keepalive == nil)
         #expect(settings.keepaliveInterval == .seconds(7) && settings.keepaliveProbes == 9)
         #expect(settings.clientMax == 100 && settings.clientMaxRouting == 40)

@@ -17,7 +17,9 @@ struct ConsoleConversation {
     /// The most that was ever appended at once.
     private(set) var largestOutput = 0
 
-    init(_ context: ConsoleContext = Sample.console()) { session = ConsoleSession(context) }
+    init(_ context: ConsoleContext = Sample.console(), as role: ConsoleRole = .admin) {
+        session = ConsoleSession(context, role)
+    }
 
     /// Sends these bytes in pieces of these sizes; what is left when the sizes run out goes at once.
     mutating func send(_ bytes: [UInt8], cuts: [Int] = []) {

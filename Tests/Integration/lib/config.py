@@ -5,8 +5,11 @@
 from dataclasses import dataclass, field
 
 
-#: A route with this storage leads to the console.
+#: A route with this storage leads to the console. `operator` may do everything there, the others may look.
 CONSOLE = "console"
+OPERATOR, WATCHERS = "operator", "postgres, stats"
+#: Of the operator, where the route asks for one.
+OPERATOR_PASSWORD = "an operator's secret"
 
 
 @dataclass
@@ -34,6 +37,11 @@ class Route:
         return {name: value for name, value in {**named, **self.more}.items() if value is not None}
 
 
+def console(database="console", **options):
+    """A route to the console that asks for the operator's password."""
+    return Route(database=database, storage=CONSOLE, authentication="scram-sha-256", password=OPERATOR_PASSWORD, **options)
+
+
 @dataclass
 class Config:
     #: An address, or the directives of the storage themselves.
@@ -53,7 +61,10 @@ class Config:
             servers = {"host": servers[0], "port": servers[1]}
         lines = [f"workers {self.workers}", "log_to_stdout yes",
                  'log_format "%p %t %l [%i %s] (%c) %m\\n"']
-        lines += [f"{name} {literal(value)}" for name, value in self.globals.items()]
+        users = {"admin_users": OPERATOR, "stats_users": WATCHERS}
+        if not any(route.storage == CONSOLE for route in self.routes):
+            users = {}
+        lines += [f"{name} {literal(value)}" for name, value in {**users, **self.globals}.items()]
         if self.unix_socket_dir:
             lines += [f'unix_socket_dir "{self.unix_socket_dir}"', 'unix_socket_mode "0777"']
             lines += [f"listen {{ port {address[1]} }}"]
