@@ -65,7 +65,9 @@ final class ResolveStatus: Sendable {
         state.withLock { state in
             let elapsed = state.toldAt.duration(to: .now)
             return state.hosts.map { host in
-                DNSHost(name: host.name, addresses: host.addresses, next: max(.zero, host.next - elapsed))
+                DNSHost(
+                    name: host.name, addresses: host.addresses, next: max(.zero, host.next - elapsed),
+                    asked: host.asked, waiting: host.waiting)
             }
         }
     }

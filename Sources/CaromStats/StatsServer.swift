@@ -111,11 +111,10 @@ public struct StatsServer: Sendable {
     private func addRoutes(to server: HTTPServer) async {
         // The first of two routes with one path is the one that counts.
         for document in documents {
-            await server.appendRoute(HTTPRoute("GET \(document.path)")) { _ in
-                HTTPResponse(
-                    statusCode: .ok,
-                    headers: [.contentType: document.contentType, .cacheControl: "no-store"],
-                    body: document.body())
+            await server.appendRoute(HTTPRoute("GET \(document.path)")) { request in
+                let (type, body) = document.content(request.headers[HTTPHeader("Accept")])
+                return HTTPResponse(
+                    statusCode: .ok, headers: [.contentType: type, .cacheControl: "no-store"], body: body)
             }
         }
         let allPools = pools

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromConfiguration
+import CaromDNS
 
 /// How many there are of what.
 struct ShowLists: ConsoleCommand {
@@ -23,7 +24,7 @@ struct ShowLists: ConsoleCommand {
             guard case .hosts(let hosts) = storage.backends else { return [String]() }
             return hosts.compactMap { if case .name(let name) = $0.location { name } else { nil } }
         }
-        // How many questions to name servers are under way is not known, so it is not told.
+        let hosts = context.snapshot.dnsHosts
         return .table(
             [
                 ("databases", Set(settings.routes.map(\.pattern.database)).count), ("users", users.count),
@@ -31,7 +32,8 @@ struct ShowLists: ConsoleCommand {
                 ("used_clients", statistics.clients.total - statistics.clients.login),
                 ("login_clients", statistics.clients.login), ("free_servers", statistics.servers.idle),
                 ("used_servers", statistics.servers.active), ("dns_names", Set(names).count),
-                ("dns_zones", 0),
+                ("dns_zones", 0), ("dns_queries", hosts.reduce(0) { $0 + $1.asked }),
+                ("dns_pending", hosts.reduce(0) { $0 + $1.waiting }),
             ].map { [$0.0, "\($0.1)"] })
     }
 }

@@ -56,9 +56,10 @@ struct ShowPools: ConsoleCommand {
         return [routes[0].database, routes[0].user] + numbers.map { $0.map(String.init) } + [mode, nil]
     }
 
-    /// The console has neither servers nor a queue.
+    /// The console has neither servers nor a queue, and no user of its own: readers make a label of it, for which PgBouncer has the
+    /// name of its console, too.
     private static func consoleRow(_ database: String, clients: Int) -> [String?] {
         let numbers: [Int?] = [clients, 0, nil, nil, 0, nil, nil, 0, 0, 0, 0, 0, 0]
-        return [database, nil] + numbers.map { $0.map(String.init) } + [nil, nil]
+        return [database, database] + numbers.map { $0.map(String.init) } + [nil, nil]
     }
 }

@@ -47,7 +47,8 @@ struct StorageResolvers: Sendable {
         return Dictionary(grouping: found, by: \.name).map { name, hosts in
             DNSHost(
                 name: name, addresses: Set(hosts.flatMap(\.addresses)).sorted(),
-                next: hosts.map(\.next).min() ?? .zero)
+                next: hosts.map(\.next).min() ?? .zero, asked: hosts.reduce(0) { $0 + $1.asked },
+                waiting: hosts.reduce(0) { $0 + $1.waiting })
         }.sorted { $0.name < $1.name }
     }
 

@@ -1,10 +1,26 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Writes metrics in the text format of OpenMetrics 1.0, which Prometheus reads.
+/// Writes metrics in the text format of OpenMetrics 1.0, which Prometheus asks for, or in the one before it, which everything reads.
 struct OpenMetrics {
-    /// What to send it as.
-    static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    enum Dialect: Sendable {
+        case openMetrics
+        /// Prometheus's text format 0.0.4. It knows gauges and counters, by the names of their samples.
+        case text
+
+        /// What a reader understands that says this, or nothing, in its Accept header.
+        init(accept: String?) {
+            self = accept?.contains("application/openmetrics-text") == true ? .openMetrics : .text
+        }
+
+        /// What to send it as.
+        var contentType: String {
+            switch self {
+            case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            case .text: "text/plain; version=0.0.4; charset=utf-8"
+            }
+        }
+    }
 
     /// What kind of number a metric is.
     enum Kind: String {
@@ -33,16 +49,26 @@ struct OpenMetrics {
     }
 
     private(set) var text = ""
+    private let dialect: Dialect
+
+    init(_ dialect: Dialect = .openMetrics) { self.dialect = dialect }
 
     /// Adds a metric with all its rows. One without rows is left out.
     ///
     /// - Parameter name: without the suffix of its kind.
     mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [Sample]) {
         guard !samples.isEmpty else { return }
-        text += "# HELP \(name) \(Self.escaped(help))\n# TYPE \(name) \(kind.rawValue)\n"
-        // The format wants the unit in the name, and told once more.
-        for unit in ["seconds", "bytes"] where name.hasSuffix("_\(unit)") {
-            text += "# UNIT \(name) \(unit)\n"
+        switch dialect {
+        case .openMetrics:
+            text += "# HELP \(name) \(Self.escaped(help))\n# TYPE \(name) \(kind.rawValue)\n"
+            // The format wants the unit in the name, and told once more.
+            for unit in ["seconds", "bytes"] where name.hasSuffix("_\(unit)") {
+                text += "# UNIT \(name) \(unit)\n"
+            }
+        case .text:
+            let whole = name + kind.suffix
+            let type = kind == .counter ? kind : .gauge
+            text += "# HELP \(whole) \(Self.escaped(help))\n# TYPE \(whole) \(type.rawValue)\n"
         }
         for sample in samples {
             text += name + kind.suffix
@@ -55,7 +81,12 @@ struct OpenMetrics {
     }
 
     /// Adds what must stand at the end.
-    mutating func finish() { text += "# EOF\n" }
+    mutating func finish() {
+        switch dialect {
+        case .openMetrics: text += "# EOF\n"
+        case .text: break
+        }
+    }
 
     /// Names of databases and users are the clients' choice: nothing in them may end a label or a line.
     private static func escaped(_ text: String) -> String {

@@ -6,8 +6,11 @@ import CaromConfiguration
 
 extension PoolerStatistics {
     /// The statistics as OpenMetrics text, for Prometheus.
-    var prometheus: String {
-        var metrics = OpenMetrics()
+    var prometheus: String { metrics(.openMetrics) }
+
+    /// The statistics for Prometheus and whoever reads its formats.
+    func metrics(_ dialect: OpenMetrics.Dialect) -> String {
+        var metrics = OpenMetrics(dialect)
         addProcess(to: &metrics)
         addRoutes(to: &metrics)
         SessionMetrics.add(routes, to: &metrics)

@@ -35,8 +35,9 @@ struct StatisticsService: Sendable {
     private var documents: [StatsDocument] {
         let collector = collector
         return [
-            StatsDocument(path: "/metrics", contentType: OpenMetrics.contentType) {
-                Data(collector.statistics.prometheus.utf8)
+            StatsDocument(path: "/metrics") { accept in
+                let dialect = OpenMetrics.Dialect(accept: accept)
+                return (dialect.contentType, Data(collector.statistics.metrics(dialect).utf8))
             },
             StatsDocument(path: "/stats", contentType: "application/json") { collector.statistics.json },
         ]

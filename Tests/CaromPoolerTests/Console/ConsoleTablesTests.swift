@@ -178,7 +178,7 @@ import Testing
             Self.table("pools", Self.context) == [
                 "bank|app|10|0|null|null|0|null|null|0|0|0|0|0|250000|transaction|null",
                 "shop|app|15|5|null|null|4|null|null|2|0|14|1|0|250000|transaction|null",
-                "console|null|2|0|null|null|0|null|null|0|0|0|0|0|0|null|null",
+                "console|console|2|0|null|null|0|null|null|0|0|0|0|0|0|null|null",
             ])
     }
 
@@ -204,7 +204,7 @@ import Testing
             Self.table("lists", Self.context) == [
                 "databases|2", "users|4", "peers|0", "pools|3", "peer_pools|0", "free_clients|0",
                 "used_clients|32", "login_clients|0", "free_servers|2", "used_servers|4", "dns_names|0",
-                "dns_zones|0",
+                "dns_zones|0", "dns_queries|0", "dns_pending|0",
             ])
     }
 

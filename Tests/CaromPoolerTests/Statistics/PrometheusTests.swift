@@ -41,6 +41,22 @@ import Testing
         Sample.route("shop", "ops", Sample.pool("shop.ops", [Sample.backend(Sample.second)])),
     ])
 
+    @Test func bothFormatsHaveTheSameSamples() {
+        let (new, old) = (Self.everything.prometheus, Self.everything.metrics(.text))
+        #expect(samples(new) == samples(old))
+        #expect(old.contains("# TYPE carom_build_info gauge\n") && !old.contains("# EOF"))
+        #expect(old.contains("# TYPE carom_route_queries_total counter\n") && !old.contains("# UNIT"))
+        #expect(!old.contains("stateset") && new.contains("stateset"))
+    }
+
+    @Test(arguments: [
+        (nil, OpenMetrics.Dialect.text), ("*/*", .text), ("text/plain;version=0.0.4;q=0.3", .text),
+        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", .openMetrics),
+    ])
+    func readersGetWhatTheyUnderstand(_ accept: String?, _ dialect: OpenMetrics.Dialect) {
+        #expect(OpenMetrics.Dialect(accept: accept) == dialect)
+    }
+
     @Test func numbersAreWhereTheyBelong() {
         let samples = samples(Self.everything.prometheus)
         let route = #"database="shop",user="app",rule="shop.app""#

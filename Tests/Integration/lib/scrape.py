@@ -6,9 +6,13 @@ import urllib.error
 import urllib.request
 
 
-def get(pooler, path):
+OPENMETRICS = "application/openmetrics-text"
+
+
+def get(pooler, path, accept=OPENMETRICS):
     try:
-        with urllib.request.urlopen(f"http://{pooler.stats}{path}", timeout=10) as answer:
+        wanted = urllib.request.Request(f"http://{pooler.stats}{path}", headers={"Accept": accept} if accept else {})
+        with urllib.request.urlopen(wanted, timeout=10) as answer:
             return answer.read().decode()
     except urllib.error.HTTPError:
         raise
