@@ -28,8 +28,11 @@ package final class Pooler: Sendable {
     private let reloadRequests: AsyncStream<ReloadRequest>.Continuation
     private let isStopping = Atomic<Bool>(false)
 
-    /// Somebody wants the configuration read again, and to be told.
-    private typealias ReloadRequest = @Sendable (ReloadOutcome) -> Void
+    /// Somebody wants the configuration read again, or one setting changed, and to be told.
+    private struct ReloadRequest: Sendable {
+        var change: SettingChange?
+        var told: @Sendable (ReloadOutcome) -> Void = { _ in }
+    }
 
     /// Prepares everything that needs no network.
     ///
@@ -67,7 +70,7 @@ package final class Pooler: Sendable {
         let (listeners, first) = (listeners, reactors.reactors[0])
         let actions = ConsoleActions(
             router, snapshot: { current.value }, closeDoors: { first.call { listeners.stop() } },
-            reload: { told in requests.yield(told) })
+            reload: { requests.yield(ReloadRequest(change: $0, told: $1)) })
         let console = ConsoleContext(
             statistics: { statistics.statistics }, period: { periods.last }, snapshot: { current.value },
             switches: { router.switches }, jobs: actions.perform)
@@ -221,24 +224,24 @@ package final class Pooler: Sendable {
 
     /// Serves requests for a reload one after the other.
     private func followReloads(on reactor: Reactor) async {
-        for await told in reloads {
-            let outcome = await reload(on: reactor)
+        for await request in reloads {
+            let outcome = await reload(request.change, on: reactor)
             switch outcome {
             case .failed(let reason): log.error("reload: nothing has changed: \(reason)")
             case .done(let changes): log.info("reload: done, \(changes.count) changes")
             }
-            told(outcome)
+            request.told(outcome)
         }
     }
 
-    private func reload(on reactor: Reactor) async -> ReloadOutcome {
-        guard let file else { return .failed("there is no file to read") }
+    private func reload(_ change: SettingChange?, on reactor: Reactor) async -> ReloadOutcome {
+        if change == nil, file == nil { return .failed("there is no file to read") }
         if isStopping.load(ordering: .relaxed) { return .failed("the pooler is shutting down") }
         let reload: Reload
         let sockets: [SocketAddress: Listener]
         do {
             let thread = try ComputingThread(name: "reload")
-            reload = try await read(file, on: thread)
+            reload = try await read(change, on: thread)
             sockets = try listeners.prepare(reload.listeners, reload.snapshot, on: reactor, log)
         } catch let error as ReloadError {
             for mistake in error.mistakes { log.error("reload: \(mistake)") }
@@ -261,14 +264,22 @@ package final class Pooler: Sendable {
         return .done(reload.changes.lines)
     }
 
-    /// Reads the file beside the workers, which go on meanwhile.
-    private func read(_ file: String, on thread: ComputingThread) async throws(ReloadError) -> Reload {
-        let (previous, log) = (snapshot, log)
+    /// Reads the file, or makes the change, beside the workers, which go on meanwhile.
+    private func read(_ change: SettingChange?, on thread: ComputingThread) async throws(ReloadError)
+        -> Reload
+    {
+        let (previous, log, file) = (snapshot, log, file ?? "")
         let result = await withUnsafeContinuation {
             (done: UnsafeContinuation<Result<Reload, ReloadError>, Never>) in
             thread.submit {
                 do throws(ReloadError) {
-                    done.resume(returning: .success(try Reload(of: file, previous: previous, log: log)))
+                    let reload =
+                        if let change {
+                            try Reload(change, previous: previous, log: log)
+                        } else {
+                            try Reload(of: file, previous: previous, log: log)
+                        }
+                    done.resume(returning: .success(reload))
                 } catch {
                     done.resume(returning: .failure(error))
                 }
@@ -316,7 +327,7 @@ package final class Pooler: Sendable {
                     deadline = .now + limit
                 }
             case .abort(let reason): abort(reason)
-            case .reload: reloadRequests.yield { _ in }
+            case .reload: reloadRequests.yield(ReloadRequest())
             case .reopenLog: log.reopen()
             case .none: log.info("signal \(signal) has no effect")
             }

@@ -29,9 +29,24 @@ struct Reload: Sendable {
             throw ReloadError(mistakes: error.diagnostics.map(\.description))
         }
         for warning in loaded.warnings { log.info("reload: \(warning)") }
-        changes = SettingsChanges(from: previous.settings, to: loaded.settings)
+        try self.init(loaded.settings, previous: previous, log: log)
+    }
+
+    /// Changes one setting of those that hold.
+    init(_ change: SettingChange, previous: Snapshot, log: PoolerLog) throws(ReloadError) {
+        let settings: Settings
+        do throws(SettingChange.Refusal) {
+            settings = try change.applied(to: previous.settings)
+        } catch {
+            throw ReloadError(mistakes: ["\(SetCommand.error(error, change.name).message)"])
+        }
+        try self.init(settings, previous: previous, log: log)
+    }
+
+    private init(_ settings: Settings, previous: Snapshot, log: PoolerLog) throws(ReloadError) {
+        changes = SettingsChanges(from: previous.settings, to: settings)
         do {
-            snapshot = try Snapshot(loaded.settings, previous: previous, log: log)
+            snapshot = try Snapshot(settings, previous: previous, log: log)
             listeners = try Listeners.wishes(of: snapshot)
         } catch {
             throw ReloadError(mistakes: ["\(error)"])

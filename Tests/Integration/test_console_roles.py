@@ -16,7 +16,7 @@ from lib.wire import ServerError, Wire, error_fields
 pytestmark = pytest.mark.own
 
 ACTING = ["RELOAD", "SHUTDOWN", "SHUTDOWN WAIT_FOR_CLIENTS", "SHUTDOWN WAIT_FOR_SERVERS", "KILL_CLIENT 1", "KILL", "KILL postgres",
-          "PAUSE", "RESUME", "DISABLE postgres", "ENABLE postgres", "RECONNECT", "WAIT_CLOSE", "SHOW FDS"]
+          "PAUSE", "RESUME", "DISABLE postgres", "ENABLE postgres", "RECONNECT", "WAIT_CLOSE", "SHOW FDS", "SET client_max = 1"]
 LOOKING = ["SHOW VERSION", "SHOW CLIENTS", "SHOW SERVERS", "SHOW POOLS", "SHOW HELP", "SHOW CONFIG"]
 
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromConfiguration
 import CaromPostgresProtocol
 import CaromReactor
 import Glibc
@@ -17,16 +18,16 @@ final class ConsoleActions: Sendable {
     private let router: Router
     private let snapshot: @Sendable () -> Snapshot
     private let closeDoors: @Sendable () -> Void
-    private let reload: @Sendable (@escaping @Sendable (ReloadOutcome) -> Void) -> Void
+    private let reload: @Sendable (SettingChange?, @escaping @Sendable (ReloadOutcome) -> Void) -> Void
 
     /// - Parameters:
     ///   - snapshot: what is configured now.
     ///   - closeDoors: has no more clients accepted.
-    ///   - reload: has the configuration read again, and tells what came of it.
+    ///   - reload: has the configuration read again, or a setting changed, and tells what came of it.
     init(
         _ router: Router, snapshot: @escaping @Sendable () -> Snapshot,
         closeDoors: @escaping @Sendable () -> Void,
-        reload: @escaping @Sendable (@escaping @Sendable (ReloadOutcome) -> Void) -> Void
+        reload: @escaping @Sendable (SettingChange?, @escaping @Sendable (ReloadOutcome) -> Void) -> Void
     ) {
         self.router = router
         self.snapshot = snapshot
@@ -41,18 +42,24 @@ final class ConsoleActions: Sendable {
 
     func perform(_ job: ConsoleJob, _ done: @escaping @Sendable (ConsoleResult) -> Void) {
         switch job {
-        case .reload:
-            reload { outcome in
-                switch outcome {
-                case .done: done(.done(tag: "RELOAD"))
-                case .failed(let reason): done(.failed(ConsoleError(.configurationFileError, reason)))
-                }
-            }
+        case .reload: reload(nil, "RELOAD", done)
+        case .set(let change): reload(change, "SET", done)
         case .list(let table): list(table, done)
         case .statements: done(.table(ShowPreparedStatements.rows(router.all)))
         case .kill(let id): kill(id, done)
         case .database(let action, let database): perform(action, database, done)
         case .shutdown(let mode): shutDown(mode, done)
+        }
+    }
+
+    private func reload(
+        _ change: SettingChange?, _ tag: String, _ done: @escaping @Sendable (ConsoleResult) -> Void
+    ) {
+        reload(change) { outcome in
+            switch outcome {
+            case .done: done(.done(tag: tag))
+            case .failed(let reason): done(.failed(ConsoleError(.configurationFileError, reason)))
+            }
         }
     }
 

@@ -8,7 +8,7 @@ enum ConsoleCommands {
     /// In the order in which `SHOW HELP` lists them.
     static let all: [any ConsoleCommand.Type] = [
         Disable.self, Enable.self, Kill.self, KillClient.self, PauseCommand.self, Reconnect.self,
-        ReloadCommand.self, Resume.self, ShowActiveSockets.self, ShowBackends.self,
+        ReloadCommand.self, Resume.self, SetCommand.self, ShowActiveSockets.self, ShowBackends.self,
         ShowClients.self, ShowConfig.self, ShowDatabases.self, ShowDNSHosts.self, ShowDNSZones.self,
         ShowFDs.self, ShowHelp.self, ShowLists.self, ShowMem.self, ShowPeerPools.self,
         ShowPeers.self, ShowPools.self, ShowPreparedStatements.self, ShowServers.self,

@@ -1,10 +1,14 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromConfiguration
+
 /// What takes longer than a console may hold up its worker, or is done on other threads than its own.
 enum ConsoleJob: Equatable, Sendable {
     /// Read the configuration again.
     case reload
+    /// Change a setting.
+    case set(SettingChange)
     /// Ask all workers and pools who is there: the rows of a table.
     case list(ConsoleTable)
     /// The statements that clients have prepared: the rows of `SHOW PREPARED_STATEMENTS`.

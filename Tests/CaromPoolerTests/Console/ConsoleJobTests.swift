@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
@@ -28,6 +29,10 @@ private typealias M = ClientMessage
         ("DISABLE shop", .database(.disable, "shop")), ("ENABLE shop", .database(.enable, "shop")),
         ("RECONNECT", .database(.reconnect, nil)), ("KILL shop", .database(.kill, "shop")),
         ("WAIT_CLOSE", .database(.waitClose, nil)),
+        ("SET client_max = 7", .set(SettingChange("client_max", to: .number("7")))),
+        ("set MAX_CLIENT_CONN to 8", .set(SettingChange("client_max", to: .number("8")))),
+        ("SET log_query = on", .set(SettingChange("log_query", to: .flag(true)))),
+        ("SET stats_users = 'a, b'", .set(SettingChange("stats_users", to: .string("a, b")))),
     ])
     func whatIsAskedForIsTheJob(_ text: String, _ job: ConsoleJob) {
         var conversation = ConsoleConversation()
@@ -38,7 +43,7 @@ private typealias M = ClientMessage
 
     @Test(arguments: [
         "KILL_CLIENT", "KILL_CLIENT x", "KILL_CLIENT 1 2", "SHUTDOWN NOW", "SHUTDOWN WAIT_FOR_SERVERS 1",
-        "PAUSE a b",
+        "PAUSE a b", "SET", "SET a", "SET a b c",
     ])
     func wrongArgumentsAreRefused(_ text: String) {
         var conversation = ConsoleConversation()

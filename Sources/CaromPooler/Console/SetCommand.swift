@@ -1,0 +1,60 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+import CaromPostgresProtocol
+
+/// `SET name = value`: another value for a directive of the top of the file, until the file is read again.
+struct SetCommand: ConsoleCommand {
+    static let name = "SET"
+    static let usage = "SET name = value"
+
+    let change: SettingChange
+
+    /// What PgBouncer calls it.
+    private static let otherNames = ["max_client_conn": "client_max"]
+
+    static func parse(_ words: [ConsoleWord]) throws(ConsoleError) -> SetCommand? {
+        guard words[0].isKeyword("set") else { return nil }
+        guard words.count == 4, words[2].isKeyword("=") || words[2].isKeyword("to") else {
+            throw ConsoleError(
+                .syntaxError, "expected SET name = value",
+                hint: "SHOW CONFIG has the names; values with commas or spaces stand in quotes")
+        }
+        let name = words[1].text.lowercased()
+        return SetCommand(change: SettingChange(otherNames[name] ?? name, to: value(words[3])))
+    }
+
+    /// As the file would have it: switches and numbers without quotes, everything else with them.
+    private static func value(_ word: ConsoleWord) -> ConfigurationValue.Content {
+        if word.isQuoted { return .string(word.text) }
+        switch word.text.lowercased() {
+        case "yes", "on": return .flag(true)
+        case "no", "off": return .flag(false)
+        case let text:
+            return text.utf8.first.map { (48...57).contains($0) } == true ? .number(text) : .string(word.text)
+        }
+    }
+
+    func run(_ context: ConsoleContext) -> ConsoleResult {
+        do throws(SettingChange.Refusal) {
+            _ = try change.applied(to: context.snapshot.settings)
+        } catch {
+            return .failed(Self.error(error, change.name))
+        }
+        return .wait(.set(change))
+    }
+
+    static func error(_ refusal: SettingChange.Refusal, _ name: String) -> ConsoleError {
+        switch refusal {
+        case .unknown:
+            ConsoleError(
+                .undefinedObject, "unrecognized configuration parameter \"\(name)\"",
+                hint: "SHOW CONFIG has those that there are")
+        case .fixed:
+            ConsoleError(.objectNotInPrerequisiteState, "parameter \"\(name)\" cannot be changed now")
+        case .invalid(let reason):
+            ConsoleError(.invalidParameterValue, "invalid value for parameter \"\(name)\": \(reason)")
+        }
+    }
+}
