@@ -42,7 +42,7 @@ def wrong_password(start):
 
 def blocked(start):
     pooler = start(Route(authentication="block"))
-    return pooler, login_error(pooler)
+    return pooler, login_error(pooler, password="any")
 
 
 def too_many(start):
@@ -82,7 +82,7 @@ def protocol_violation(start):
 
 
 @pytest.mark.parametrize("provoke, code", [
-    (unknown_route, "3D000"), (wrong_password, "28P01"), (blocked, "28000"), (too_many, "53300"),
+    (unknown_route, "3D000"), (wrong_password, "28P01"), (blocked, "28P01"), (too_many, "53300"),
     (waited_too_long, "53300"), (server_unreachable, "08006"), (server_lost, "08006"), (protocol_violation, "08P01"),
 ], ids=lambda value: getattr(value, "__name__", value))
 def test_an_error_of_the_pooler_names_its_client(start, provoke, code):

@@ -192,8 +192,9 @@ final class ClientSession {
     /// Lets the client in if there is room, and finds the definition of its route.
     ///
     /// - Parameter remembered: what the startup packet is known to mean.
+    /// - Returns: nil if nobody may come by these names; see ``whyNobodyMayCome(_:)``.
     func findRoute(_ startup: StartupMessage, _ remembered: LoginMemory.Entry?) throws(SessionEnd)
-        -> RouteDefinition
+        -> RouteDefinition?
     {
         let limit = worker.snapshot.settings.clientMax
         guard worker.admission.enter(limit: limit) else {
@@ -205,16 +206,22 @@ final class ClientSession {
         }
         let found =
             remembered?.definition ?? worker.snapshot.route(database: startup.database, user: startup.user)
-        guard let definition = found else {
-            throw Self.noRoute(startup)
-        }
-        if definition.console == nil, worker.router.isDisabled(startup.database) {
-            throw .fatal(
-                .cannotConnectNow, "database does not allow connections: \(startup.database)",
-                hint: "an operator has disabled it (DISABLE); ENABLE lets clients in again")
-        }
-        showsID = definition.settings.clientShowID
-        return definition
+        return found?.authentication.method == .block ? nil : found
+    }
+
+    /// What the client is to prove, now that its route is known. Nil: there is none; then the client goes through what others do.
+    func authentication(_ definition: RouteDefinition?) -> ClientAuthentication {
+        let authentication =
+            definition?.authentication
+            ?? worker.snapshot.mocks.authentication(database: database, user: user)
+        showsID = authentication.showsID
+        return authentication
+    }
+
+    /// The refusal that a client without a route is told once it has proved who it is, and the log in any case.
+    func whyNobodyMayCome(_ startup: StartupMessage) -> SessionEnd {
+        worker.snapshot.route(database: startup.database, user: startup.user) == nil
+            ? Self.noRoute(startup) : .blocked(startup)
     }
 
     /// Gives the authenticated client its place where its route leads.
@@ -234,6 +241,11 @@ final class ClientSession {
             }
             enteredRole = role
             return .console(worker.console, role)
+        }
+        if worker.router.isDisabled(startup.database) {
+            throw .fatal(
+                .cannotConnectNow, "database does not allow connections: \(startup.database)",
+                hint: "an operator has disabled it (DISABLE); ENABLE lets clients in again")
         }
         let (route, hasRoom): (Route, Bool)
         if let remembered, let known = worker.router.enter(remembered.route) {

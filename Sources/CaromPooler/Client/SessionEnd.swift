@@ -27,6 +27,14 @@ enum SessionEnd: Error, Equatable {
             ErrorFields(severity: .fatal, code: code, message: message, detail: detail, hint: hint))
     }
 
+    /// The route lets nobody in.
+    static func blocked(_ startup: StartupMessage) -> SessionEnd {
+        .fatal(.invalidAuthorization, "user blocked: \(startup.database) \(startup.user)")
+    }
+
+    /// What the client is told; nil if that is not ours to say.
+    var message: String? { if case .refused(let fields) = self { fields.message } else { nil } }
+
     /// The same, without a word of ours.
     var silent: SessionEnd {
         switch self {

@@ -21,7 +21,6 @@ final class Login: SessionStage {
     @exclusivity(unchecked) private var output = OutputQueue()
     @exclusivity(unchecked) private var timer: ReactorTimer?
     @exclusivity(unchecked) private var exchange: Exchange?
-    @exclusivity(unchecked) private var known: LoginMemory.Entry?
     @exclusivity(unchecked) private var isOver = false
     /// Keys are being made; the client's next message waits for them.
     @exclusivity(unchecked) private var derivation: Derivation?
@@ -46,8 +45,10 @@ final class Login: SessionStage {
 
     /// What is under way once the client has said who it wants to be.
     private struct Exchange {
-        let opening: Opening
-        let definition: RouteDefinition
+        let startup: StartupMessage
+        let packet: [UInt8]
+        /// Nil where nobody may come by these names.
+        let definition: RouteDefinition?
         var authenticator: any Authenticator
     }
 
@@ -111,7 +112,10 @@ final class Login: SessionStage {
     // MARK: Startup
 
     private func readPacket() throws(SessionEnd) -> Bool {
-        if let known = worker.logins.recall(input, in: worker.snapshot) {
+        // Only where nothing is asked: who has to prove something must not learn who has been here lately from how long we take.
+        if let known = worker.logins.recall(input, in: worker.snapshot),
+            known.definition.authentication.method == .none
+        {
             try machine.admit()
             input.removeFirst(known.packet.count)
             try begin(known.startup, packet: known.packet, known)
@@ -177,19 +181,18 @@ final class Login: SessionStage {
     {
         session.identify(startup)
         let definition = try session.findRoute(startup, known)
-        let opening = Opening(startup, packet: packet, remembered: known, worker.snapshot)
         if let negotiation = startup.negotiation() {
             var bytes: [UInt8] = []
             negotiation.encode(into: &bytes)
             try send(bytes)
         }
-        let authenticator = try definition.authenticator(
+        let authenticator = try session.authentication(definition).authenticator(
             for: startup, over: session.transport.session.map { SecureChannel($0) },
             mockSecret: worker.snapshot.mockSecret, using: worker.cryptography)
-        guard var authenticator else { return try enter(definition, opening, known) }
+        guard var authenticator else { return try enter(definition, startup, packet, known) }
         try ask(authenticator.begin())
-        self.known = known
-        exchange = Exchange(opening: opening, definition: definition, authenticator: authenticator)
+        exchange = Exchange(
+            startup: startup, packet: packet, definition: definition, authenticator: authenticator)
     }
 
     // MARK: Authentication
@@ -209,11 +212,21 @@ final class Login: SessionStage {
         case .derive(let what): try derive(what)
         case .accepted(let last):
             if let last { try ask(last) }
-            try enter(exchange.definition, exchange.opening, known)
-        case .refused:
-            throw .fatal(
-                .invalidPassword, "password authentication failed for user \"\(session.user)\"")
+            try enter(
+                exchange.definition, exchange.startup, exchange.packet,
+                worker.logins.recall(exchange.packet, in: worker.snapshot))
+        case .refused: refuse(exchange)
         }
+    }
+
+    /// Whatever is wrong with it, the client is told the same, after the same time. The log gets to know more, when it has been told.
+    private func refuse(_ exchange: Exchange) {
+        session.end(
+            .fatal(.invalidPassword, "password authentication failed for user \"\(session.user)\""))
+        let reason =
+            exchange.definition == nil
+            ? session.whyNobodyMayCome(exchange.startup).message ?? "" : "wrong password"
+        worker.log.session("login refused: \(reason)", in: session.context(.startup))
     }
 
     private func derive(_ what: SCRAMKeyDerivation) throws(SessionEnd) {
@@ -230,12 +243,13 @@ final class Login: SessionStage {
     func receive(_ keys: SCRAMKeys) {
         guard let derivation, !isOver else { return }
         self.derivation = nil
+        guard let step = exchange?.authenticator.receive(keys) else { return }
+        if step != .refused { worker.keyring.remember(keys, of: derivation.what) }
         do throws(SessionEnd) {
-            try take(keys)
+            try take(step)
         } catch {
             return session.end(error)
         }
-        worker.keyring.remember(keys, of: derivation.what)
         handle(0)
     }
 
@@ -269,13 +283,16 @@ final class Login: SessionStage {
 
     // MARK: The end
 
-    private func enter(_ definition: RouteDefinition, _ opening: Opening, _ known: LoginMemory.Entry?)
-        throws(SessionEnd)
-    {
-        let destination = try session.enter(definition, opening.startup, known)
+    private func enter(
+        _ definition: RouteDefinition?, _ startup: StartupMessage, _ packet: [UInt8],
+        _ known: LoginMemory.Entry?
+    ) throws(SessionEnd) {
+        guard let definition else { throw session.whyNobodyMayCome(startup) }
+        let destination = try session.enter(definition, startup, known)
         // A greeting must not overtake what the client has not taken yet; a login's answers fit into any socket's buffer.
         guard output.isEmpty else { throw .clientLeft }
         leave()
+        let opening = Opening(startup, packet: packet, remembered: known, worker.snapshot)
         try session.go(to: destination, opening, input: input)
     }
 

@@ -13,12 +13,12 @@ struct SCRAMAuthenticator: Authenticator {
 
     /// - Parameters:
     ///   - verifier: what the proof is checked against. Without one the client goes through the same exchange, with a salt made
-    ///     from `mockSecret`, and is refused at its end.
+    ///     from `mockSecret` and `mockIterations` rounds, and is refused at its end.
     ///   - channelData: what a client over TLS can bind to. One that could and says that we cannot is refused: somebody in
     ///     between has taken the offer away.
     init(
         verifier: SCRAMVerifier?, user: String, channelData: [UInt8]?, mockSecret: [UInt8],
-        cryptography: OpenSSLCryptography
+        mockIterations: Int = SCRAM.defaultIterations, cryptography: OpenSSLCryptography
     ) {
         self.cryptography = cryptography
         canBind = channelData != nil
@@ -28,7 +28,7 @@ struct SCRAMAuthenticator: Authenticator {
         } else {
             server = SCRAMServer(
                 mockUser: user, secret: mockSecret, channelData: channelData, nonce: nonce,
-                using: cryptography)
+                iterations: mockIterations, using: cryptography)
         }
     }
 

@@ -33,7 +33,7 @@ final class RouteDefinition: Sendable {
     let keepsPool: Bool
     let clientMax: Int?
     let logsQueries: Bool
-    let authentication: AuthenticationMethod
+    let authentication: ClientAuthentication
     /// How the pools of the route behave.
     let policy: Policy
     let target: Target
@@ -41,8 +41,6 @@ final class RouteDefinition: Sendable {
     /// Of connections to the servers; nil if they are in the open.
     let encryption: ServerEncryption?
     let access: ServerAccess
-    /// What a client is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
-    let verifier: SCRAMVerifier?
 
     /// Counts the clients of a route that leads to the console; nil for one that leads to servers.
     var console: Admission? {
@@ -57,11 +55,13 @@ final class RouteDefinition: Sendable {
         settings == self.settings && policy == self.policy && access == self.access
     }
 
-    /// - Parameter previous: the same route before; a verifier of the same password is kept.
+    /// - Parameters:
+    ///   - previous: the same route before.
+    ///   - mockSecret: see ``ClientAuthentication``.
     init(
         _ settings: RouteSettings, policy: Policy, target: Target, tcp: TCPOptions,
         encryption: ServerEncryption? = nil, access: ServerAccess, previous: RouteDefinition?,
-        cryptography: some ProtocolCryptography
+        mockSecret: [UInt8], cryptography: some ProtocolCryptography
     ) {
         self.settings = settings
         keepsServer = settings.pool == .session
@@ -72,21 +72,13 @@ final class RouteDefinition: Sendable {
         keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil
         clientMax = settings.clientMax
         logsQueries = settings.logQuery
-        authentication = settings.authentication
+        authentication = ClientAuthentication(
+            settings, previous: previous.map { ($0.settings, $0.authentication) }, mockSecret: mockSecret,
+            cryptography: cryptography)
         self.policy = policy
         self.target = target
         self.tcp = tcp
         self.encryption = encryption
         self.access = access
-        guard settings.authentication == .scramSHA256, let password = settings.password else {
-            verifier = nil
-            return
-        }
-        if let known = previous?.verifier, previous?.settings.password == password {
-            verifier = known
-        } else {
-            verifier = StoredSecret(password.reveal()).verifier(
-                salt: cryptography.randomBytes(SCRAM.saltSize), using: cryptography)
-        }
     }
 }

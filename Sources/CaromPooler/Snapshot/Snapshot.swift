@@ -31,6 +31,8 @@ final class Snapshot: Sendable {
     let bufferSize: Int
     /// Makes up the salts of users that do not exist; the same for the life of the process.
     let mockSecret: [UInt8]
+    /// What those go through who may not come.
+    let mocks: MockAuthentication
     private let resolvers: StorageResolvers
     /// Of each storage, by its name; none where servers are spoken to in the open.
     private let encryptions: [String: StorageEncryption]
@@ -43,6 +45,7 @@ final class Snapshot: Sendable {
     /// - Throws: ``SnapshotError`` when a storage or a route cannot work; the previous snapshot is still good then.
     init(_ settings: Settings, previous: Snapshot?, log: PoolerLog) throws(SnapshotError) {
         let cryptography = OpenSSLCryptography()
+        let mockSecret = previous?.mockSecret ?? cryptography.randomBytes(Self.mockSecretSize)
         let tcp = TCPOptions(settings)
         let resolvers: StorageResolvers
         do throws(DNSError) {
@@ -78,7 +81,8 @@ final class Snapshot: Sendable {
                 }
             let definition = RouteDefinition(
                 route, policy: policy, target: target, tcp: tcp, encryption: encryption?.server,
-                access: access, previous: old, cryptography: cryptography)
+                access: access, previous: old, mockSecret: mockSecret,
+                cryptography: cryptography)
             definitions.append((route.pattern, definition))
         }
         do throws(SystemError) {
@@ -106,7 +110,9 @@ final class Snapshot: Sendable {
         serverFrames = FrameLimits.server(heldLimit: bufferSize)
         clientFrames = FrameLimits.client(
             holding: [.query, .parse, .bind], heldLimit: min(bufferSize, Self.longestHeld))
-        mockSecret = previous?.mockSecret ?? cryptography.randomBytes(Self.mockSecretSize)
+        self.mockSecret = mockSecret
+        mocks = MockAuthentication(
+            definitions.map { ($0.0, $0.1.authentication) }, using: cryptography)
     }
 
     private static func encryptions(of storages: [StorageSettings], _ previous: [String: StorageEncryption])

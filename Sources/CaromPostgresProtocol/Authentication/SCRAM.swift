@@ -24,6 +24,21 @@ package enum SCRAM {
         String(decoding: Base64.encode(cryptography.randomBytes(18)), as: UTF8.self)
     }
 
+    /// The salt that a user is shown who does not exist. One who does may have it, too: then they cannot be told apart.
+    package static func mockSalt(
+        user: String, secret: [UInt8], using cryptography: some ProtocolCryptography
+    ) -> [UInt8] {
+        mockSalt(mockDigest(user: user, secret: secret, using: cryptography))
+    }
+
+    static func mockDigest(
+        user: String, secret: [UInt8], using cryptography: some ProtocolCryptography
+    ) -> [UInt8] {
+        cryptography.hmacSHA256(key: secret, data: Array(user.utf8))
+    }
+
+    static func mockSalt(_ digest: [UInt8]) -> [UInt8] { Array(digest.prefix(saltSize)) }
+
     /// `tls-server-end-point`, the only channel binding PostgreSQL knows.
     static let bindingType = "tls-server-end-point"
 

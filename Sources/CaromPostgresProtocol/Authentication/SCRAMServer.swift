@@ -53,9 +53,9 @@ package struct SCRAMServer: Sendable {
         mockUser user: String, secret: [UInt8], channelData: [UInt8]? = nil, nonce: String,
         iterations: Int = SCRAM.defaultIterations, using cryptography: some ProtocolCryptography
     ) {
-        let digest = cryptography.hmacSHA256(key: secret, data: Array(user.utf8))
+        let digest = SCRAM.mockDigest(user: user, secret: secret, using: cryptography)
         let verifier = SCRAMVerifier(
-            iterations: iterations, salt: Array(digest.prefix(SCRAM.saltSize)),
+            iterations: iterations, salt: SCRAM.mockSalt(digest),
             storedKey: cryptography.hmacSHA256(key: secret, data: digest), serverKey: digest)
         self.init(verifier, isMock: true, channelData: channelData, nonce: nonce)
     }

@@ -342,15 +342,13 @@ private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
 
     private static func definition(
         _ method: AuthenticationMethod, _ secret: Secret?, commonNames: [String] = []
-    ) -> RouteDefinition {
+    ) -> ClientAuthentication {
         var settings = RouteSettings(pattern: RoutePattern(database: .anything, user: .anything))
         settings.authentication = method
         settings.commonNames = commonNames
         settings.password = secret
-        return RouteDefinition(
-            settings, policy: Policy(), target: .console(Admission()), tcp: TCPOptions(),
-            access: ServerAccess(settings, StorageSettings(name: "self"), TCPOptions()), previous: nil,
-            cryptography: cryptography)
+        return ClientAuthentication(
+            settings, previous: nil, mockSecret: mockSecret, cryptography: cryptography)
     }
 
     private static func authenticator(

@@ -87,7 +87,8 @@ import Testing
             previous: first)
         let (old, new) = (try Self.definition(first), try Self.definition(second))
         #expect(old !== new && new.settings.poolSize == 3 && new.policy.maxSlots == 3)
-        #expect(old.verifier != nil && old.verifier == new.verifier)
+        #expect(
+            old.authentication.verifier != nil && old.authentication.verifier == new.authentication.verifier)
         #expect(Self.shareResolver(old, new))
         #expect(first.mockSecret == second.mockSecret && first.mockSecret.count == 32)
         // Workers keep their buffers.
@@ -132,7 +133,8 @@ import Testing
             Self.settings(storage: "hosts_file \"/nowhere/else\"", route: "password \"other\""),
             previous: first)
         let (old, new) = (try Self.definition(first), try Self.definition(second))
-        #expect(old.verifier != new.verifier && new.verifier != nil)
+        #expect(
+            old.authentication.verifier != new.authentication.verifier && new.authentication.verifier != nil)
         #expect(!Self.shareResolver(old, new))
     }
 
