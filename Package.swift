@@ -207,7 +207,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CaromConfigurationTests",
-            dependencies: ["Carom", "CaromConfiguration", "CaromTLS", "CaromTestSupport"],
+            dependencies: [
+                "Carom", "CaromConfiguration", "CaromPostgresProtocol", "CaromTLS", "CaromTestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "CaromPoolerTests",

@@ -123,6 +123,7 @@ package final class Pooler: Sendable {
                 background.addTask(executorPreference: first) { await self.runPools() }
                 background.addTask(executorPreference: first) { await self.followStatistics(on: first) }
                 background.addTask(executorPreference: first) { await self.collectRoutes(on: first) }
+                background.addTask(executorPreference: first) { await self.followAccessFiles(on: first) }
                 background.addTask { await self.serveStatistics() }
                 background.addTask(executorPreference: first) { await self.followSignals(first) }
                 background.addTask(executorPreference: first) { await self.followReloads(on: first) }
@@ -179,6 +180,17 @@ package final class Pooler: Sendable {
 
     /// The shortest time after which a route can be given up, see `Router.collect`.
     private static let collectInterval = Duration.seconds(5)
+
+    /// Has files that say who may come read again when they change, beside the workers: files may keep whoever asks for them waiting.
+    private func followAccessFiles(on reactor: Reactor) async {
+        var thread: ComputingThread?
+        while await reactor.sleep(for: snapshot.accessFiles.isEmpty ? Self.collectInterval : .seconds(1)) {
+            let (files, log) = (snapshot.accessFiles, log)
+            if files.isEmpty { continue }
+            if thread == nil { thread = try? ComputingThread(name: "access-files") }
+            thread?.submit { files.refresh(log) }
+        }
+    }
 
     // MARK: Listeners
 

@@ -40,7 +40,7 @@ struct Login {
             switch try await request() {
             case .ok: return
             case .cleartextPassword:
-                try await answer(Array(try password().utf8))
+                try await answer(try password())
             case .md5Password(let salt):
                 try await answer(try md5(salt))
             case .sasl(let mechanisms):
@@ -84,14 +84,23 @@ struct Login {
         try await conversation.send(bytes)
     }
 
-    private func password() throws(PostgresError) -> String {
-        guard let password = configuration.password else {
+    /// What is known of the password, now.
+    private func secret() throws(PostgresError) -> StoredSecret {
+        let known =
+            if let credentials = configuration.credentials { credentials.secret } else {
+                configuration.password.map { StoredSecret($0) }
+            }
+        guard let known else {
             throw PostgresError(
                 .authentication, "the server asks for a password and none is configured for \(configuration)")
         }
+        return known
+    }
+
+    private func password() throws(PostgresError) -> [UInt8] {
         let form: String
-        switch StoredSecret(password) {
-        case .plain: return password
+        switch try secret() {
+        case .plain(let password): return password
         case .md5: form = "MD5 hash"
         case .scram: form = "SCRAM verifier"
         }
@@ -102,11 +111,12 @@ struct Login {
     }
 
     private func md5(_ salt: [UInt8]) throws(PostgresError) -> [UInt8] {
-        let known = Array((configuration.password ?? "").utf8)
-        let password = MD5Password.isHash(known) ? known : Array(try password().utf8)
-        let hash =
-            MD5Password.isHash(password)
-            ? password : MD5Password.hash(user: configuration.user, password: password, using: cryptography)
+        let hash: [UInt8]?
+        if case .md5(let known) = try secret() {
+            hash = known
+        } else {
+            hash = MD5Password.hash(user: configuration.user, password: try password(), using: cryptography)
+        }
         guard let hash, let response = MD5Password.response(hash: hash, salt: salt, using: cryptography)
         else {
             throw PostgresError(
@@ -118,7 +128,7 @@ struct Login {
     private func scram(_ mechanisms: [String]) async throws(PostgresError) {
         do {
             var client = SCRAMClient(
-                credential: .password(Array(try password().utf8)),
+                credential: .password(try password()),
                 binding: try SCRAMClient.binding(offered: mechanisms, channelData: conversation.channelData),
                 nonce: SCRAM.nonce(using: cryptography))
             var bytes: [UInt8] = []

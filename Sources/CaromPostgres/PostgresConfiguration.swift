@@ -9,6 +9,8 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     public var database: String
     /// The password, if the server asks for one: as it is, as `md5…`, or as a SCRAM verifier's keys allow. Never printed.
     public var password: String?
+    /// Asked for the password at each login, in place of `password`.
+    package var credentials: (any ServerCredentials)?
     /// Settings for the StartupMessage, for example `application_name` or `search_path`.
     public var parameters: [String: String] = [:]
     /// How long a health check may take.

@@ -8,6 +8,7 @@ extension RouteSettings: ConfigurationScope {
         [
             .choice("authentication", \.authentication),
             .secret("password", \.password), commonNames,
+            .text("auth_file", optional: \.authFile),
             clientMaximum,
             .flag("client_fwd_error", \.clientForwardError),
             .flag("client_show_id", \.clientShowID),

@@ -221,9 +221,18 @@ struct ConfigurationValidator {
                 "storage_password: a SCRAM verifier proves nothing to a server; it needs the password")
         }
         let method = quoted(route.authentication.rawValue)
+        if let path = route.authFile, let position = block.given["auth_file"] {
+            if route.password != nil {
+                return report(position, "a route has either 'auth_file' or 'password'")
+            }
+            if loadsFiles, let trouble = UserList.trouble(ofFileAt: path) {
+                report(position, "auth_file: \(trouble)")
+            }
+            return
+        }
         guard let password = route.password, let position = block.given["password"] else {
             if route.authentication.needsPassword, let position = block.given["authentication"] {
-                report(position, "authentication \(method) needs a password")
+                report(position, "authentication \(method) needs a password or an auth_file")
             }
             return
         }

@@ -11,6 +11,8 @@ package struct RouteSettings: Equatable, Sendable {
     package var authentication = AuthenticationMethod.block
     /// `password`: plain, an `md5…` hash or a SCRAM verifier.
     package var password: Secret?
+    /// `auth_file`: users and their secrets, in place of `password`.
+    package var authFile: String?
     /// `auth_common_name`: those in a client's certificate that may come; empty for the name of the user alone.
     package var commonNames: [String] = []
     /// `client_max`; `nil` for no limit.

@@ -11,13 +11,14 @@ final class ClientAuthentication: Sendable {
     let method: AuthenticationMethod
     /// Errors of our own carry the client's id (`client_show_id`).
     let showsID: Bool
-    /// What a client is checked against with SCRAM; made once for a plain password, because making it is meant to be slow.
-    let verifier: SCRAMVerifier?
-    /// What it is checked against otherwise.
-    private let secret: StoredSecret?
+    private let source: Source
     private let commonNames: [String]
-    /// Rounds that a client is asked for whom there is no verifier.
-    private let mockIterations: Int
+
+    /// Where it is known what a client is checked against.
+    private enum Source: Sendable {
+        case fixed(ClientSecret)
+        case file(UserListFile)
+    }
 
     /// What a client can notice of a check that fails: its messages but for the salt, and how long it takes.
     struct Appearance: Equatable {
@@ -28,19 +29,26 @@ final class ClientAuthentication: Sendable {
     }
 
     /// - Parameters:
+    ///   - users: of the route's `auth_file`, if it has one.
     ///   - previous: of the same route before; a verifier of the same password is kept.
     ///   - mockSecret: makes the salt for the password of a named user. It is the salt that the user would have if there were no
     ///     such user, so that nobody can tell.
     init(
-        _ settings: RouteSettings, previous: (settings: RouteSettings, authentication: ClientAuthentication)?,
-        mockSecret: [UInt8], cryptography: some ProtocolCryptography
+        _ settings: RouteSettings, users: UserListFile? = nil,
+        previous: (settings: RouteSettings, authentication: ClientAuthentication)?, mockSecret: [UInt8],
+        cryptography: some ProtocolCryptography
     ) {
         method = settings.authentication
         showsID = settings.clientShowID
         commonNames = settings.commonNames
-        secret = (settings.password?.reveal()).map { StoredSecret($0) }
-        mockIterations = SCRAM.defaultIterations
+        if let users {
+            source = .file(users)
+            return
+        }
+        let secret = (settings.password?.reveal()).map { StoredSecret($0) }
+        let verifier: SCRAMVerifier?
         if method != .scramSHA256 {
+            // It is made once for a plain password, because making it is meant to be slow.
             verifier = nil
         } else if let known = previous?.authentication.verifier,
             previous?.settings.password == settings.password
@@ -54,23 +62,50 @@ final class ClientAuthentication: Sendable {
             verifier = secret?.verifier(
                 salt: cryptography.randomBytes(SCRAM.saltSize), using: cryptography)
         }
+        source = .fixed(ClientSecret(secret, verifier: verifier))
     }
 
-    /// One that looks like another and lets nobody in whose password is asked for.
+    /// One that looks like another. It lets nobody in whose password is asked for, but the users of the other one's file: as they are asked
+    /// for the same they cannot be told from strangers.
     init(imitating other: ClientAuthentication?, using cryptography: some ProtocolCryptography) {
         method = other?.method ?? .scramSHA256
         showsID = other?.showsID ?? true
         commonNames = []
-        verifier = nil
-        mockIterations = other?.verifier?.iterations ?? SCRAM.defaultIterations
-        secret = other?.secret?.madeUp(using: cryptography)
+        switch other?.source {
+        case .file(let users)?: source = .file(users)
+        case .fixed(let secret)?:
+            source = .fixed(ClientSecret(imitating: secret, using: cryptography))
+        case nil: source = .fixed(ClientSecret(imitating: nil, using: cryptography))
+        }
     }
 
-    var appearance: Appearance {
-        Appearance(
-            method: method, form: method == .scramSHA256 ? nil : secret?.form,
-            iterations: method == .scramSHA256 ? verifier?.iterations ?? mockIterations : secret?.iterations,
+    /// What clients of the one route are checked against with SCRAM; nil if that depends on the user.
+    var verifier: SCRAMVerifier? {
+        if case .fixed(let secret) = source { secret.verifier } else { nil }
+    }
+
+    /// Nil if it depends on the user.
+    var appearance: Appearance? {
+        guard case .fixed(let secret) = source else { return nil }
+        let isSCRAM = method == .scramSHA256
+        return Appearance(
+            method: method, form: isSCRAM ? nil : secret.form,
+            iterations: isSCRAM ? secret.verifier?.iterations ?? secret.mockIterations : secret.iterations,
             showsID: showsID)
+    }
+
+    /// What a client is checked against.
+    private func secret(of user: String) -> ClientSecret {
+        switch source {
+        case .fixed(let secret): secret
+        case .file(let users): users.clientSecret(of: user)
+        }
+    }
+
+    /// Why a user with a wrong password is refused, for the log.
+    func trouble(of user: String) -> String {
+        if case .file(let users) = source, let trouble = users.trouble(of: user) { return trouble }
+        return "wrong password"
     }
 
     /// The authenticator for a client; nil if none is needed.
@@ -90,13 +125,16 @@ final class ClientAuthentication: Sendable {
             return nil
         case .block: throw .blocked(startup)
         case .clearText:
-            return ClearTextAuthenticator(secret: secret, user: startup.user, cryptography: cryptography)
+            return ClearTextAuthenticator(
+                secret: secret(of: startup.user).secret, user: startup.user, cryptography: cryptography)
         case .md5:
-            return MD5Authenticator(secret: secret, user: startup.user, cryptography: cryptography)
+            return MD5Authenticator(
+                secret: secret(of: startup.user).secret, user: startup.user, cryptography: cryptography)
         case .scramSHA256:
+            let secret = secret(of: startup.user)
             return SCRAMAuthenticator(
-                verifier: verifier, user: startup.user, channelData: channel?.endPoint,
-                mockSecret: mockSecret, mockIterations: mockIterations, cryptography: cryptography)
+                verifier: secret.verifier, user: startup.user, channelData: channel?.endPoint,
+                mockSecret: mockSecret, mockIterations: secret.mockIterations, cryptography: cryptography)
         }
     }
 
@@ -109,36 +147,6 @@ final class ClientAuthentication: Sendable {
         let names = commonNames.isEmpty ? [user] : commonNames
         guard names.contains(where: { $0.utf8.elementsEqual(name.utf8) }) else {
             throw .fatal(.invalidAuthorization, "certificate authentication failed for user \"\(user)\"")
-        }
-    }
-}
-
-extension StoredSecret {
-    fileprivate var form: Secret.Form {
-        switch self {
-        case .plain: .plain
-        case .md5: .md5
-        case .scram: .scramVerifier
-        }
-    }
-
-    fileprivate var iterations: Int? {
-        if case .scram(let verifier) = self { verifier.iterations } else { nil }
-    }
-
-    /// One of the same form that no password fits: comparing with it costs the same.
-    fileprivate func madeUp(using cryptography: some ProtocolCryptography) -> StoredSecret {
-        switch self {
-        case .plain: .plain(cryptography.randomBytes(32))
-        case .md5:
-            .md5(
-                MD5Password.hash(user: "", password: cryptography.randomBytes(32), using: cryptography)
-                    ?? Array("md5".utf8))
-        case .scram(let verifier):
-            .scram(
-                SCRAMVerifier(
-                    iterations: verifier.iterations, salt: cryptography.randomBytes(verifier.salt.count),
-                    storedKey: cryptography.randomBytes(32), serverKey: cryptography.randomBytes(32)))
         }
     }
 }

@@ -224,8 +224,8 @@ final class Login: SessionStage {
         session.end(
             .fatal(.invalidPassword, "password authentication failed for user \"\(session.user)\""))
         let reason =
-            exchange.definition == nil
-            ? session.whyNobodyMayCome(exchange.startup).message ?? "" : "wrong password"
+            exchange.definition?.authentication.trouble(of: session.user)
+            ?? session.whyNobodyMayCome(exchange.startup).message ?? ""
         worker.log.session("login refused: \(reason)", in: session.context(.startup))
     }
 

@@ -23,7 +23,7 @@ struct MockAuthentication: Sendable {
             if mocks[pattern.database] == nil {
                 mocks[pattern.database] = ClientAuthentication(imitating: authentication, using: cryptography)
             }
-            if case .exact(let user) = pattern.user, authentication.method.needsPassword {
+            if case .exact(let user) = pattern.user, authentication.appearance != nil {
                 users[user, default: []].append(authentication)
             }
         }
@@ -33,7 +33,8 @@ struct MockAuthentication: Sendable {
     /// be told from what strangers go through; salts that differ would tell who is none.
     func authentication(database: String, user: String) -> ClientAuthentication {
         let mock = mocks[.exact(database)] ?? mocks[.anything] ?? anywhere
-        return users[user]?.first { $0.appearance == mock.appearance } ?? mock
+        guard let appearance = mock.appearance else { return mock }
+        return users[user]?.first { $0.appearance == appearance } ?? mock
     }
 }
 

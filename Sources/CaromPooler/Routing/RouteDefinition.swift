@@ -41,6 +41,8 @@ final class RouteDefinition: Sendable {
     /// Of connections to the servers; nil if they are in the open.
     let encryption: ServerEncryption?
     let access: ServerAccess
+    /// Of the route's `auth_file`.
+    let users: UserListFile?
 
     /// Counts the clients of a route that leads to the console; nil for one that leads to servers.
     var console: Admission? {
@@ -56,11 +58,13 @@ final class RouteDefinition: Sendable {
     }
 
     /// - Parameters:
+    ///   - users: of the route's `auth_file`.
     ///   - previous: the same route before.
     ///   - mockSecret: see ``ClientAuthentication``.
     init(
         _ settings: RouteSettings, policy: Policy, target: Target, tcp: TCPOptions,
-        encryption: ServerEncryption? = nil, access: ServerAccess, previous: RouteDefinition?,
+        encryption: ServerEncryption? = nil, access: ServerAccess, users: UserListFile? = nil,
+        previous: RouteDefinition?,
         mockSecret: [UInt8], cryptography: some ProtocolCryptography
     ) {
         self.settings = settings
@@ -72,8 +76,10 @@ final class RouteDefinition: Sendable {
         keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil
         clientMax = settings.clientMax
         logsQueries = settings.logQuery
+        self.users = users
         authentication = ClientAuthentication(
-            settings, previous: previous.map { ($0.settings, $0.authentication) }, mockSecret: mockSecret,
+            settings, users: users, previous: previous.map { ($0.settings, $0.authentication) },
+            mockSecret: mockSecret,
             cryptography: cryptography)
         self.policy = policy
         self.target = target

@@ -234,9 +234,12 @@ final class Router: Sendable {
             preconditionFailure("a client of the console was sent to a pool")
         }
         let isDebugging = definition.settings.logDebug
+        var configuration = PostgresConfiguration(definition.settings, user: key.user, database: key.database)
+        if let users = definition.users, definition.settings.serverPassword == nil {
+            configuration.credentials = ListedCredentials(users: users, user: key.user)
+        }
         let connector = PostgresConnector(
-            PostgresConfiguration(definition.settings, user: key.user, database: key.database),
-            reactors: reactors, tcp: definition.tcp, encryption: definition.encryption,
+            configuration, reactors: reactors, tcp: definition.tcp, encryption: definition.encryption,
             observer: ServerConnectionLog(
                 log: log, user: key.user, database: key.database, isDebugging: isDebugging))
         let name = "\(key.database).\(key.user)"

@@ -13,6 +13,7 @@ struct ServerAccess: Equatable, Sendable {
     private let database: String?
     private let user: String?
     private let password: Secret?
+    private let authFile: String?
     private let startupOptions: [SessionParameter]
     private let cancels: Bool
     private let rollsBack: Bool
@@ -30,6 +31,7 @@ struct ServerAccess: Equatable, Sendable {
         database = route.storageDatabase
         user = route.storageUser
         password = route.serverPassword
+        authFile = password == nil ? route.authFile : nil
         startupOptions = route.backendStartupOptions
         cancels = route.poolCancel
         rollsBack = route.poolRollback

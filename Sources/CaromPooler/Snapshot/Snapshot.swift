@@ -33,6 +33,8 @@ final class Snapshot: Sendable {
     let mockSecret: [UInt8]
     /// What those go through who may not come.
     let mocks: MockAuthentication
+    /// Files that say who may come, each once.
+    let accessFiles: AccessFiles
     private let resolvers: StorageResolvers
     /// Of each storage, by its name; none where servers are spoken to in the open.
     private let encryptions: [String: StorageEncryption]
@@ -54,6 +56,7 @@ final class Snapshot: Sendable {
             throw SnapshotError(description: "\(error)")
         }
         let encryptions = try Self.encryptions(of: settings.storages, previous?.encryptions ?? [:])
+        var accessFiles = AccessFiles(previous: previous?.accessFiles)
         var definitions: [(RoutePattern, RouteDefinition)] = []
         for route in settings.routes {
             let policy = Policy(route, settings)
@@ -70,7 +73,13 @@ final class Snapshot: Sendable {
             let storage = settings.storage(of: route)
             let encryption = encryptions[route.storage]
             let access = ServerAccess(route, storage, tcp, encryption?.server)
-            if let old, old.isStillTrue(route, policy, access) {
+            let users: UserListFile?
+            do throws(AccessFileError) {
+                users = try accessFiles.users(of: route, mockSecret: mockSecret)
+            } catch {
+                throw SnapshotError(description: "route \(route.pattern): auth_file: \(error)")
+            }
+            if let old, old.isStillTrue(route, policy, access), old.users === users {
                 definitions.append((route.pattern, old))
                 continue
             }
@@ -81,7 +90,7 @@ final class Snapshot: Sendable {
                 }
             let definition = RouteDefinition(
                 route, policy: policy, target: target, tcp: tcp, encryption: encryption?.server,
-                access: access, previous: old, mockSecret: mockSecret,
+                access: access, users: users, previous: old, mockSecret: mockSecret,
                 cryptography: cryptography)
             definitions.append((route.pattern, definition))
         }
@@ -90,6 +99,7 @@ final class Snapshot: Sendable {
         } catch {
             throw SnapshotError(description: "\(error)")
         }
+        self.accessFiles = accessFiles
         self.settings = settings
         self.tcp = tcp
         self.resolvers = resolvers

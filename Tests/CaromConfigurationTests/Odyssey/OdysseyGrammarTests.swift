@@ -50,7 +50,7 @@ import Testing
                 storage_password "sp" pool "transaction" pool_size 8 min_pool_size 2 pool_timeout 100 pool_ttl 60
                 pool_cancel no pool_rollback no pool_discard no pool_reset_timeout_ms 0 server_lifetime 0
                 options { "work_mem" "1MB" "TimeZone" "UTC" } backend_startup_options { "jit" "off" }
-            } }
+            } user "v" { authentication "md5" storage "s" pool "session" auth_file "users" } }
             """#
         let file = try ConfigurationFile.parse(text: text)
         #expect(
@@ -114,6 +114,7 @@ import Testing
                 SessionParameter(name: "TimeZone", value: "UTC"),
             ])
         #expect(route.backendStartupOptions == [SessionParameter(name: "jit", value: "off")])
+        #expect(settings.routes.last?.authFile == "users")
     }
 
     @Test func theDumpIsTheSameConfigurationWithoutItsSecrets() throws {

@@ -117,8 +117,9 @@ import Testing
             ("scram-sha-256", verifier, nil),
             ("md5", verifier, "needs a plain password or an MD5 hash, not a SCRAM verifier"),
             ("scram-sha-256", md5, "needs a plain password or a SCRAM verifier, not an MD5 hash"),
-            ("clear_text", nil, "needs a password"), ("md5", nil, "needs a password"),
-            ("scram-sha-256", nil, "needs a password"),
+            ("clear_text", nil, "needs a password or an auth_file"),
+            ("md5", nil, "needs a password or an auth_file"),
+            ("scram-sha-256", nil, "needs a password or an auth_file"),
         ] as [(String, String?, String?)])
     func aPasswordMustFitTheAuthentication(method: String, password: String?, problem: String?) {
         let words = password.map { "password \"\($0)\" " } ?? ""
@@ -128,6 +129,15 @@ import Testing
         if let problem {
             #expect(found.first?.hasSuffix("error: authentication \"\(method)\" \(problem)") == true)
         }
+    }
+
+    @Test(arguments: ["clear_text", "md5", "scram-sha-256", "none"])
+    func aFileOfUsersServesAsPassword(method: String) {
+        let rest = "storage \"pg\" pool \"session\" authentication \"\(method)\""
+        #expect(Self.findings(inRoute: "auth_file \"users\" \(rest)").isEmpty)
+        #expect(
+            Self.findings(inRoute: "auth_file \"users\" password \"x\" \(rest)")
+                == ["a.conf:4:1: error: a route has either 'auth_file' or 'password'"])
     }
 
     @Test(arguments: [
