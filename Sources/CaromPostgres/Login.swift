@@ -125,10 +125,22 @@ struct Login {
         return response
     }
 
+    /// A verifier proves nothing. But a client that has proved to know its password has given us the keys behind it.
+    private func credential() throws(PostgresError) -> SCRAMClient.Credential {
+        if case .scram = try secret(), let credentials = configuration.credentials {
+            if let keys = credentials.keys { return .keys(keys) }
+            throw PostgresError(
+                .authentication,
+                "the server asks for a password, and only a SCRAM verifier is configured for \(configuration); with it only a client can be let through that logs in as this user, by \"scram-sha-256\" or \"clear_text\""
+            )
+        }
+        return .password(try password())
+    }
+
     private func scram(_ mechanisms: [String]) async throws(PostgresError) {
         do {
             var client = SCRAMClient(
-                credential: .password(try password()),
+                credential: try credential(),
                 binding: try SCRAMClient.binding(offered: mechanisms, channelData: conversation.channelData),
                 nonce: SCRAM.nonce(using: cryptography))
             var bytes: [UInt8] = []

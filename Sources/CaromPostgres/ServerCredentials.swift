@@ -8,4 +8,6 @@ package import CaromPostgresProtocol
 package protocol ServerCredentials: Sendable {
     /// What is known of the password now; nil if nothing is.
     var secret: StoredSecret? { get }
+    /// What opens servers that have the same SCRAM verifier, where a verifier is all that is known.
+    var keys: SCRAMUserKeys? { get }
 }

@@ -13,11 +13,16 @@ protocol Authenticator {
     /// - Throws: how the session ends if the answer is malformed.
     mutating func receive(_ body: [UInt8]) throws(SessionEnd) -> AuthenticationStep
 
+    /// What the client has shown to know, where it is to open servers.
+    var passedKeys: SCRAMUserKeys? { get }
+
     /// Goes on with keys that it asked for by ``AuthenticationStep/derive(_:)``.
     mutating func receive(_ keys: SCRAMKeys) -> AuthenticationStep
 }
 
 extension Authenticator {
+    var passedKeys: SCRAMUserKeys? { nil }
+
     /// Those that ask for no keys.
     func receive(_ keys: SCRAMKeys) -> AuthenticationStep { .refused }
 }

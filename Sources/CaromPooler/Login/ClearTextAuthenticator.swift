@@ -10,6 +10,16 @@ struct ClearTextAuthenticator: Authenticator {
     let secret: StoredSecret?
     let user: String
     let cryptography: OpenSSLCryptography
+    /// The client's keys are to open servers that have the same verifier.
+    private let passesKeys: Bool
+    private(set) var passedKeys: SCRAMUserKeys?
+
+    init(secret: StoredSecret?, user: String, passesKeys: Bool = false, cryptography: OpenSSLCryptography) {
+        self.secret = secret
+        self.user = user
+        self.passesKeys = passesKeys
+        self.cryptography = cryptography
+    }
 
     func begin() -> AuthenticationRequest { .cleartextPassword }
 
@@ -24,10 +34,11 @@ struct ClearTextAuthenticator: Authenticator {
         return .accepted(nil)
     }
 
-    func receive(_ keys: SCRAMKeys) -> AuthenticationStep {
+    mutating func receive(_ keys: SCRAMKeys) -> AuthenticationStep {
         guard case .scram(let verifier) = secret, verifier.matches(keys, using: cryptography) else {
             return .refused
         }
+        if passesKeys { passedKeys = SCRAMUserKeys(keys, of: verifier) }
         return .accepted(nil)
     }
 

@@ -13,6 +13,8 @@ final class ClientAuthentication: Sendable {
     let showsID: Bool
     private let source: Source
     private let commonNames: [String]
+    /// Servers are opened with the keys of clients, unless more than a verifier is known.
+    private let passesKeys: Bool
 
     /// Where it is known what a client is checked against.
     private enum Source: Sendable {
@@ -41,6 +43,7 @@ final class ClientAuthentication: Sendable {
         method = settings.authentication
         showsID = settings.clientShowID
         commonNames = settings.commonNames
+        passesKeys = settings.storagePassword == nil
         if let users {
             source = .file(users)
             return
@@ -71,6 +74,7 @@ final class ClientAuthentication: Sendable {
         method = other?.method ?? .scramSHA256
         showsID = other?.showsID ?? true
         commonNames = []
+        passesKeys = false
         switch other?.source {
         case .file(let users)?: source = .file(users)
         case .fixed(let secret)?:
@@ -125,8 +129,10 @@ final class ClientAuthentication: Sendable {
             return nil
         case .block: throw .blocked(startup)
         case .clearText:
+            let secret = secret(of: startup.user)
             return ClearTextAuthenticator(
-                secret: secret(of: startup.user).secret, user: startup.user, cryptography: cryptography)
+                secret: secret.secret, user: startup.user, passesKeys: passesKeys && secret.isVerifier,
+                cryptography: cryptography)
         case .md5:
             return MD5Authenticator(
                 secret: secret(of: startup.user).secret, user: startup.user, cryptography: cryptography)
@@ -134,7 +140,8 @@ final class ClientAuthentication: Sendable {
             let secret = secret(of: startup.user)
             return SCRAMAuthenticator(
                 verifier: secret.verifier, user: startup.user, channelData: channel?.endPoint,
-                mockSecret: mockSecret, mockIterations: secret.mockIterations, cryptography: cryptography)
+                mockSecret: mockSecret, mockIterations: secret.mockIterations,
+                passesKeys: passesKeys && secret.isVerifier, cryptography: cryptography)
         }
     }
 

@@ -36,6 +36,9 @@ struct ClientSecret: Sendable {
         }
     }
 
+    /// No more than a verifier is known.
+    var isVerifier: Bool { if case .scram? = secret { true } else { false } }
+
     /// Rounds of hashing for a password in clear text.
     var iterations: Int? { if case .scram(let verifier)? = secret { verifier.iterations } else { nil } }
 }

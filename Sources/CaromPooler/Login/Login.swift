@@ -214,7 +214,8 @@ final class Login: SessionStage {
             if let last { try ask(last) }
             try enter(
                 exchange.definition, exchange.startup, exchange.packet,
-                worker.logins.recall(exchange.packet, in: worker.snapshot))
+                worker.logins.recall(exchange.packet, in: worker.snapshot),
+                exchange.authenticator.passedKeys)
         case .refused: refuse(exchange)
         }
     }
@@ -285,10 +286,13 @@ final class Login: SessionStage {
 
     private func enter(
         _ definition: RouteDefinition?, _ startup: StartupMessage, _ packet: [UInt8],
-        _ known: LoginMemory.Entry?
+        _ known: LoginMemory.Entry?, _ passedKeys: SCRAMUserKeys? = nil
     ) throws(SessionEnd) {
         guard let definition else { throw session.whyNobodyMayCome(startup) }
         let destination = try session.enter(definition, startup, known)
+        if let passedKeys, case .relay(let route) = destination, route.key.user == startup.user {
+            route.history.passedKeys.keep(passedKeys)
+        }
         // A greeting must not overtake what the client has not taken yet; a login's answers fit into any socket's buffer.
         guard output.isEmpty else { throw .clientLeft }
         leave()

@@ -8,6 +8,9 @@ import CaromPostgresProtocol
 struct SCRAMAuthenticator: Authenticator {
     private var server: SCRAMServer
     private let canBind: Bool
+    /// The client's keys are kept for servers that have this verifier.
+    private let passedVerifier: SCRAMVerifier?
+    private(set) var passedKeys: SCRAMUserKeys?
     private var hasChallenged = false
     private let cryptography: OpenSSLCryptography
 
@@ -16,11 +19,14 @@ struct SCRAMAuthenticator: Authenticator {
     ///     from `mockSecret` and `mockIterations` rounds, and is refused at its end.
     ///   - channelData: what a client over TLS can bind to. One that could and says that we cannot is refused: somebody in
     ///     between has taken the offer away.
+    ///   - passesKeys: the client's keys are to open servers that have the same verifier.
     init(
         verifier: SCRAMVerifier?, user: String, channelData: [UInt8]?, mockSecret: [UInt8],
-        mockIterations: Int = SCRAM.defaultIterations, cryptography: OpenSSLCryptography
+        mockIterations: Int = SCRAM.defaultIterations, passesKeys: Bool = false,
+        cryptography: OpenSSLCryptography
     ) {
         self.cryptography = cryptography
+        passedVerifier = passesKeys ? verifier : nil
         canBind = channelData != nil
         let nonce = SCRAM.nonce(using: cryptography)
         if let verifier {
@@ -39,7 +45,9 @@ struct SCRAMAuthenticator: Authenticator {
     mutating func receive(_ body: [UInt8]) throws(SessionEnd) -> AuthenticationStep {
         do {
             if hasChallenged {
-                return .accepted(.saslFinal(try server.verify(body, using: cryptography).message))
+                let accepted = try server.verify(body, using: cryptography)
+                passedKeys = passedVerifier.map { SCRAMUserKeys(accepted.keys, of: $0) }
+                return .accepted(.saslFinal(accepted.message))
             }
             hasChallenged = true
             return .ask(.saslContinue(try server.challenge(SASLInitialResponse(body: body.span.bytes))))

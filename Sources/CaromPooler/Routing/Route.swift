@@ -40,6 +40,8 @@ final class Route: Sendable {
         let admission = Admission()
         /// One per worker, in the workers' order; each is written by its worker only.
         let counters: [Counters]
+        /// Of the client that logged in last, where the route's servers are to be opened with them.
+        let passedKeys = PassedKeys()
         /// The statements that clients have prepared.
         let statements: StatementRegistry
         /// When the last client left, in nanoseconds of `Deadline`.

@@ -73,7 +73,10 @@ final class RouteDefinition: Sendable {
             onEveryChange: settings.pool == .transaction && settings.poolDiscard == true,
             ifTainted: settings.poolDiscard != false)
         resetsOnLeave = settings.pool == .session && settings.poolDiscard != false
-        keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil
+        // Where a client must come first with its keys, there is nothing to open servers with before.
+        let needsClient =
+            settings.serverPassword == nil ? users != nil : settings.serverPassword?.form == .scramVerifier
+        keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil && !needsClient
         clientMax = settings.clientMax
         logsQueries = settings.logQuery
         self.users = users

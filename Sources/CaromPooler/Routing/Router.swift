@@ -234,10 +234,13 @@ final class Router: Sendable {
             preconditionFailure("a client of the console was sent to a pool")
         }
         let isDebugging = definition.settings.logDebug
+        let history =
+            history
+            ?? Route.History(
+                workers: reactors.count,
+                statements: StatementRegistry(numbers: statementNumbers, memory: statementMemory))
         var configuration = PostgresConfiguration(definition.settings, user: key.user, database: key.database)
-        if let users = definition.users, definition.settings.serverPassword == nil {
-            configuration.credentials = ListedCredentials(users: users, user: key.user)
-        }
+        configuration.credentials = RouteCredentials(definition, user: key.user, history.passedKeys)
         let connector = PostgresConnector(
             configuration, reactors: reactors, tcp: definition.tcp, encryption: definition.encryption,
             observer: ServerConnectionLog(
@@ -250,11 +253,7 @@ final class Router: Sendable {
                 // Timers and background work on a worker's thread: nothing here makes the default executor open files.
                 clock: ReactorPoolClock(reactors[0]), executor: reactors[0])
             return Route(
-                key: key, definition: definition, connector: connector, pool: pool,
-                history: history
-                    ?? Route.History(
-                        workers: reactors.count,
-                        statements: StatementRegistry(numbers: statementNumbers, memory: statementMemory)))
+                key: key, definition: definition, connector: connector, pool: pool, history: history)
         } catch {
             preconditionFailure("a snapshot has checked the policy of each route: \(error)")
         }

@@ -74,6 +74,30 @@ package struct SCRAMKeys: Equatable, Sendable {
     }
 }
 
+/// The keys of a user, and what they were made with: servers whose secret has the same salt and rounds know them.
+package struct SCRAMUserKeys: Equatable, Sendable {
+    package let keys: SCRAMKeys
+    package let salt: [UInt8]
+    package let iterations: Int
+
+    package init(_ keys: SCRAMKeys, salt: [UInt8], iterations: Int) {
+        self.keys = keys
+        self.salt = salt
+        self.iterations = iterations
+    }
+
+    /// Those that a login has shown to fit a verifier.
+    package init(_ keys: SCRAMKeys, of verifier: SCRAMVerifier) {
+        self.init(keys, salt: verifier.salt, iterations: verifier.iterations)
+    }
+}
+
+extension SCRAMUserKeys: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String { "SCRAMUserKeys(redacted, \(iterations) iterations)" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: ["iterations": iterations]) }
+}
+
 extension SCRAMKeys: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     package var description: String { "SCRAMKeys(redacted)" }
     package var debugDescription: String { description }

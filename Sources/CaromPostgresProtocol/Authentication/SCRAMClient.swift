@@ -9,9 +9,8 @@ package struct SCRAMClient: Sendable {
     /// What the client proves itself with.
     package enum Credential: Equatable, Sendable {
         case password([UInt8])
-        /// Keys learnt from the same user's login with us. They fit only if the server has the same salt and
-        /// rounds.
-        case keys(SCRAMKeys)
+        /// Keys learnt from the same user's login with us. They are shown only to a server that has the same salt and rounds.
+        case keys(SCRAMUserKeys)
     }
 
     /// What the client says about binding to the TLS channel.
@@ -117,6 +116,9 @@ package struct SCRAMClient: Sendable {
                 String(decoding: rounds.prefix(12), as: UTF8.self), limit: iterationLimit)
         }
         try attributes.skipExtensions()
+        if case .keys(let known) = credential, known.salt != salt || known.iterations != iterations {
+            throw .keysDoNotFit
+        }
         state = .asked(challenge: challenge, nonce: Array(wholeNonce))
         guard case .password(let password) = credential else { return nil }
         return SCRAMKeyDerivation(password: password, salt: salt, iterations: iterations)
@@ -131,7 +133,7 @@ package struct SCRAMClient: Sendable {
         guard case .asked(let challenge, let wholeNonce) = state else { throw .outOfTurn }
         let keys: SCRAMKeys
         switch (credential, derived) {
-        case (.keys(let known), nil): keys = known
+        case (.keys(let known), nil): keys = known.keys
         case (.password, let derived?): keys = derived
         case (.keys, _?), (.password, nil): throw .outOfTurn
         }

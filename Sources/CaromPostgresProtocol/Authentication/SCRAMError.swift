@@ -28,6 +28,8 @@ package enum SCRAMError: Error, Equatable, Sendable {
     case wrongPassword
     /// The server does not know the password either.
     case wrongServerSignature
+    /// The server has another salt, or other rounds, than those that the user's keys were made with.
+    case keysDoNotFit
     /// The server says why it refuses (`e=`).
     case serverError(String)
     /// A message when it was not the other side's turn.
@@ -40,7 +42,7 @@ package enum SCRAMError: Error, Equatable, Sendable {
         case .unsupportedMechanism, .unsupportedChannelBinding, .authorizationIdentity, .unsupportedExtension:
             .featureNotSupported
         case .channelBindingDowngrade, .channelBindingMismatch: .invalidAuthorization
-        case .wrongPassword, .wrongServerSignature, .serverError: .invalidPassword
+        case .wrongPassword, .wrongServerSignature, .keysDoNotFit, .serverError: .invalidPassword
         }
     }
 }
@@ -66,6 +68,8 @@ extension SCRAMError: CustomStringConvertible {
             "SCRAM iteration count \(value) is not accepted: 1 to \(limit) are"
         case .wrongPassword: "password authentication failed"
         case .wrongServerSignature: "the server does not know the password: its SCRAM signature is wrong"
+        case .keysDoNotFit:
+            "the server's SCRAM secret has another salt or number of rounds than the one that the client has proved to know"
         case .serverError(let reason): "the server refused SCRAM authentication: \(reason)"
         case .outOfTurn: "SCRAM message out of turn"
         }

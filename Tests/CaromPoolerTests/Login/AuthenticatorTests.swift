@@ -42,7 +42,7 @@ private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
 
     @Test(arguments: Knowledge.allCases, [password, "wrong".bytes, password + [32], []])
     private func onlyThePasswordItselfLetsAClientIn(_ knowledge: Knowledge, _ typed: [UInt8]) throws {
-        let authenticator = ClearTextAuthenticator(
+        var authenticator = ClearTextAuthenticator(
             secret: knowledge.stored, user: user, cryptography: cryptography)
         #expect(authenticator.begin() == .cleartextPassword)
         let isRight = typed == password && knowledge != .nothing
@@ -59,7 +59,7 @@ private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
     @Test func keysThatNobodyAskedForLetNobodyIn() {
         let keys = Knowledge.verifier.derivation(of: password).keys(using: cryptography)
         for knowledge in [Knowledge.plain, .md5, .nothing] {
-            let clear = ClearTextAuthenticator(
+            var clear = ClearTextAuthenticator(
                 secret: knowledge.stored, user: user, cryptography: cryptography)
             #expect(clear.receive(keys) == .refused)
         }
@@ -174,6 +174,38 @@ private enum Knowledge: String, CaseIterable, CustomTestStringConvertible {
         }
         try client.finish(last, using: cryptography)
         #expect(client.isDone)
+    }
+
+    /// The keys that a client has shown to know open servers with the same verifier.
+    @Test(arguments: [true, false])
+    func theKeysOfAClientArePassedOnWhereServersNeedThem(_ passesKeys: Bool) throws {
+        let keys = SCRAMUserKeys(
+            Knowledge.verifier.derivation(of: password).keys(using: cryptography), of: Knowledge.verifier)
+        var authenticator = SCRAMAuthenticator(
+            verifier: Knowledge.verifier, user: user, channelData: nil, mockSecret: mockSecret,
+            passesKeys: passesKeys, cryptography: cryptography)
+        var client = Self.client(password)
+        let proof = try client.respond(
+            to: try Self.challenge(&authenticator, client), using: cryptography)
+        #expect(authenticator.passedKeys == nil)
+        _ = try authenticator.receive(proof)
+        #expect(authenticator.passedKeys == (passesKeys ? keys : nil))
+        var clear = ClearTextAuthenticator(
+            secret: Knowledge.scram.stored, user: user, passesKeys: passesKeys, cryptography: cryptography)
+        _ = try clear.receive(password + [0])
+        #expect(clear.receive(keys.keys) == .accepted(nil))
+        #expect(clear.passedKeys == (passesKeys ? keys : nil))
+    }
+
+    @Test func aClientThatIsRefusedHasShownNothing() throws {
+        var authenticator = SCRAMAuthenticator(
+            verifier: Knowledge.verifier, user: user, channelData: nil, mockSecret: mockSecret,
+            passesKeys: true, cryptography: cryptography)
+        var client = Self.client("wrong".bytes)
+        let proof = try client.respond(
+            to: try Self.challenge(&authenticator, client), using: cryptography)
+        #expect(try authenticator.receive(proof) == .refused)
+        #expect(authenticator.passedKeys == nil)
     }
 
     @Test(arguments: ["wrong".bytes, password + [32], []])

@@ -120,7 +120,8 @@ private let fromPostgreSQL = "SCRAM-SHA-256$4096:1A+9EOnwhCq9t2q/SN9iUw==" + sto
             StoredSecret("hunter2"), StoredSecret(fromPostgreSQL), keys, verifier,
             SCRAMClient(credential: .password(utf8("hunter2")), nonce: "abc"),
             SCRAMServer(verifier: verifier, nonce: "abc"), SCRAMServer.Accepted(message: [], keys: keys),
-            SCRAMClient.Credential.password(utf8("hunter2")), SCRAMClient.Credential.keys(keys),
+            SCRAMClient.Credential.password(utf8("hunter2")),
+            SCRAMClient.Credential.keys(SCRAMUserKeys(keys, of: verifier)), SCRAMUserKeys(keys, of: verifier),
         ]
         for secret in secrets {
             var shown = "\(secret) \(String(reflecting: secret)) "

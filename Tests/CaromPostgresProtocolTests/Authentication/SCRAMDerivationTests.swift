@@ -25,11 +25,13 @@ private let crypto = TestCryptography()
         var client = SCRAMClient(credential: .password(utf8("pencil")), nonce: "abc")
         #expect(throws: SCRAMError.outOfTurn) { try client.respond(with: keys, using: crypto) }
         #expect(throws: SCRAMError.outOfTurn) { try client.finish(utf8("v=AAAA"), using: crypto) }
-        _ = try client.receive(challenge)
+        let wanted = try client.receive(challenge)
         #expect(throws: SCRAMError.outOfTurn) { try client.receive(challenge) }
         #expect(throws: SCRAMError.outOfTurn) { try client.respond(with: nil, using: crypto) }
         #expect(!client.isDone)
-        var known = SCRAMClient(credential: .keys(keys), nonce: "abc")
+        let derivation = try #require(wanted)
+        let userKeys = SCRAMUserKeys(keys, salt: derivation.salt, iterations: derivation.iterations)
+        var known = SCRAMClient(credential: .keys(userKeys), nonce: "abc")
         #expect(try known.receive(challenge) == nil)
         #expect(throws: SCRAMError.outOfTurn) { try known.respond(with: keys, using: crypto) }
     }

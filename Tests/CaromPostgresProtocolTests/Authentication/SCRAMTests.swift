@@ -82,14 +82,20 @@ private func exchange(
         var one = client()
         var two = server()
         let keys = try exchange(&one, &two).keys
-        var next = SCRAMClient(credential: .keys(keys), nonce: "fresh")
+        var next = SCRAMClient(credential: .keys(SCRAMUserKeys(keys, of: verifier)), nonce: "fresh")
         var other = server()
         let again = try exchange(&next, &other).keys
         #expect(again == keys)
         let stranger = SCRAMVerifier(password: utf8("pencil"), salt: [1, 2, 3], using: crypto)
-        next = SCRAMClient(credential: .keys(keys), nonce: "fresh")
+        next = SCRAMClient(credential: .keys(SCRAMUserKeys(keys, of: verifier)), nonce: "fresh")
         other = SCRAMServer(verifier: stranger, nonce: serverNonce)
-        #expect(throws: SCRAMError.wrongPassword) { try exchange(&next, &other) }
+        #expect(throws: SCRAMError.keysDoNotFit) { try exchange(&next, &other) }
+        // The same salt alone is not enough.
+        let slower = SCRAMVerifier(
+            password: utf8("pencil"), salt: verifier.salt, iterations: verifier.iterations + 1, using: crypto)
+        next = SCRAMClient(credential: .keys(SCRAMUserKeys(keys, of: verifier)), nonce: "fresh")
+        other = SCRAMServer(verifier: slower, nonce: serverNonce)
+        #expect(throws: SCRAMError.keysDoNotFit) { try exchange(&next, &other) }
     }
 
     @Test func aWrongPasswordAndAnUnknownUserFailAlike() throws {
