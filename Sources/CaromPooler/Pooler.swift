@@ -148,6 +148,7 @@ package final class Pooler: Sendable {
         }
         await withDiscardingTaskGroup { group in
             for route in router.all { group.addTask { await route.pool.stop(grace: Self.closingGrace) } }
+            for query in router.queries { group.addTask { await query.pool.stop(grace: Self.closingGrace) } }
         }
     }
 
@@ -163,6 +164,8 @@ package final class Pooler: Sendable {
                 switch event {
                 case .opened(let route): group.addTask { await route.pool.run() }
                 case .abandoned(let route): group.addTask { await route.pool.stop(grace: .zero) }
+                case .queryOpened(let query): group.addTask { await query.pool.run() }
+                case .queryRetired(let query): group.addTask { await query.pool.stop(grace: .seconds(10)) }
                 case .retired(let route): group.addTask { await route.pool.stop(grace: Self.drainingTime) }
                 }
             }

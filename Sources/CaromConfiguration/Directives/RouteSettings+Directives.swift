@@ -30,7 +30,7 @@ extension RouteSettings: ConfigurationScope {
             .number("max_prepared_statements", \.maxPreparedStatements, in: 1...1_000_000),
             .time("pool_reset_timeout_ms", in: .milliseconds, orNever: \.poolResetTimeout),
             .time("server_lifetime", in: .seconds, orNever: \.serverLifetime),
-        ])
+        ] + Directive.authQuery)
 
     /// Leaving it out means no limit; 0 would admit no client and is refused, as in Odyssey.
     private static let clientMaximum = Directive<RouteSettings>(
@@ -51,8 +51,8 @@ extension RouteSettings: ConfigurationScope {
         write: { $0.commonNames.isEmpty ? nil : quoted($0.commonNames.joined(separator: ",")) })
 
     private static let foreign: Set<String> = [
-        "application_name_add_host", "auth_module", "auth_pam_service", "auth_query",
-        "auth_query_db", "auth_query_user", "catchup_timeout", "enable_mdb_iamproxy_auth", "group_query",
+        "application_name_add_host", "auth_module", "auth_pam_service",
+        "catchup_timeout", "enable_mdb_iamproxy_auth", "group_query",
         "group_query_db", "group_query_user", "keepalive", "keepalive_keep_interval", "keepalive_probes",
         "keepalive_usr_timeout", "ldap_endpoint_name", "ldap_storage_credentials",
         "ldap_storage_credentials_attr", "maintain_params", "mdb_iamproxy_socket_path",

@@ -221,6 +221,7 @@ struct ConfigurationValidator {
                 "storage_password: a SCRAM verifier proves nothing to a server; it needs the password")
         }
         let method = quoted(route.authentication.rawValue)
+        if checkQuery(block) { return }
         if let path = route.authFile, let position = block.given["auth_file"] {
             if route.password != nil {
                 return report(position, "a route has either 'auth_file' or 'password'")
@@ -232,7 +233,7 @@ struct ConfigurationValidator {
         }
         guard let password = route.password, let position = block.given["password"] else {
             if route.authentication.needsPassword, let position = block.given["authentication"] {
-                report(position, "authentication \(method) needs a password or an auth_file")
+                report(position, "authentication \(method) needs a password, an auth_file or an auth_query")
             }
             return
         }
@@ -251,6 +252,40 @@ struct ConfigurationValidator {
         }
     }
 
+    /// A query needs somebody to ask, and a route that says how that one is reached.
+    ///
+    /// - Returns: whether there is one.
+    private mutating func checkQuery(_ block: ConfigurationBlock<RouteSettings>) -> Bool {
+        let names = ["auth_query", "auth_query_user", "auth_query_db", "auth_dbname"]
+        let given = names.compactMap { name in block.given[name].map { (name, $0) } }
+        guard let (first, position) = given.first else { return false }
+        if block.given["auth_query_db"] != nil, block.given["auth_dbname"] != nil {
+            report(position, "'auth_query_db' and 'auth_dbname' are the same")
+        } else if block.value.password != nil || block.value.authFile != nil {
+            report(position, "a route has only one of 'password', 'auth_file' and 'auth_query'")
+        } else if !block.value.authentication.needsPassword {
+            warn(
+                position,
+                "'\(first)' has no effect with authentication \(quoted(block.value.authentication.rawValue))")
+        } else if let query = block.value.authQuerySettings {
+            let asked = RouteTable(routes.map { ($0.value.pattern, $0.value) }.uniqued).route(of: query)
+            let name = "\(query.database).\(query.user)"
+            guard let asked, let storage = storages.first(where: { $0.value.name == asked.storage }) else {
+                report(
+                    position,
+                    "auth_query: there is no route \(name), which says where the query is asked and by which password"
+                )
+                return true
+            }
+            if storage.value.type == .local {
+                report(position, "auth_query: the route \(name) leads to the console")
+            }
+        } else {
+            report(position, "auth_query needs auth_query_user and auth_query_db")
+        }
+        return true
+    }
+
     /// A certificate counts only where it is asked for and checked.
     private mutating func checkCertificate(_ block: ConfigurationBlock<RouteSettings>) {
         guard block.value.authentication == .certificate else {
@@ -265,5 +300,13 @@ struct ConfigurationValidator {
         if !isPossible, let position = block.given["authentication"] {
             report(position, "authentication \"cert\" needs a listener with tls and tls_ca_file")
         }
+    }
+}
+
+extension Sequence<(RoutePattern, RouteSettings)> {
+    /// The first of each pattern: that there are more is told elsewhere.
+    fileprivate var uniqued: [(RoutePattern, RouteSettings)] {
+        var seen: Set<RoutePattern> = []
+        return filter { seen.insert($0.0).inserted }
     }
 }

@@ -13,6 +13,12 @@ package struct RouteSettings: Equatable, Sendable {
     package var password: Secret?
     /// `auth_file`: users and their secrets, in place of `password`.
     package var authFile: String?
+    /// `auth_query`: asks a server for a user's secret; `nil` with a user to ask as means ``AuthQuerySettings/standardText``.
+    package var authQuery: String?
+    /// `auth_query_db` or `auth_dbname`: where it is asked.
+    package var authQueryDatabase: String?
+    /// `auth_query_user`: as whom.
+    package var authQueryUser: String?
     /// `auth_common_name`: those in a client's certificate that may come; empty for the name of the user alone.
     package var commonNames: [String] = []
     /// `client_max`; `nil` for no limit.

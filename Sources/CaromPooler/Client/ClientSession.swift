@@ -116,6 +116,9 @@ final class ClientSession {
     /// Keys that the login asked for are made.
     func receive(_ keys: SCRAMKeys) { (stage as? Login)?.receive(keys) }
 
+    /// What the login is to check the client against is there.
+    func receive(_ finding: AuthQueryFinding) { (stage as? Login)?.receive(finding) }
+
     /// What the console waited for is there.
     func receive(_ result: ConsoleResult) { (stage as? ConsoleStage)?.finish(result) }
 

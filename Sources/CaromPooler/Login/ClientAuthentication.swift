@@ -20,6 +20,8 @@ final class ClientAuthentication: Sendable {
     private enum Source: Sendable {
         case fixed(ClientSecret)
         case file(UserListFile)
+        /// It has to be asked for at each login.
+        case query(AuthQueryDefinition)
     }
 
     /// What a client can notice of a check that fails: its messages but for the salt, and how long it takes.
@@ -32,11 +34,12 @@ final class ClientAuthentication: Sendable {
 
     /// - Parameters:
     ///   - users: of the route's `auth_file`, if it has one.
+    ///   - query: its `auth_query`, if it has one.
     ///   - previous: of the same route before; a verifier of the same password is kept.
     ///   - mockSecret: makes the salt for the password of a named user. It is the salt that the user would have if there were no
     ///     such user, so that nobody can tell.
     init(
-        _ settings: RouteSettings, users: UserListFile? = nil,
+        _ settings: RouteSettings, users: UserListFile? = nil, query: AuthQueryDefinition? = nil,
         previous: (settings: RouteSettings, authentication: ClientAuthentication)?, mockSecret: [UInt8],
         cryptography: some ProtocolCryptography
     ) {
@@ -46,6 +49,10 @@ final class ClientAuthentication: Sendable {
         passesKeys = settings.storagePassword == nil
         if let users {
             source = .file(users)
+            return
+        }
+        if let query, method.needsPassword {
+            source = .query(query)
             return
         }
         let secret = (settings.password?.reveal()).map { StoredSecret($0) }
@@ -77,6 +84,7 @@ final class ClientAuthentication: Sendable {
         passesKeys = false
         switch other?.source {
         case .file(let users)?: source = .file(users)
+        case .query(let query)?: source = .query(query)
         case .fixed(let secret)?:
             source = .fixed(ClientSecret(imitating: secret, using: cryptography))
         case nil: source = .fixed(ClientSecret(imitating: nil, using: cryptography))
@@ -98,11 +106,15 @@ final class ClientAuthentication: Sendable {
             showsID: showsID)
     }
 
+    /// What is to be asked first, of a server; the answer goes to ``authenticator(for:over:found:mockSecret:using:)``.
+    var query: AuthQueryDefinition? { if case .query(let query) = source { query } else { nil } }
+
     /// What a client is checked against.
     private func secret(of user: String) -> ClientSecret {
         switch source {
         case .fixed(let secret): secret
         case .file(let users): users.clientSecret(of: user)
+        case .query: ClientSecret(nil, verifier: nil)
         }
     }
 
@@ -116,10 +128,12 @@ final class ClientAuthentication: Sendable {
     ///
     /// - Parameters:
     ///   - channel: what the connection is encrypted with; nil if it is not.
+    ///   - found: what was asked for first, where it was.
     ///   - mockSecret: makes up the salt of a user without a usable verifier, so that the client cannot tell.
     /// - Throws: the refusal, where nobody may come, or not with the client's certificate.
     func authenticator(
-        for startup: StartupMessage, over channel: SecureChannel?, mockSecret: [UInt8],
+        for startup: StartupMessage, over channel: SecureChannel?, found: ClientSecret? = nil,
+        mockSecret: [UInt8],
         using cryptography: OpenSSLCryptography
     ) throws(SessionEnd) -> (any Authenticator)? {
         switch method {
@@ -129,15 +143,16 @@ final class ClientAuthentication: Sendable {
             return nil
         case .block: throw .blocked(startup)
         case .clearText:
-            let secret = secret(of: startup.user)
+            let secret = found ?? secret(of: startup.user)
             return ClearTextAuthenticator(
                 secret: secret.secret, user: startup.user, passesKeys: passesKeys && secret.isVerifier,
                 cryptography: cryptography)
         case .md5:
             return MD5Authenticator(
-                secret: secret(of: startup.user).secret, user: startup.user, cryptography: cryptography)
+                secret: (found ?? secret(of: startup.user)).secret, user: startup.user,
+                cryptography: cryptography)
         case .scramSHA256:
-            let secret = secret(of: startup.user)
+            let secret = found ?? secret(of: startup.user)
             return SCRAMAuthenticator(
                 verifier: secret.verifier, user: startup.user, channelData: channel?.endPoint,
                 mockSecret: mockSecret, mockIterations: secret.mockIterations,

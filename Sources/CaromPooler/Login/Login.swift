@@ -24,6 +24,8 @@ final class Login: SessionStage {
     @exclusivity(unchecked) private var isOver = false
     /// Keys are being made; the client's next message waits for them.
     @exclusivity(unchecked) private var derivation: Derivation?
+    /// A server is asked what the client is to be checked against.
+    @exclusivity(unchecked) private var arrival: Arrival?
 
     /// How the handshake came about that is under way.
     private enum Handshake {
@@ -38,6 +40,14 @@ final class Login: SessionStage {
         let isAbandoned: AbandonFlag
     }
 
+    /// A client whose secret is being asked for.
+    private struct Arrival {
+        let startup: StartupMessage
+        let packet: [UInt8]
+        let definition: RouteDefinition?
+        let authentication: ClientAuthentication
+    }
+
     /// Tells another thread that a client has gone.
     private final class AbandonFlag: Sendable {
         let isSet = Atomic<Bool>(false)
@@ -50,6 +60,8 @@ final class Login: SessionStage {
         /// Nil where nobody may come by these names.
         let definition: RouteDefinition?
         var authenticator: any Authenticator
+        /// What was asked for.
+        let finding: AuthQueryFinding?
     }
 
     private static let timerToken = 1
@@ -72,7 +84,7 @@ final class Login: SessionStage {
         do throws(SessionEnd) {
             if token == Self.timerToken { throw .loginTimedOut }
             if !output.isEmpty { try flush() }
-            if derivation != nil { return }
+            if isWaiting { return }
             repeat {
                 if try advance() { return }
             } while try read()
@@ -100,7 +112,7 @@ final class Login: SessionStage {
 
     /// Deals with what has come. True: nothing is to be read now.
     private func advance() throws(SessionEnd) -> Bool {
-        while !isOver, derivation == nil {
+        while !isOver, !isWaiting {
             if let handshake, try !advance(handshake) { return true }
             let hasMoved = exchange == nil ? try readPacket() : try readAnswer()
             if !hasMoved { return false }
@@ -186,14 +198,60 @@ final class Login: SessionStage {
             negotiation.encode(into: &bytes)
             try send(bytes)
         }
-        let authenticator = try session.authentication(definition).authenticator(
-            for: startup, over: session.transport.session.map { SecureChannel($0) },
-            mockSecret: worker.snapshot.mockSecret, using: worker.cryptography)
-        guard var authenticator else { return try enter(definition, startup, packet, known) }
+        let arrival = Arrival(
+            startup: startup, packet: packet, definition: definition,
+            authentication: session.authentication(definition))
+        if let query = arrival.authentication.query { return try look(up: query, for: arrival) }
+        try challenge(arrival, nil, known)
+    }
+
+    private func challenge(_ arrival: Arrival, _ finding: AuthQueryFinding?, _ known: LoginMemory.Entry?)
+        throws(SessionEnd)
+    {
+        let authenticator = try arrival.authentication.authenticator(
+            for: arrival.startup, over: session.transport.session.map { SecureChannel($0) },
+            found: finding?.secret, mockSecret: worker.snapshot.mockSecret, using: worker.cryptography)
+        guard var authenticator else {
+            return try enter(arrival.definition, arrival.startup, arrival.packet, known)
+        }
         try ask(authenticator.begin())
         exchange = Exchange(
-            startup: startup, packet: packet, definition: definition, authenticator: authenticator)
+            startup: arrival.startup, packet: arrival.packet, definition: arrival.definition,
+            authenticator: authenticator, finding: finding)
     }
+
+    /// Has a server asked for what the client is to be checked against. Until it has answered nothing more is read.
+    private func look(up query: AuthQueryDefinition, for arrival: Arrival) throws(SessionEnd) {
+        let (worker, owner) = (worker, session.owner)
+        let found = worker.router.query(query, worker.keyring).find(
+            session.user, spawn: worker.spawn,
+            then: { finding in worker.reactor.call { worker.session(of: owner)?.receive(finding) } })
+        guard let found else { return self.arrival = arrival }
+        try take(found, for: arrival)
+    }
+
+    private func take(_ finding: AuthQueryFinding, for arrival: Arrival) throws(SessionEnd) {
+        if let failure = finding.failure {
+            worker.log.error("auth_query: \(failure)", in: session.context(.startup))
+            throw .fatal(.connectionFailure, "clients cannot be authenticated at the moment")
+        }
+        try challenge(arrival, finding, nil)
+    }
+
+    /// A server has answered what the client is to be checked against.
+    func receive(_ finding: AuthQueryFinding) {
+        guard let arrival, !isOver else { return }
+        self.arrival = nil
+        do throws(SessionEnd) {
+            try take(finding, for: arrival)
+        } catch {
+            return session.end(error)
+        }
+        handle(0)
+    }
+
+    /// Something else must happen before the client's next message counts.
+    private var isWaiting: Bool { derivation != nil || arrival != nil }
 
     // MARK: Authentication
 
@@ -215,7 +273,7 @@ final class Login: SessionStage {
             try enter(
                 exchange.definition, exchange.startup, exchange.packet,
                 worker.logins.recall(exchange.packet, in: worker.snapshot),
-                exchange.authenticator.passedKeys)
+                exchange.authenticator.passedKeys, exchange.finding?.secret.secret)
         case .refused: refuse(exchange)
         }
     }
@@ -225,7 +283,7 @@ final class Login: SessionStage {
         session.end(
             .fatal(.invalidPassword, "password authentication failed for user \"\(session.user)\""))
         let reason =
-            exchange.definition?.authentication.trouble(of: session.user)
+            exchange.finding?.trouble ?? exchange.definition?.authentication.trouble(of: session.user)
             ?? session.whyNobodyMayCome(exchange.startup).message ?? ""
         worker.log.session("login refused: \(reason)", in: session.context(.startup))
     }
@@ -286,18 +344,23 @@ final class Login: SessionStage {
 
     private func enter(
         _ definition: RouteDefinition?, _ startup: StartupMessage, _ packet: [UInt8],
-        _ known: LoginMemory.Entry?, _ passedKeys: SCRAMUserKeys? = nil
+        _ known: LoginMemory.Entry?, _ passedKeys: SCRAMUserKeys? = nil, _ found: StoredSecret? = nil
     ) throws(SessionEnd) {
         guard let definition else { throw session.whyNobodyMayCome(startup) }
         let destination = try session.enter(definition, startup, known)
-        if let passedKeys, case .relay(let route) = destination, route.key.user == startup.user {
-            route.history.passedKeys.keep(passedKeys)
-        }
+        if passedKeys != nil || found != nil { pass(passedKeys, found, to: destination) }
         // A greeting must not overtake what the client has not taken yet; a login's answers fit into any socket's buffer.
         guard output.isEmpty else { throw .clientLeft }
         leave()
         let opening = Opening(startup, packet: packet, remembered: known, worker.snapshot)
         try session.go(to: destination, opening, input: input)
+    }
+
+    /// What the client has proved opens servers on which it has the same name.
+    private func pass(_ keys: SCRAMUserKeys?, _ secret: StoredSecret?, to destination: Destination) {
+        guard case .relay(let route) = destination, route.key.user == session.user else { return }
+        if let keys { route.history.passedKeys.keep(keys) }
+        if let secret { route.history.passedKeys.keep(secret) }
     }
 
     private func send(_ bytes: [UInt8]) throws(SessionEnd) {
@@ -316,6 +379,7 @@ final class Login: SessionStage {
         isOver = true
         derivation?.isAbandoned.isSet.store(true, ordering: .relaxed)
         derivation = nil
+        arrival = nil
         if let timer { worker.reactor.disarm(timer) }
         // It holds on to this stage.
         timer = nil

@@ -18,6 +18,7 @@ final class PassedKeys: Sendable {
     }
 
     private let held = Mutex<Held?>(nil)
+    private let found = Mutex<StoredSecret?>(nil)
 
     init() {}
 
@@ -44,6 +45,12 @@ final class PassedKeys: Sendable {
                 salt: new.salt, iterations: new.iterations)
         }
     }
+
+    /// The secret that an `auth_query` found for the client that logged in last.
+    var secret: StoredSecret? { found.withLock { $0 } }
+
+    /// Keeps a secret that an `auth_query` found for a client that has logged in.
+    func keep(_ secret: StoredSecret) { found.withLock { $0 = secret } }
 
     private static func wipe(_ held: inout Held?) {
         if var keys = held {

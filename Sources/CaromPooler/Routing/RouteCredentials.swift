@@ -20,7 +20,10 @@ struct RouteCredentials: ServerCredentials {
     ///   - passedKeys: of clients of this name.
     init?(_ definition: RouteDefinition, user: String, _ passedKeys: PassedKeys) {
         let password = definition.settings.serverPassword
-        guard password == nil && definition.users != nil || password?.form == .scramVerifier else {
+        guard
+            password == nil && (definition.users != nil || definition.authQuery != nil)
+                || password?.form == .scramVerifier
+        else {
             return nil
         }
         users = definition.users
@@ -29,6 +32,6 @@ struct RouteCredentials: ServerCredentials {
         self.passedKeys = passedKeys
     }
 
-    var secret: StoredSecret? { verifier ?? users?[user]?.secret }
+    var secret: StoredSecret? { verifier ?? users?[user]?.secret ?? passedKeys.secret }
     var keys: SCRAMUserKeys? { passedKeys.value }
 }

@@ -43,6 +43,8 @@ final class RouteDefinition: Sendable {
     let access: ServerAccess
     /// Of the route's `auth_file`.
     let users: UserListFile?
+    /// Of the route's `auth_query`.
+    let authQuery: AuthQueryDefinition?
 
     /// Counts the clients of a route that leads to the console; nil for one that leads to servers.
     var console: Admission? {
@@ -57,13 +59,21 @@ final class RouteDefinition: Sendable {
         settings == self.settings && policy == self.policy && access == self.access
     }
 
+    /// Whether secrets are asked for in this way.
+    func asks(_ query: AuthQueryDefinition?) -> Bool {
+        guard let query, let authQuery else { return query == nil && authQuery == nil }
+        return query.isSame(authQuery)
+    }
+
     /// - Parameters:
     ///   - users: of the route's `auth_file`.
+    ///   - authQuery: of the route's `auth_query`.
     ///   - previous: the same route before.
     ///   - mockSecret: see ``ClientAuthentication``.
     init(
         _ settings: RouteSettings, policy: Policy, target: Target, tcp: TCPOptions,
         encryption: ServerEncryption? = nil, access: ServerAccess, users: UserListFile? = nil,
+        authQuery: AuthQueryDefinition? = nil,
         previous: RouteDefinition?,
         mockSecret: [UInt8], cryptography: some ProtocolCryptography
     ) {
@@ -75,13 +85,16 @@ final class RouteDefinition: Sendable {
         resetsOnLeave = settings.pool == .session && settings.poolDiscard != false
         // Where a client must come first with its keys, there is nothing to open servers with before.
         let needsClient =
-            settings.serverPassword == nil ? users != nil : settings.serverPassword?.form == .scramVerifier
+            settings.serverPassword == nil
+            ? users != nil || authQuery != nil : settings.serverPassword?.form == .scramVerifier
         keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil && !needsClient
         clientMax = settings.clientMax
         logsQueries = settings.logQuery
         self.users = users
+        self.authQuery = authQuery
         authentication = ClientAuthentication(
-            settings, users: users, previous: previous.map { ($0.settings, $0.authentication) },
+            settings, users: users, query: authQuery,
+            previous: previous.map { ($0.settings, $0.authentication) },
             mockSecret: mockSecret,
             cryptography: cryptography)
         self.policy = policy

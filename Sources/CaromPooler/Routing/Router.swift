@@ -21,6 +21,10 @@ final class Router: Sendable {
         case abandoned(Route)
         /// Its clients go elsewhere, each when it can; its pool is to be stopped when the last one has.
         case retired(Route)
+        /// The pool of an `auth_query` is to be run.
+        case queryOpened(AuthQuery)
+        /// It is no longer asked.
+        case queryRetired(AuthQuery)
     }
 
     private struct State {
@@ -29,6 +33,11 @@ final class Router: Sendable {
         var routes: [Route.Key: Route] = [:]
         /// Of routes whose servers have changed, until one of their clients comes to the new ones.
         var histories: [Route.Key: Route.History] = [:]
+        var queries: [AuthQuery] = []
+
+        func query(_ definition: AuthQueryDefinition) -> AuthQuery? {
+            queries.first { $0.definition.isSame(definition) }
+        }
 
         /// What holds now for the clients of a route; nil if it leads to no servers.
         func definition(of pattern: RoutePattern) -> RouteDefinition? {
@@ -55,6 +64,9 @@ final class Router: Sendable {
         self.log = log
         state = Mutex(State(snapshot: snapshot))
     }
+
+    /// All that ask for secrets.
+    var queries: [AuthQuery] { state.withLock { $0.queries } }
 
     /// All live routes.
     var all: [Route] { state.withLock { Array($0.routes.values) } }
@@ -126,6 +138,10 @@ final class Router: Sendable {
         var changed: [Route] = []
         state.withLock { state in
             state.snapshot = snapshot
+            for query in state.queries where !snapshot.asks(query.definition) {
+                events.yield(.queryRetired(query))
+            }
+            state.queries.removeAll { !snapshot.asks($0.definition) }
             state.histories = state.histories.filter { $0.value.admission.count > 0 }
             for (key, route) in state.routes {
                 let definition = state.definition(of: key.pattern)
@@ -191,6 +207,46 @@ final class Router: Sendable {
         }
         try result.get()
     }
+
+    // MARK: Secrets
+
+    /// Who asks for the secrets of clients in this way; its pool is made with the first client.
+    func query(_ definition: AuthQueryDefinition, _ keyring: SCRAMKeyring) -> AuthQuery {
+        if let known = state.withLock({ $0.query(definition) }) { return known }
+        let made = AuthQuery(definition, pool: pool(of: definition), keyring: keyring)
+        return state.withLock { state in
+            if let known = state.query(definition) { return known }
+            state.queries.append(made)
+            events.yield(.queryOpened(made))
+            return made
+        }
+    }
+
+    private func pool(of definition: AuthQueryDefinition) -> Pool<PostgresConnector> {
+        let configuration = definition.configuration
+        let name = "auth_query \(configuration.database).\(configuration.user)"
+        let connector = PostgresConnector(
+            configuration, reactors: reactors, tcp: definition.tcp, encryption: definition.encryption,
+            observer: ServerConnectionLog(
+                log: log, user: configuration.user, database: configuration.database, isDebugging: false))
+        var policy = Policy()
+        // Answers are remembered, so few are asked for at a time.
+        policy.maxSlots = Self.queryConnections
+        policy.perBackendMax = Self.queryConnections
+        policy.spares = 0
+        policy.minSlots = 0
+        policy.shrink = .afterIdle(.seconds(60))
+        do throws(PolicyError) {
+            return try Pool(
+                name: name, resolver: definition.resolver, connector: connector, policy: policy,
+                logger: log.libraryLogger(label: "pool \(name)", isDebugging: false),
+                clock: ReactorPoolClock(reactors[0]), executor: reactors[0])
+        } catch {
+            preconditionFailure("the policy of an auth_query is a constant: \(error)")
+        }
+    }
+
+    private static let queryConnections = 4
 
     // MARK: Departures
 

@@ -40,6 +40,7 @@ final class Snapshot: Sendable {
     private let encryptions: [String: StorageEncryption]
     private let routes: RouteTable<RouteDefinition>
     private let consoles: [Admission]
+    private let queries: [AuthQueryDefinition]
     /// Those whose pools are there before a client comes.
     let keptRoutes: [RouteDefinition]
 
@@ -57,6 +58,7 @@ final class Snapshot: Sendable {
         }
         let encryptions = try Self.encryptions(of: settings.storages, previous?.encryptions ?? [:])
         var accessFiles = AccessFiles(previous: previous?.accessFiles)
+        let table = RouteTable(settings.routes.map { ($0.pattern, $0) })
         var definitions: [(RoutePattern, RouteDefinition)] = []
         for route in settings.routes {
             let policy = Policy(route, settings)
@@ -79,7 +81,15 @@ final class Snapshot: Sendable {
             } catch {
                 throw SnapshotError(description: "route \(route.pattern): auth_file: \(error)")
             }
-            if let old, old.isStillTrue(route, policy, access), old.users === users {
+            let query = route.authQuerySettings.flatMap { query in
+                table.route(of: query).map { asked in
+                    AuthQueryDefinition(
+                        query, method: route.authentication, asked, settings.storage(of: asked),
+                        resolver: resolvers[asked.storage], tcp: tcp,
+                        encryption: encryptions[asked.storage]?.server, mockSecret: mockSecret)
+                }
+            }
+            if let old, old.isStillTrue(route, policy, access), old.users === users, old.asks(query) {
                 definitions.append((route.pattern, old))
                 continue
             }
@@ -90,7 +100,7 @@ final class Snapshot: Sendable {
                 }
             let definition = RouteDefinition(
                 route, policy: policy, target: target, tcp: tcp, encryption: encryption?.server,
-                access: access, users: users, previous: old, mockSecret: mockSecret,
+                access: access, users: users, authQuery: query, previous: old, mockSecret: mockSecret,
                 cryptography: cryptography)
             definitions.append((route.pattern, definition))
         }
@@ -105,6 +115,7 @@ final class Snapshot: Sendable {
         self.resolvers = resolvers
         self.encryptions = encryptions
         routes = RouteTable(definitions)
+        queries = definitions.compactMap(\.1.authQuery)
         consoles = definitions.compactMap(\.1.console)
         keptRoutes = definitions.map(\.1).filter { $0.keepsPool && $0.console == nil }
         listeners = try settings.listeners.map { (listener) throws(SnapshotError) in
@@ -143,6 +154,9 @@ final class Snapshot: Sendable {
     func route(database: String, user: String) -> RouteDefinition? {
         routes.match(database: database, user: user)
     }
+
+    /// Whether a route asks for secrets in this way.
+    func asks(_ query: AuthQueryDefinition) -> Bool { queries.contains { $0.isSame(query) } }
 
     /// The databases by which clients reach the console.
     var consoleDatabases: [String] {

@@ -188,7 +188,7 @@ final class Worker: Sendable {
     }
 
     /// Has work done that waits for something else than a client's bytes, as a child of ``run()``. On the worker's thread.
-    private func spawn(_ job: @escaping @Sendable () async -> Void) {
+    func spawn(_ job: @escaping @Sendable () async -> Void) {
         local.value.jobs.append(job)
         local.value.waker.wake()
     }

@@ -50,7 +50,10 @@ import Testing
                 storage_password "sp" pool "transaction" pool_size 8 min_pool_size 2 pool_timeout 100 pool_ttl 60
                 pool_cancel no pool_rollback no pool_discard no pool_reset_timeout_ms 0 server_lifetime 0
                 options { "work_mem" "1MB" "TimeZone" "UTC" } backend_startup_options { "jit" "off" }
-            } user "v" { authentication "md5" storage "s" pool "session" auth_file "users" } }
+            } user "v" { authentication "md5" storage "s" pool "session" auth_file "users" }
+            user "w" { authentication "md5" storage "s" pool "session"
+                auth_query "select $1" auth_query_db "d" auth_query_user "u" }
+            user "x" { authentication "md5" storage "s" pool "session" auth_query_user "u" auth_dbname "d" } }
             """#
         let file = try ConfigurationFile.parse(text: text)
         #expect(
@@ -114,7 +117,10 @@ import Testing
                 SessionParameter(name: "TimeZone", value: "UTC"),
             ])
         #expect(route.backendStartupOptions == [SessionParameter(name: "jit", value: "off")])
-        #expect(settings.routes.last?.authFile == "users")
+        #expect(settings.routes[1].authFile == "users")
+        let queries = settings.routes[2...].map(\.authQuerySettings)
+        #expect(queries[0] == AuthQuerySettings(text: "select $1", database: "d", user: "u"))
+        #expect(queries[1]?.text == AuthQuerySettings.standardText && queries[1]?.database == "d")
     }
 
     @Test func theDumpIsTheSameConfigurationWithoutItsSecrets() throws {

@@ -117,9 +117,9 @@ import Testing
             ("scram-sha-256", verifier, nil),
             ("md5", verifier, "needs a plain password or an MD5 hash, not a SCRAM verifier"),
             ("scram-sha-256", md5, "needs a plain password or a SCRAM verifier, not an MD5 hash"),
-            ("clear_text", nil, "needs a password or an auth_file"),
-            ("md5", nil, "needs a password or an auth_file"),
-            ("scram-sha-256", nil, "needs a password or an auth_file"),
+            ("clear_text", nil, "needs a password, an auth_file or an auth_query"),
+            ("md5", nil, "needs a password, an auth_file or an auth_query"),
+            ("scram-sha-256", nil, "needs a password, an auth_file or an auth_query"),
         ] as [(String, String?, String?)])
     func aPasswordMustFitTheAuthentication(method: String, password: String?, problem: String?) {
         let words = password.map { "password \"\($0)\" " } ?? ""
@@ -129,6 +129,65 @@ import Testing
         if let problem {
             #expect(found.first?.hasSuffix("error: authentication \"\(method)\" \(problem)") == true)
         }
+    }
+
+    private static let asking =
+        "authentication \"md5\" storage \"pg\" pool \"session\" auth_query_user \"a\" auth_query_db \"d\" "
+
+    @Test(arguments: [
+        (asking, []), (asking + "auth_query \"select $1, $1\"", []),
+        (asking.replacing("query_db", with: "dbname"), []),
+        (
+            asking.replacing("auth_query_db \"d\"", with: ""),
+            ["auth_query needs auth_query_user and auth_query_db"]
+        ),
+        (
+            asking + "auth_dbname \"d\"",
+            ["'auth_query_db' and 'auth_dbname' are the same"]
+        ),
+        (
+            asking + "password \"x\"",
+            ["a route has only one of 'password', 'auth_file' and 'auth_query'"]
+        ),
+        (
+            asking + "auth_query \"select 1\"",
+            ["auth_query: the query has no $1 for the user's name"]
+        ),
+        (
+            asking + "auth_query \"select '%u', $1\"",
+            [
+                "auth_query: \"%u\" would put what a client says into the text\nhint: use $1 for the user's name"
+            ]
+        ),
+    ])
+    func whatAQueryForSecretsNeedsIsSaid(text: String, expected: [String]) {
+        let found = Self.findings(inRoute: text).map {
+            $0.split(separator: ": error: ", maxSplits: 1).last.map(String.init)
+        }
+        #expect(found == expected)
+    }
+
+    @Test func aQueryForSecretsNeedsARouteToTheServerItAsks() {
+        let found = CaromConfigurationTests.findings(
+            in: """
+                listen { host "*" }
+                storage "pg" { type "remote" host "h" }
+                storage "self" { type "local" }
+                database "shop" { user default { \(Self.asking) } }
+                database "d" { user "b" { authentication "block" storage "pg" pool "session" } }
+                """)
+        #expect(found.count == 1 && found[0].contains("auth_query: there is no route d.a"))
+    }
+
+    @Test func theUsualQueryHonoursTheEndOfSecrets() throws {
+        var route = RouteSettings(pattern: RoutePattern(database: .anything, user: .anything))
+        #expect(route.authQuerySettings == nil)
+        route.authQueryUser = "asker"
+        route.authQueryDatabase = "postgres"
+        let text = try #require(route.authQuerySettings?.text)
+        #expect(text.contains("rolvaliduntil") && text.contains("$1"))
+        route.authQuery = "select $1"
+        #expect(route.authQuerySettings?.text == "select $1")
     }
 
     @Test(arguments: ["clear_text", "md5", "scram-sha-256", "none"])

@@ -12,7 +12,8 @@ import Testing
     /// What is read through a function of the settings themselves.
     private static let accessors = [
         "storageDatabase": "serverDatabase(", "storageUser": "serverUser(",
-        "storagePassword": "serverPassword",
+        "storagePassword": "serverPassword", "authQuery": "authQuerySettings",
+        "authQueryDatabase": "authQuerySettings", "authQueryUser": "authQuerySettings",
         "unixSocketDirectory": "address(of:", "unixSocketMode": "address(of:", "host": "address(of:",
         "name": "storage(of:",
     ]
