@@ -90,7 +90,8 @@ let package = Package(
         .target(
             name: "CaromPostgres",
             dependencies: [
-                "Carom", "CaromDNS", "CaromPostgresProtocol", "CaromReactor", "CaromTCP", "CaromTLS", collections,
+                "Carom", "CaromDNS", "CaromPostgresProtocol", "CaromReactor", "CaromTCP", "CaromTLS",
+                collections,
             ],
             swiftSettings: settings),
         // Grammars and settings of the pooler: no sockets, no threads.

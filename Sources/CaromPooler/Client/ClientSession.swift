@@ -146,7 +146,7 @@ final class ClientSession {
     /// What the client may do at the console; nil if it may not come in.
     private func consoleRole(_ definition: RouteDefinition) -> ConsoleRole? {
         var proof = ConsoleRole.Proof.authenticated
-        if definition.authentication == .none {
+        if definition.authentication.method == .none {
             let caller = TransportFacts(of: transport)?.peerProcess
             proof = caller?.user == geteuid() ? .owner : .none
         }

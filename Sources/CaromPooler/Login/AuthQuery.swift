@@ -108,7 +108,7 @@ final class AuthQuery: Sendable {
         do {
             return try await pool.withConnection(timeout: Self.patience) { connection in
                 let result = try await connection.query(
-                    text, [.text(user)],
+                    PostgresQuery(sql: text, [.text(user)]),
                     options: QueryOptions(maximumBytes: Self.longestResult, timeout: Self.patience))
                 return AuthQueryAnswer(result.map { row in row.map { $0.string } }, of: user)
             }
