@@ -117,8 +117,10 @@ final class Route: Sendable {
         admission.count == 0 && history.leftAt.load(ordering: .relaxed) <= then.nanoseconds
     }
 
-    /// Whether one more client may have a server without another's giving one up. One that is being reset soon has none.
+    /// Whether one more client may have a server without another's giving one up. One that is being reset soon has none; of a pool that
+    /// is paused nobody gets any.
     var hasRoom: Bool {
+        if pool.isSuspended { return false }
         let stats = pool.stats
         return stats.backends.reduce(stats.waiting) { $0 + $1.claimed } < pool.policy.maxSlots
     }
