@@ -121,12 +121,8 @@ struct ClientRequests {
         if text.count >= Self.longestRead { effects.formUnion([.runsCode, .settings, .keeps]) }
         if effects.isEmpty { return }
         taint(effects, &server, &book)
-        noteNames(effects, text.span.bytes, &book)
+        book.note(effects, ofText: text.span.bytes)
         hold(after: effects, &server, book)
-    }
-
-    private func noteNames(_ effects: StatementEffects, _ text: RawSpan, _ book: inout SessionBook) {
-        if effects.contains(.settings) { book.note(customNames: SettingNames.custom(in: text)) }
     }
 
     /// Sends one message on, or its beginning. False: more of it is needed first.
@@ -166,7 +162,8 @@ struct ClientRequests {
                 makeStatements()
                 return try forwardExtended(tag, range, length, chunk, &server, &book, &out)
             }
-            noteKept(settingStatements.effects(of: byte, chunk.body(ofMessage: range), in: server.flow.batch))
+            let body = chunk.body(ofMessage: range)
+            noteKept(settingStatements.effects(of: byte, body, in: server.flow.batch, &book))
         case FrontendTag.execute.rawValue:
             if !batchEffects.isEmpty { batchRuns = true }
             guard statements?.followsPortals == true else { break }
@@ -208,7 +205,7 @@ struct ClientRequests {
             batchEffects.formUnion(effects)
             note(effects, &server, &book, &out)
             // A name may be among the values.
-            noteNames(effects, chunk.extracting(range), &book)
+            book.note(effects.intersection(.settings), ofText: chunk.extracting(range))
             // What is set beside a reset is no less the client's wish.
             if effects.contains(.settings) {
                 batchResets.append(effects.contains(.resets) ? statements?.lastReset : nil)
@@ -260,7 +257,7 @@ struct ClientRequests {
             return .notYet
         }
         note(effects, &server, &book, &out)
-        noteNames(effects, chunk.extracting(text), &book)
+        book.note(effects, ofText: chunk.extracting(text))
         // In a transaction that failed nothing ends.
         if effects.contains(.deallocates), maps, server.flow.transactionStatus != .failed {
             let renamings = renamings(chunk.extracting(text), server, book)

@@ -153,6 +153,7 @@ final class Relay: SessionStage {
             bytes, from: &position, to: &server.state, limits: snapshot.clientFrames, &worker.segments)
         counters.received(worker.segments.count)
         leg.send(worker.segments, of: chunk, to: server)
+        if !machine.book.vacated.isEmpty { worker.router.vacate(machine.takeVacated(), as: route) }
         if let end { try finish(end) }
         client.keep(chunk, from: machine.isEnding ? chunk.count : position)
     }
@@ -191,9 +192,7 @@ final class Relay: SessionStage {
         }
     }
 
-    /// Passes a chunk of the server's stream on and does what follows from it.
-    ///
-    /// - Returns: whether another part of it is to be looked at; `chunk` is what is left.
+    /// Passes a chunk of the server's stream on and does what follows from it. True: another part is to be looked at, which `chunk` is.
     private func deliver(_ chunk: inout UnsafeRawBufferPointer, _ server: PostgresConnection)
         throws(SessionEnd) -> Bool
     {
@@ -224,7 +223,7 @@ final class Relay: SessionStage {
             try client.goOn(telling: messages)
         case .ask(let messages):
             try client.tell(messages)
-            // A cancel that is under way must not hit a question of our own.
+            // A cancel that is under way must not hit it.
             if !leg.isBeingCancelled { leg.ask(server, &machine, &worker.segments) }
         case .finish: try finish(.terminated)
         case .refuse(let fields): throw .refused(fields)

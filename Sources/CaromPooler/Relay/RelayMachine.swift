@@ -61,9 +61,7 @@ struct RelayMachine: ~Copyable {
         requests = ClientRequests(statements, counters)
     }
 
-    /// The client's session begins with these settings.
-    ///
-    /// - Parameter isConfirmed: a server has accepted them before.
+    /// The client's session begins with these settings; if they are confirmed a server has accepted them before.
     mutating func begin(with book: SessionBook, isConfirmed: Bool) {
         self.book = book
         self.isConfirmed = isConfirmed
@@ -74,6 +72,8 @@ struct RelayMachine: ~Copyable {
     func mayForward(to server: borrowing ServerState) -> Bool {
         phase == .serving && !isEnding && (!requests.pause.isOn || server.flow.awaitsClientData)
     }
+
+    mutating func takeVacated() -> [String] { book.takeVacated() }
 
     /// What the client is to be told before its server answers.
     mutating func takeNews() -> [UInt8] {

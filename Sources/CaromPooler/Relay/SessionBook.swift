@@ -26,6 +26,8 @@ struct SessionBook {
     private var customNames: Set<String> = []
     /// What only lives in the session of the server that the client holds: as long as there is any, the client keeps it.
     private(set) var kept: KeptState = []
+    /// Databases that nobody must be in for what the client has sent since they were asked for.
+    private(set) var vacated: [String] = []
     /// What tells this client's settings from those of others, for texts that mean something else under them.
     private var knownMeaning: [UInt8]?
 
@@ -48,6 +50,18 @@ struct SessionBook {
         if effects.contains(.settings) { settingChanges += 1 }
         // A name or a value that is in no text may be among them.
         if !effects.isDisjoint(with: [.resets, .callsUnknown, .runsCode]) { hasUnknownChanges = true }
+    }
+
+    /// A statement with these effects has this text, without a terminating zero byte.
+    mutating func note(_ effects: StatementEffects, ofText text: RawSpan) {
+        if effects.contains(.settings) { note(customNames: SettingNames.custom(in: text)) }
+        if effects.contains(.vacatesDatabase) { vacated += VacatedDatabases.names(in: text) }
+    }
+
+    /// Databases that nobody must be in for what the client has sent since this was asked.
+    mutating func takeVacated() -> [String] {
+        defer { vacated = [] }
+        return vacated
     }
 
     /// A text with these names may set them.

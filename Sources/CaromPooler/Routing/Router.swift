@@ -208,6 +208,20 @@ final class Router: Sendable {
         try result.get()
     }
 
+    /// A client of a route needs databases that nobody is in: servers in them that have nothing to do are closed. PostgreSQL waits for
+    /// them to go.
+    func vacate(_ databases: [String], as route: Route) {
+        let (routes, queries) = state.withLock { (Array($0.routes.values), $0.queries) }
+        let storage = route.settings.storage
+        for other in routes where other.settings.storage == storage && databases.contains(other.key.database)
+        {
+            other.pool.retireAll()
+        }
+        for query in queries where databases.contains(query.definition.configuration.database) {
+            query.pool.retireAll()
+        }
+    }
+
     // MARK: Secrets
 
     /// Who asks for the secrets of clients in this way; its pool is made with the first client.

@@ -140,7 +140,7 @@ final class ClientStatements {
         case .sent(let statement):
             if message.tag != .bind { return .sent(.none) }
             notePortal(message.portal(names), statement.effects)
-            noteSettings(statement.effects, statement.content, &book)
+            noteText(statement.effects, statement.content, &book)
             return .sent(statement.effects)
         }
     }
@@ -194,13 +194,14 @@ final class ClientStatements {
         return .sent(.none)
     }
 
-    /// A statement that may change settings runs.
-    private func noteSettings(
+    /// A statement with this text runs.
+    private func noteText(
         _ effects: StatementEffects, _ content: [UInt8], _ book: inout SessionBook
     ) {
-        if !effects.contains(.settings) { return }
+        if effects.isDisjoint(with: [.settings, .vacatesDatabase]) { return }
         let bytes = Array(content.prefix { $0 != 0 })
-        book.note(customNames: SettingNames.custom(in: bytes.span.bytes))
+        book.note(effects, ofText: bytes.span.bytes)
+        if !effects.contains(.settings) { return }
         lastReset = effects.contains(.resets) ? SettingNames.reset(by: bytes.span.bytes) : nil
     }
 
@@ -254,7 +255,7 @@ final class ClientStatements {
             return .sent(.none)
         }
         notePortal(message.portal(names), unnamed.effects)
-        noteSettings(unnamed.effects, unnamed.content, &book)
+        noteText(unnamed.effects, unnamed.content, &book)
         return .sent(unnamed.effects)
     }
 

@@ -20,21 +20,27 @@ struct SettingStatements {
     /// A client that has more of them has its session looked at behind each of its statements.
     private static var most: Int { 1_000 }
 
-    /// What may be done to settings in this batch, after an extended message of the client's.
+    /// What may be done to settings in this batch, after an extended message of the client's. Databases that must be left for it
+    /// are noted in the book.
     ///
     /// - Parameter batch: the number of the batch.
-    mutating func effects(of tag: UInt8, _ body: RawSpan, in batch: UInt64) -> StatementEffects {
+    mutating func effects(of tag: UInt8, _ body: RawSpan, in batch: UInt64, _ book: inout SessionBook)
+        -> StatementEffects
+    {
         switch tag {
-        case FrontendTag.parse.rawValue: parsed(body, in: batch)
+        case FrontendTag.parse.rawValue: parsed(body, in: batch, &book)
         case FrontendTag.bind.rawValue: bound(body, in: batch)
         default: .none
         }
     }
 
-    private mutating func parsed(_ body: RawSpan, in batch: UInt64) -> StatementEffects {
+    private mutating func parsed(_ body: RawSpan, in batch: UInt64, _ book: inout SessionBook)
+        -> StatementEffects
+    {
         var reader = WireReader(body)
         guard let name = try? reader.readText(), let text = try? reader.readText() else { return .none }
         let effects = StatementEffects(of: body.extracting(text))
+        book.note(effects.intersection(.vacatesDatabase), ofText: body.extracting(text))
         let isSetting = effects.contains(.settings)
         if entries.isEmpty, !isSetting { return effects }
         if entries.count >= Self.most { areMany = true }

@@ -50,37 +50,20 @@ package struct Deallocation: Equatable, Sendable {
                 if statement.count < 4 { statement.append(token) }
                 token = tokens.next()
             }
-            found.append(read(statement, tokens, bytes))
+            found.append(read(statement, tokens))
             if token.kind == .end { break }
         }
         return tokens.isAmbiguous ? [] : found
     }
 
     private static func read(
-        _ statement: [SQLTokenizer.Token], _ tokens: SQLTokenizer, _ bytes: UnsafePointer<UInt8>
+        _ statement: [SQLTokenizer.Token], _ tokens: SQLTokenizer
     ) -> Deallocation? {
         guard let first = statement.first, tokens.isKeyword(first, "deallocate") else { return nil }
         var rest = statement.dropFirst()
         if rest.count == 2, let word = rest.first, tokens.isKeyword(word, "prepare") { rest.removeFirst() }
         guard rest.count == 1, let name = rest.first, !tokens.isKeyword(name, "all") else { return nil }
-        let text = UnsafeBufferPointer(start: bytes + name.start, count: name.length)
-        switch name.kind {
-        case .word:
-            return Deallocation(name.start..<name.end, text.map { 0x41...0x5a ~= $0 ? $0 | 0x20 : $0 })
-        case .quotedName:
-            let unquoted = Self.unquoted(text)
-            return unquoted.isEmpty ? nil : Deallocation(name.start..<name.end, unquoted)
-        default: return nil
-        }
-    }
-
-    private static func unquoted(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
-        var name: [UInt8] = []
-        var index = 1
-        while index < text.count - 1 {
-            name.append(text[index])
-            index += text[index] == UInt8(ascii: "\"") ? 2 : 1
-        }
-        return name
+        guard let text = tokens.name(name), !text.isEmpty else { return nil }
+        return Deallocation(name.start..<name.end, text)
     }
 }

@@ -111,6 +111,34 @@ struct SQLTokenizer {
         token.kind == .string && bytes[token.start] == UInt8(ascii: "'")
     }
 
+    /// The name that a token stands for: without quotes, or in lower case as far as it is ASCII. Nil for what is no name, and for
+    /// one in `U&` escapes.
+    func name(_ token: Token) -> [UInt8]? {
+        switch token.kind {
+        case .word: text(of: token).map { 0x41...0x5a ~= $0 ? $0 | 0x20 : $0 }
+        case .quotedName: unquoted(token)
+        default: nil
+        }
+    }
+
+    /// The text of a literal without prefix; nil for others. What a backslash in it means is not known here.
+    func literal(_ token: Token) -> [UInt8]? { isPlainLiteral(token) ? unquoted(token) : nil }
+
+    private func text(of token: Token) -> UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(start: bytes + token.start, count: token.length)
+    }
+
+    private func unquoted(_ token: Token) -> [UInt8] {
+        let text = text(of: token)
+        var name: [UInt8] = []
+        var index = 1
+        while index < text.count - 1 {
+            name.append(text[index])
+            index += text[index] == text[0] ? 2 : 1
+        }
+        return name
+    }
+
     // MARK: Kinds of tokens
 
     // Those that look for an end return it and change nothing, so that the position can stay in a register.

@@ -19,7 +19,7 @@ struct SQLWord {
     /// What a statement does that begins with it.
     enum Lead: UInt8 {
         case other
-        case set, reset, discard, prepare, declare, listen, create, deallocate, explain, copy
+        case set, reset, discard, prepare, declare, listen, create, alter, deallocate, explain, copy
         /// `INSERT`, `UPDATE`, `DELETE` and `MERGE`.
         case write
         /// Ends something of the session.
@@ -74,6 +74,7 @@ struct SQLWords: @unchecked Sendable {
         add("declare") { $0.lead = .declare }
         add("listen") { $0.lead = .listen }
         add("create") { $0.lead = .create }
+        add("alter") { $0.lead = .alter }
         add("deallocate") { $0.lead = .deallocate }
         add("explain") { $0.lead = .explain }
         add("copy") { $0.lead = .copy }

@@ -41,6 +41,8 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     /// It runs code that cannot be seen and may do anything (`DO`, `CALL`, `EXECUTE`, `LOAD`, `COPY … PROGRAM`), or
     /// where its tokens end depends on what is not known here.
     package static let runsCode = StatementEffects(rawValue: 1 << 9)
+    /// It needs a database that no other session is in, see ``VacatedDatabases``.
+    package static let vacatesDatabase = StatementEffects(rawValue: 1 << 10)
 
     /// What text may do that cannot be cut into tokens safely.
     static let unreadable: StatementEffects = [.runsCode, .settings, .resets, .keeps]

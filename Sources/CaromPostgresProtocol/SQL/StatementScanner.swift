@@ -118,9 +118,14 @@ struct StatementScanner {
         case .discard: effects.formUnion(effectsOfDiscard())
         case .prepare: effects.formUnion(effectsOfPrepare())
         case .listen: effects.insert(.keeps)
-        case .create: makesIndex = beginsIndex()
+        case .create:
+            makesIndex = beginsIndex()
+            noteDatabase()
+        case .alter: noteDatabase()
         case .deallocate: effects.formUnion([.letsGo, .deallocates])
-        case .letsGo: effects.insert(.letsGo)
+        case .letsGo:
+            effects.insert(.letsGo)
+            noteDatabase()
         case .runs:
             effects.remove(.resetsAll)
             effects.insert(.runsCode)
@@ -128,6 +133,12 @@ struct StatementScanner {
             effects.remove(.resetsAll)
             effects.formUnion([.runsCode, .settings, .keeps])
         }
+    }
+
+    /// `DATABASE` after `CREATE`, `ALTER` or `DROP`.
+    private mutating func noteDatabase() {
+        var ahead = tokens
+        if tokens.isKeyword(ahead.next(), "database") { effects.insert(.vacatesDatabase) }
     }
 
     /// A later word, of a length that one of these has.
