@@ -97,6 +97,10 @@ FORGETTING = {
     "deallocate_upper": "DEALLOCATE  \"s\" ;", "deallocate_all": "deallocate all",
     "deallocate_prepare_all": "DEALLOCATE PREPARE ALL", "discard_all": "discard all", "discard_plans": "discard plans",
     "among_others": "select 1; deallocate s; select 2", "deallocate_unknown": "deallocate nobody",
+    "nonsense_behind": "deallocate s; selekt", "nonsense_in_front": "selekt; deallocate s",
+    "nonsense_behind_others": "select 'é'; deallocate \"s\"; deallocate t; select 'é' selekt x",
+    "a_name_of_the_poolers": "deallocate carom_9000000000000000000; begin; selekt",
+    "no_such_column_behind": "deallocate s; select 1; select nothing from pg_class; select 2",
 }
 
 
@@ -113,6 +117,28 @@ def forgetting(name, sql, extended):
             return [*seen, said(wire, run("s"), SYNC)]
     story.__name__ = name
     scenario(story)
+
+
+def errors_are_where_they_are(address):
+    """Behind a query in which a place is told otherwise, places are told as they are."""
+    with clients(address, 1) as (wire,):
+        seen = [said(wire, parse("s", "select 's'"), SYNC), said(wire, query("deallocate s; select 1"), query("selekt 1"))]
+        seen.append(said(wire, parse("s", "select 's'"), SYNC, query("deallocate s"), parse("", "select 1 from nothing"), SYNC))
+        return [*seen, said(wire, query("select 1 from nothing"))]
+
+
+scenario(errors_are_where_they_are)
+
+
+def settings_go_back_behind_a_deallocate(address):
+    """To what the client's session began with."""
+    with clients(address, 1, TimeZone="Asia/Tokyo") as (wire,):
+        seen = [said(wire, parse("s", "select 's'"), SYNC), said(wire, query("set timezone = 'Asia/Seoul'"))]
+        seen.append(said(wire, query("deallocate s; reset timezone")))
+        return [*seen, said(wire, query("show timezone")), said(wire, query("deallocate s; reset timezone"))]
+
+
+scenario(settings_go_back_behind_a_deallocate)
 
 
 for word, statement in FORGETTING.items():

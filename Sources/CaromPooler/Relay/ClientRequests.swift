@@ -23,6 +23,8 @@ struct ClientRequests {
     private var batchRuns = false
     /// The client has sent something since it got the server that may have advanced a sequence.
     private var hasWritten = false
+    /// The query of the client's that is being answered, if it goes by other words.
+    private var deallocating: DeallocatingQuery?
     /// The text of a query that comes in pieces, as far as it is read.
     private var longQuery: [UInt8]?
     /// The one setting that the query whose ReadyForQuery is kept back takes back, if that is all that it does.
@@ -61,6 +63,14 @@ struct ClientRequests {
 
     /// The client has got a server.
     mutating func begin() { hasWritten = false }
+
+    /// What the client's next messages have waited for is answered.
+    mutating func goOn(_ server: inout ServerState) {
+        pause.end()
+        if let rewriting = server.statements.rewriting { deallocating?.settle(rewriting, statements) }
+        deallocating = nil
+        server.statements.rewriting = nil
+    }
 
     /// The client's server goes back.
     @inline(__always)
@@ -258,11 +268,6 @@ struct ClientRequests {
         }
         note(effects, &server, &book, &out)
         book.note(effects, ofText: chunk.extracting(text))
-        // In a transaction that failed nothing ends.
-        if effects.contains(.deallocates), maps, server.flow.transactionStatus != .failed {
-            let renamings = renamings(chunk.extracting(text), server, book)
-            if !renamings.isEmpty { return try deallocate(renamings, text, chunk, &server, &out) }
-        }
         // It may end a batch with a reset in it.
         let isAlone = !pause.isOn
         hold(after: effects, &server, book)
@@ -270,59 +275,15 @@ struct ClientRequests {
             resetSetting =
                 isAlone && effects.contains(.resets) ? SettingNames.reset(by: chunk.extracting(text)) : nil
         }
-        return .asItIs
-    }
-
-    /// The statements in a text that end one that the server knows by another name, if at all, with its number.
-    private mutating func renamings(
-        _ text: RawSpan, _ server: borrowing ServerState, _ book: borrowing SessionBook
-    ) -> [(wish: Deallocation, number: UInt64?)] {
-        var found: [(wish: Deallocation, number: UInt64?)] = []
-        for wish in Deallocation.all(in: text) {
-            if let number = statements?.number(of: wish.name) {
-                found.append((wish, number))
-            } else if let number = PreparedStatement.number(ofName: wish.name),
-                server.statements.holds(number) || !book.mayHaveStatements
-            {
-                // It would be another client's.
-                found.append((wish, nil))
-            }
+        // In a transaction that failed nothing ends.
+        guard effects.contains(.deallocates), maps, server.flow.transactionStatus != .failed else {
+            return .asItIs
         }
-        return found
-    }
-
-    /// `DEALLOCATE` of statements that the server knows by other names.
-    private mutating func deallocate(
-        _ renamings: [(wish: Deallocation, number: UInt64?)], _ text: Range<Int>, _ chunk: RawSpan,
-        _ server: inout ServerState, _ out: inout Segments
-    ) throws(SessionEnd) -> Forwarded {
-        for number in renamings.compactMap(\.number) where !server.statements.surelyHolds(number) {
-            if server.flow.hasUnsyncedMessages {
-                HiddenMessages.close(number, &server, &out)
-                HiddenMessages.parse(number, [], &server, &out)
-            } else {
-                OwnQuery.prepare(number, &server, &out)
-            }
-        }
-        var query: [UInt8] = []
-        var end = text.lowerBound
-        for (wish, number) in renamings {
-            query.append(contentsOf: chunk.array(end..<(text.lowerBound + wish.nameRange.lowerBound)))
-            query.append(UInt8(ascii: "\""))
-            if let number {
-                PreparedStatement.appendName(number, to: &query)
-                statements?.deallocate(wish.name)
-                server.statements.doubt(number)
-            } else {
-                PreparedStatement.appendEscaped(wish.name, to: &query)
-            }
-            query.append(UInt8(ascii: "\""))
-            end = text.lowerBound + wish.nameRange.upperBound
-        }
-        query.append(contentsOf: chunk.array(end..<text.upperBound))
+        deallocating = DeallocatingQuery(chunk.extracting(text), statements, server, book)
+        guard let query = deallocating?.rewrite(chunk.extracting(text), &server, &out) else { return .asItIs }
         if let statements { statements.querySent(&server) } else { server.statements.endUnnamed() }
         do throws(FlowError) { try server.send(.query) } catch { throw .fatal(error.sqlState, "\(error)") }
-        out.append { Query(query).encode(into: &$0) }
+        out.append { query.encode(into: &$0) }
         return .sent
     }
 

@@ -271,7 +271,7 @@ extension RelayMachine {
             // Without a Sync behind what failed, no ReadyForQuery comes.
             let goesOn = received.failed != nil && requests.pause.isOn && server.flow.outstandingReady == 0
             if goesOn {
-                requests.pause.end()
+                requests.goOn(&server)
                 server.passReady()
             }
             if received.completed > 0 { return completed(&server, telling: told, isResuming: goesOn) }
@@ -307,7 +307,7 @@ extension RelayMachine {
     ) -> ServerStep.Next {
         if case .asking = phase { return .ask(telling: told) }
         let wasHeldBack = requests.pause.isOn
-        if wasHeldBack, server.flow.outstandingReady == 0 { requests.pause.end() }
+        if wasHeldBack, server.flow.outstandingReady == 0 { requests.goOn(&server) }
         if isEnding { return server.owesClient ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
         if !keepsServer, walker.isAtBorder {
             if server.flow.isFree, book.needsInquiry {
@@ -356,7 +356,7 @@ extension RelayMachine {
 
     /// - Returns: what the client is told: settings, and the ReadyForQuery that it waits for.
     private mutating func endRepair(_ server: inout ServerState) -> [UInt8] {
-        requests.pause.end()
+        requests.goOn(&server)
         hasFailed = false
         book.settleReset(isOver: keepsServer || server.flow.transactionStatus == .idle)
         var messages = book.tell(server.reported)

@@ -22,7 +22,8 @@ extension ServerState {
         package var isOrdinary = true
         /// Extended messages that failed or were skipped, by their numbers in the flow.
         package var failed: ClosedRange<UInt64>?
-        /// An error that names a prepared statement as the server knows it, behind what is visible; it is not visible itself.
+        /// An error that may name a prepared statement as the server knows it, or tells a place in a query as the server got it, behind what
+        /// is visible; it is not visible itself.
         package var misnamed: ErrorFields?
         /// All prepared statements up to the extended message of this number are gone, by the client's wish.
         package var deallocatedThrough: UInt64?

@@ -72,9 +72,7 @@ package struct ServerState: ~Copyable, Sendable {
     package var suppressedReplies: Int { own.count }
 
     /// Nothing is half read, half written or suppressed.
-    private var isAtRest: Bool {
-        unread.isEmpty && walker.isAtBorder && !isSendingMessage && suppressedReplies == 0
-    }
+    private var isAtRest: Bool { unread.isEmpty && walker.isAtBorder && !isSendingMessage && own.count == 0 }
 
     /// The client that is served may not be left here: it has been sent a part of a message.
     package var isInsideReply: Bool { !walker.isAtBorder }
@@ -367,6 +365,7 @@ extension ServerState {
         switch tag {
         case BackendTag.commandComplete.rawValue:
             if suppressedReplies > 0 { return }
+            statements.rewriting?.completed(body)
             if SessionEffect.isLasting(commandTag: body) { hasLastingEffect = true }
             if SessionEffect.endsStatements(commandTag: body) {
                 statements.removeAll(through: flow.extendedDone)
@@ -383,7 +382,8 @@ extension ServerState {
             let fields = ErrorFields(body: body)
             if suppressedReplies == 0 {
                 hasSaidGoodbye = hasSaidGoodbye || fields.isFatal
-                if fields.mayNameStatement { result.misnamed = fields }
+                if let rewriting = statements.rewriting { result.misnamed = rewriting.corrected(fields) }
+                if result.misnamed == nil, fields.mayNameStatement { result.misnamed = fields }
                 if fields.isAboutStalePlan { result.hasStalePlan = true }
             } else {
                 own.failed(fields)

@@ -49,6 +49,8 @@ package struct ServerStatements: Sendable {
         let change: Change
     }
 
+    /// Of the simple query that is being answered, if the server got it in other words.
+    package var rewriting: QueryRewriting?
     private var held: [UInt64: Held] = [:]
     private var uses: UInt64 = 0
     /// Changes that an error may still undo, oldest first.

@@ -163,6 +163,17 @@ package struct ErrorFields: Equatable, Sendable, Error {
         return copy
     }
 
+    /// The same with another number in a field that has one.
+    package func moving(_ field: Field, _ move: (Int) -> Int) -> ErrorFields {
+        var copy = self
+        if let index = entries.firstIndex(where: { $0.field == field.rawValue }),
+            let place = Int(String(decoding: entries[index].text, as: UTF8.self))
+        {
+            copy.entries[index].text = Array(String(move(place)).utf8)
+        }
+        return copy
+    }
+
     private static func quoted(_ text: [UInt8]) -> Range<Int>? {
         let quote = UInt8(ascii: "\"")
         guard let first = text.firstIndex(of: quote),

@@ -8,7 +8,8 @@ from .wire import error_fields, row_values
 def said(wire, *parts):
     """Sends the parts in one go and returns the answers up to the last ReadyForQuery they ask for.
 
-    Each is its letter, with what matters of it: the values of a row, a command's tag, an error's code and message.
+    Each is its letter, with what matters of it: the values of a row, a command's tag, an error's code and message, and
+    the place in the text, if it tells one.
     """
     ready = sum(part[:1] in (b"Q", b"S", b"F") for part in parts)
     return told(wire.exchange(b"".join(parts), ready))
@@ -21,7 +22,7 @@ def told(messages):
 def _shown(kind, body):
     if kind == b"E":
         fields = error_fields(body)
-        return "E", fields["C"], fields["M"]
+        return "E", fields["C"], fields["M"], *([f"at {fields['P']}"] if "P" in fields else [])
     if kind == b"D":
         return "D", *(None if value is None else value.decode(errors="backslashreplace") for value in row_values(body))
     if kind == b"T":
