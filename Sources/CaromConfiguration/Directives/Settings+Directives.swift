@@ -5,7 +5,7 @@ extension Settings: ConfigurationScope {
     /// What may stand at the top of the file.
     package static let directives = DirectiveTable<Settings>(
         block: "", sections: ["include", "listen", "storage", "database"], foreign: foreign,
-        service + logging + sockets + console + limits + meaningless.map { .ignored($0) })
+        service + logging + sockets + access + console + limits + meaningless.map { .ignored($0) })
 
     private static let service: [Directive<Settings>] = [
         workerCount,
@@ -39,6 +39,10 @@ extension Settings: ConfigurationScope {
         .number("keepalive_probes", \.keepaliveProbes, in: 1...127),
     ]
 
+    private static let access: [Directive<Settings>] = [
+        .text("hba_file", optional: \.hbaFile), .text("ident_file", optional: \.identFile),
+    ]
+
     private static let console: [Directive<Settings>] = [
         .names("admin_users", \.adminUsers), .names("stats_users", \.statsUsers),
     ]
@@ -65,7 +69,7 @@ extension Settings: ConfigurationScope {
         "availability_zone", "bindwith_reuseport", "cancel_max_inflight", "cancel_queue_timeout_ms",
         "conn_drop_options", "cpu_affinity", "disable_nolinger", "dns_cache_ttl",
         "enable_host_watcher", "enable_online_restart", "external_auth_socket_path", "group_checker_interval",
-        "hba_file", "keepalive_usr_timeout", "ldap_endpoint", "locks_dir", "log_general_stats_prom",
+        "keepalive_usr_timeout", "ldap_endpoint", "locks_dir", "log_general_stats_prom",
         "log_route_stats_prom", "max_sigterms_to_die", "online_restart_drop_options", "priority",
         "promhttp_server_port", "query_parsing", "sequential_routing", "shared_pool",
         "smart_search_path_enquoting", "soft_oom", "virtual_processing", "virtual_transaction",

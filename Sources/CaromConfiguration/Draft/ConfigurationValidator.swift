@@ -56,12 +56,31 @@ struct ConfigurationValidator {
             report(
                 position, "unix_socket_dir needs unix_socket_mode", hint: "such as unix_socket_mode \"0770\"")
         }
+        checkAccess()
         guard wasReadable else { return }
         if listeners.isEmpty {
             report(top.position, "there is no 'listen' block, so no client could connect")
         }
         if routes.isEmpty {
             report(top.position, "there is no route: no 'user' block in any 'database' block")
+        }
+    }
+
+    /// The files that say who may come from where.
+    private mutating func checkAccess() {
+        guard let position = top.given["hba_file"], let path = settings.hbaFile else {
+            if let position = top.given["ident_file"] {
+                warn(position, "'ident_file' has no effect without 'hba_file'")
+            }
+            return
+        }
+        guard loadsFiles else { return }
+        do throws(AccessFileFindings) { _ = try HostAccessRules(ofFileAt: path) } catch {
+            for message in error.messages { report(position, "hba_file: \(message)") }
+        }
+        guard let position = top.given["ident_file"], let path = settings.identFile else { return }
+        do throws(AccessFileFindings) { _ = try IdentityMap(ofFileAt: path) } catch {
+            for message in error.messages { report(position, "ident_file: \(message)") }
         }
     }
 
@@ -246,8 +265,8 @@ struct ConfigurationValidator {
             report(
                 position,
                 "authentication \(method) needs a plain password or an MD5 hash, not a SCRAM verifier")
-        case (.none, _), (.block, _), (.certificate, _), (.clearText, _), (.md5, .plain), (.md5, .md5),
-            (.scramSHA256, .plain), (.scramSHA256, .scramVerifier):
+        case (.none, _), (.block, _), (.certificate, _), (.hba, _), (.clearText, _), (.md5, .plain),
+            (.md5, .md5), (.scramSHA256, .plain), (.scramSHA256, .scramVerifier):
             break
         }
     }
@@ -263,7 +282,7 @@ struct ConfigurationValidator {
             report(position, "'auth_query_db' and 'auth_dbname' are the same")
         } else if block.value.password != nil || block.value.authFile != nil {
             report(position, "a route has only one of 'password', 'auth_file' and 'auth_query'")
-        } else if !block.value.authentication.needsPassword {
+        } else if !block.value.authentication.needsPassword, block.value.authentication != .hba {
             warn(
                 position,
                 "'\(first)' has no effect with authentication \(quoted(block.value.authentication.rawValue))")
@@ -286,8 +305,13 @@ struct ConfigurationValidator {
         return true
     }
 
-    /// A certificate counts only where it is asked for and checked.
+    /// A certificate counts only where it is asked for and checked, and the rules of a file only where there is one.
     private mutating func checkCertificate(_ block: ConfigurationBlock<RouteSettings>) {
+        if block.value.authentication == .hba, settings.hbaFile == nil, !top.isDamaged,
+            let position = block.given["authentication"]
+        {
+            report(position, "authentication \"hba\" needs 'hba_file' at the top")
+        }
         guard block.value.authentication == .certificate else {
             if let position = block.given["auth_common_name"] {
                 warn(position, "'auth_common_name' has no effect without authentication \"cert\"")

@@ -97,11 +97,13 @@ package enum AuthenticationMethod: String, CaseIterable, Hashable, Sendable {
     case scramSHA256 = "scram-sha-256"
     /// The client's certificate.
     case certificate = "cert"
+    /// What the client's line in the `hba_file` says.
+    case hba
 
     /// Whether the route must know a password.
     package var needsPassword: Bool {
         switch self {
-        case .none, .block, .certificate: false
+        case .none, .block, .certificate, .hba: false
         case .clearText, .md5, .scramSHA256: true
         }
     }

@@ -54,6 +54,12 @@ package struct Settings: Equatable, Sendable {
     /// `keepalive_probes`: unanswered probes until the peer is dead.
     package var keepaliveProbes = 3
 
+    // Access
+    /// `hba_file`: who may come from where; `nil` for no such rules.
+    package var hbaFile: String?
+    /// `ident_file`: who may be which user, for its lines with `map`.
+    package var identFile: String?
+
     // Console
     /// `admin_users`: who may do everything at the console.
     package var adminUsers: [String] = []

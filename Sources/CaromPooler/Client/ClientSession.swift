@@ -29,6 +29,8 @@ final class ClientSession {
     @exclusivity(unchecked) private var showsID = true
     @exclusivity(unchecked) private var cancelKey: CancelKey?
     @exclusivity(unchecked) private var isEnding = false
+    /// Who it is was asked for: it has more than said so.
+    @exclusivity(unchecked) private var hasProved = false
     /// It counts as one that has not logged in.
     @exclusivity(unchecked) private(set) var isLoggingIn = false
     /// Places under limits, which are given back at the end.
@@ -146,7 +148,7 @@ final class ClientSession {
     /// What the client may do at the console; nil if it may not come in.
     private func consoleRole(_ definition: RouteDefinition) -> ConsoleRole? {
         var proof = ConsoleRole.Proof.authenticated
-        if definition.authentication.method == .none {
+        if !hasProved {
             let caller = TransportFacts(of: transport)?.peerProcess
             proof = caller?.user == geteuid() ? .owner : .none
         }
@@ -213,11 +215,22 @@ final class ClientSession {
     }
 
     /// What the client is to prove, now that its route is known. Nil: there is none; then the client goes through what others do.
-    func authentication(_ definition: RouteDefinition?) -> ClientAuthentication {
+    ///
+    /// - Parameter access: what its line in the `hba_file` says, if there is one.
+    /// - Throws: the refusal of a client that would not be asked for the password that its line wants.
+    func authentication(_ definition: RouteDefinition?, _ access: HostAccess.Decision?) throws(SessionEnd)
+        -> ClientAuthentication
+    {
         let authentication =
-            definition?.authentication
-            ?? worker.snapshot.mocks.authentication(database: database, user: user)
+            definition?.authentication(by: access?.method, of: user)
+            ?? worker.snapshot.mocks(by: access?.method).authentication(database: database, user: user)
         showsID = authentication.showsID
+        hasProved = access?.isProven == true || authentication.method != .none
+        if access?.method?.needsPassword == true, authentication.method == .none {
+            throw .fatal(
+                .invalidAuthorization, "a password is required, and the route asks for none",
+                hint: "authentication \"hba\" asks for what the line in the hba_file says")
+        }
         return authentication
     }
 

@@ -141,7 +141,8 @@ final class ClientAuthentication: Sendable {
         case .certificate:
             try checkCertificate(channel, of: startup.user)
             return nil
-        case .block: throw .blocked(startup)
+        // A line that leaves to the route what the route leaves to the lines lets nobody in.
+        case .block, .hba: throw .blocked(startup)
         case .clearText:
             let secret = found ?? secret(of: startup.user)
             return ClearTextAuthenticator(

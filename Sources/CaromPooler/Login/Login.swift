@@ -192,6 +192,7 @@ final class Login: SessionStage {
         throws(SessionEnd)
     {
         session.identify(startup)
+        let access = try worker.snapshot.accessFiles.hostAccess?.admit(startup, over: session.transport)
         let definition = try session.findRoute(startup, known)
         if let negotiation = startup.negotiation() {
             var bytes: [UInt8] = []
@@ -200,7 +201,7 @@ final class Login: SessionStage {
         }
         let arrival = Arrival(
             startup: startup, packet: packet, definition: definition,
-            authentication: session.authentication(definition))
+            authentication: try session.authentication(definition, access))
         if let query = arrival.authentication.query { return try look(up: query, for: arrival) }
         try challenge(arrival, nil, known)
     }

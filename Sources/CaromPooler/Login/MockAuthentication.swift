@@ -42,7 +42,7 @@ extension AuthenticationMethod {
     /// Clients have to prove something.
     fileprivate var asksClient: Bool {
         switch self {
-        case .none, .block: false
+        case .none, .block, .hba: false
         case .clearText, .md5, .scramSHA256, .certificate: true
         }
     }

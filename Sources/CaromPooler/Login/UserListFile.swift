@@ -121,7 +121,7 @@ final class UserListFile: Sendable {
     private func entry(of user: String, _ secret: StoredSecret) -> Entry {
         if secret == .plain([]) { return Entry(secret: secret, verifier: nil, isUsable: false) }
         switch method {
-        case .none, .block, .certificate: return Entry(secret: secret, verifier: nil, isUsable: false)
+        case .none, .block, .certificate, .hba: return Entry(secret: secret, verifier: nil, isUsable: false)
         case .clearText: return Entry(secret: secret, verifier: nil, isUsable: true)
         case .md5:
             if case .scram = secret { return Entry(secret: secret, verifier: nil, isUsable: false) }

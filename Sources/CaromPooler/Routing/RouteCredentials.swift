@@ -21,12 +21,12 @@ struct RouteCredentials: ServerCredentials {
     init?(_ definition: RouteDefinition, user: String, _ passedKeys: PassedKeys) {
         let password = definition.settings.serverPassword
         guard
-            password == nil && (definition.users != nil || definition.authQuery != nil)
+            password == nil && (definition.sources.users != nil || definition.sources.query != nil)
                 || password?.form == .scramVerifier
         else {
             return nil
         }
-        users = definition.users
+        users = definition.sources.users
         self.user = user
         verifier = (password?.reveal()).map { StoredSecret($0) }
         self.passedKeys = passedKeys

@@ -41,10 +41,10 @@ final class RouteDefinition: Sendable {
     /// Of connections to the servers; nil if they are in the open.
     let encryption: ServerEncryption?
     let access: ServerAccess
-    /// Of the route's `auth_file`.
-    let users: UserListFile?
-    /// Of the route's `auth_query`.
-    let authQuery: AuthQueryDefinition?
+    /// Where secrets of users come from, but for a password of the route.
+    let sources: SecretSources
+    /// What clients go through by what their line in the `hba_file` says, for `authentication "hba"`.
+    private let choices: [AuthenticationMethod: ClientAuthentication]
 
     /// Counts the clients of a route that leads to the console; nil for one that leads to servers.
     var console: Admission? {
@@ -61,19 +61,35 @@ final class RouteDefinition: Sendable {
 
     /// Whether secrets are asked for in this way.
     func asks(_ query: AuthQueryDefinition?) -> Bool {
-        guard let query, let authQuery else { return query == nil && authQuery == nil }
-        return query.isSame(authQuery)
+        guard let query, let own = sources.query else { return query == nil && sources.query == nil }
+        return query.isSame(own)
+    }
+
+    /// All ways in which secrets are asked for.
+    var queries: [AuthQueryDefinition] {
+        [sources.query].compactMap(\.self) + choices.values.compactMap(\.query)
+    }
+
+    /// What clients go through whose line in the `hba_file` says so. For MD5 that is SCRAM where a verifier is all that is known, as in
+    /// PostgreSQL.
+    func authentication(by method: AuthenticationMethod?, of user: String? = nil) -> ClientAuthentication {
+        guard let method, let choice = choices[method] else { return authentication }
+        let known =
+            user.flatMap { sources.users?[$0]?.secret }
+            ?? (settings.password?.reveal()).map { StoredSecret($0) }
+        if method == .md5, case .scram? = known { return choices[.scramSHA256] ?? choice }
+        return choice
     }
 
     /// - Parameters:
-    ///   - users: of the route's `auth_file`.
-    ///   - authQuery: of the route's `auth_query`.
+    ///   - sources: of secrets.
+    ///   - choices: the same for each method that a line of the `hba_file` may say, for `authentication "hba"`.
     ///   - previous: the same route before.
     ///   - mockSecret: see ``ClientAuthentication``.
     init(
         _ settings: RouteSettings, policy: Policy, target: Target, tcp: TCPOptions,
-        encryption: ServerEncryption? = nil, access: ServerAccess, users: UserListFile? = nil,
-        authQuery: AuthQueryDefinition? = nil,
+        encryption: ServerEncryption? = nil, access: ServerAccess,
+        sources: SecretSources = SecretSources(), choices: [AuthenticationMethod: SecretSources] = [:],
         previous: RouteDefinition?,
         mockSecret: [UInt8], cryptography: some ProtocolCryptography
     ) {
@@ -86,21 +102,38 @@ final class RouteDefinition: Sendable {
         // Where a client must come first with its keys, there is nothing to open servers with before.
         let needsClient =
             settings.serverPassword == nil
-            ? users != nil || authQuery != nil : settings.serverPassword?.form == .scramVerifier
+            ? sources.users != nil || sources.query != nil : settings.serverPassword?.form == .scramVerifier
         keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil && !needsClient
         clientMax = settings.clientMax
         logsQueries = settings.logQuery
-        self.users = users
-        self.authQuery = authQuery
+        self.sources = sources
         authentication = ClientAuthentication(
-            settings, users: users, query: authQuery,
+            settings, users: sources.users, query: sources.query,
             previous: previous.map { ($0.settings, $0.authentication) },
             mockSecret: mockSecret,
             cryptography: cryptography)
+        var built: [AuthenticationMethod: ClientAuthentication] = [:]
+        for (method, sources) in choices {
+            var chosen = settings
+            chosen.authentication = method
+            built[method] = ClientAuthentication(
+                chosen, users: sources.users, query: sources.query,
+                previous: previous.map { ($0.settings, $0.authentication(by: method)) },
+                mockSecret: mockSecret, cryptography: cryptography)
+        }
+        self.choices = built
         self.policy = policy
         self.target = target
         self.tcp = tcp
         self.encryption = encryption
         self.access = access
     }
+}
+
+/// Where secrets of users come from, but for a password of the route.
+struct SecretSources: Sendable {
+    /// Of the route's `auth_file`.
+    var users: UserListFile?
+    /// Of the route's `auth_query`.
+    var query: AuthQueryDefinition?
 }

@@ -32,7 +32,9 @@ final class Snapshot: Sendable {
     /// Makes up the salts of users that do not exist; the same for the life of the process.
     let mockSecret: [UInt8]
     /// What those go through who may not come.
-    let mocks: MockAuthentication
+    private let mocks: MockAuthentication
+    /// The same where a line of the `hba_file` says what clients go through.
+    private let mocksByMethod: [AuthenticationMethod: MockAuthentication]
     /// Files that say who may come, each once.
     let accessFiles: AccessFiles
     private let resolvers: StorageResolvers
@@ -57,7 +59,12 @@ final class Snapshot: Sendable {
             throw SnapshotError(description: "\(error)")
         }
         let encryptions = try Self.encryptions(of: settings.storages, previous?.encryptions ?? [:])
-        var accessFiles = AccessFiles(previous: previous?.accessFiles)
+        var accessFiles: AccessFiles
+        do throws(AccessFileError) {
+            accessFiles = try AccessFiles(settings, previous: previous?.accessFiles)
+        } catch {
+            throw SnapshotError(description: "hba_file: \(error)")
+        }
         let table = RouteTable(settings.routes.map { ($0.pattern, $0) })
         var definitions: [(RoutePattern, RouteDefinition)] = []
         for route in settings.routes {
@@ -75,21 +82,27 @@ final class Snapshot: Sendable {
             let storage = settings.storage(of: route)
             let encryption = encryptions[route.storage]
             let access = ServerAccess(route, storage, tcp, encryption?.server)
-            let users: UserListFile?
-            do throws(AccessFileError) {
-                users = try accessFiles.users(of: route, mockSecret: mockSecret)
-            } catch {
-                throw SnapshotError(description: "route \(route.pattern): auth_file: \(error)")
-            }
-            let query = route.authQuerySettings.flatMap { query in
-                table.route(of: query).map { asked in
-                    AuthQueryDefinition(
-                        query, method: route.authentication, asked, settings.storage(of: asked),
-                        resolver: resolvers[asked.storage], tcp: tcp,
-                        encryption: encryptions[asked.storage]?.server, mockSecret: mockSecret)
+            func secrets(by method: AuthenticationMethod) throws(SnapshotError) -> SecretSources {
+                let query = route.authQuerySettings.flatMap { query in
+                    table.route(of: query).map { asked in
+                        AuthQueryDefinition(
+                            query, method: method, asked, settings.storage(of: asked),
+                            resolver: resolvers[asked.storage], tcp: tcp,
+                            encryption: encryptions[asked.storage]?.server, mockSecret: mockSecret)
+                    }
+                }
+                do throws(AccessFileError) {
+                    return SecretSources(
+                        users: try accessFiles.users(of: route, by: method, mockSecret: mockSecret),
+                        query: query)
+                } catch {
+                    throw SnapshotError(description: "route \(route.pattern): auth_file: \(error)")
                 }
             }
-            if let old, old.isStillTrue(route, policy, access), old.users === users, old.asks(query) {
+            let sources = try secrets(by: route.authentication)
+            if let old, old.isStillTrue(route, policy, access), old.sources.users === sources.users,
+                old.asks(sources.query)
+            {
                 definitions.append((route.pattern, old))
                 continue
             }
@@ -98,9 +111,13 @@ final class Snapshot: Sendable {
                 case .remote: .servers(resolvers[route.storage])
                 case .local: .console(old?.console ?? Admission())
                 }
+            var choices: [AuthenticationMethod: SecretSources] = [:]
+            for method in route.authentication == .hba ? HostAccess.methods : [] {
+                choices[method] = try secrets(by: method)
+            }
             let definition = RouteDefinition(
                 route, policy: policy, target: target, tcp: tcp, encryption: encryption?.server,
-                access: access, users: users, authQuery: query, previous: old, mockSecret: mockSecret,
+                access: access, sources: sources, choices: choices, previous: old, mockSecret: mockSecret,
                 cryptography: cryptography)
             definitions.append((route.pattern, definition))
         }
@@ -115,7 +132,7 @@ final class Snapshot: Sendable {
         self.resolvers = resolvers
         self.encryptions = encryptions
         routes = RouteTable(definitions)
-        queries = definitions.compactMap(\.1.authQuery)
+        queries = definitions.flatMap(\.1.queries)
         consoles = definitions.compactMap(\.1.console)
         keptRoutes = definitions.map(\.1).filter { $0.keepsPool && $0.console == nil }
         listeners = try settings.listeners.map { (listener) throws(SnapshotError) in
@@ -134,6 +151,14 @@ final class Snapshot: Sendable {
         self.mockSecret = mockSecret
         mocks = MockAuthentication(
             definitions.map { ($0.0, $0.1.authentication) }, using: cryptography)
+        var mocksByMethod: [AuthenticationMethod: MockAuthentication] = [:]
+        if definitions.contains(where: { $0.1.settings.authentication == .hba }) {
+            for method in HostAccess.methods {
+                mocksByMethod[method] = MockAuthentication(
+                    definitions.map { ($0.0, $0.1.authentication(by: method)) }, using: cryptography)
+            }
+        }
+        self.mocksByMethod = mocksByMethod
     }
 
     private static func encryptions(of storages: [StorageSettings], _ previous: [String: StorageEncryption])
@@ -153,6 +178,13 @@ final class Snapshot: Sendable {
     /// The definition of the route for a client; `nil` when there is none (3D000).
     func route(database: String, user: String) -> RouteDefinition? {
         routes.match(database: database, user: user)
+    }
+
+    /// What those go through who may not come.
+    ///
+    /// - Parameter method: what a line of the `hba_file` says; nil if none does.
+    func mocks(by method: AuthenticationMethod?) -> MockAuthentication {
+        method.flatMap { mocksByMethod[$0] } ?? mocks
     }
 
     /// Whether a route asks for secrets in this way.

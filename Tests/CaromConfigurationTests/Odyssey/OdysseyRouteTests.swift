@@ -55,7 +55,7 @@ import Testing
         (
             "",
             [
-                "3:20: error: route default.default needs authentication; allowed: \"none\", \"block\", \"clear_text\", \"md5\", \"scram-sha-256\", \"cert\"",
+                "3:20: error: route default.default needs authentication; allowed: \"none\", \"block\", \"clear_text\", \"md5\", \"scram-sha-256\", \"cert\", \"hba\"",
                 "3:20: error: route default.default needs pool; allowed: \"session\", \"transaction\"",
                 "3:20: error: route default.default needs storage; allowed: \"pg\"",
             ]
@@ -63,7 +63,7 @@ import Testing
         (
             "authentication \"pam\"",
             [
-                "4:16: error: authentication: unknown value \"pam\"; allowed: \"none\", \"block\", \"clear_text\", \"md5\", \"scram-sha-256\", \"cert\""
+                "4:16: error: authentication: unknown value \"pam\"; allowed: \"none\", \"block\", \"clear_text\", \"md5\", \"scram-sha-256\", \"cert\", \"hba\""
             ]
         ),
         (

@@ -562,6 +562,10 @@ import Testing
         #expect(
             tell(ada) { $0.query("FAIL; DEALLOCATE q") } == "E(22012 division by zero) Z(I)")
         #expect(run(bob, "q") == Self.one)
-        prepare(ada, "q", "SELECT 1")
+        // It was never ended.
+        #expect(run(ada, "q") == Self.one)
+        #expect(tell(ada) { $0.query("DEALLOCATE q; FAIL") } == "C(DEALLOCATE) E(22012 division by zero) Z(I)")
+        #expect(run(ada, "q") == Self.missing("q"))
+        #expect(run(bob, "q") == Self.one)
     }
 }

@@ -1,0 +1,91 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// Addresses that have the bits of a mask in common.
+package struct IPNetwork: Hashable, Sendable {
+    /// An address without a port, 4 or 16 bytes in the network's order.
+    package struct Address: Hashable, Sendable {
+        package let bytes: [UInt8]
+
+        /// Reads a literal in any form that the system knows (`getaddrinfo` with `AI_NUMERICHOST`, as PostgreSQL does). Nil for others.
+        package init?(_ text: String) {
+            var hints = addrinfo()
+            hints.ai_flags = AI_NUMERICHOST
+            hints.ai_family = AF_UNSPEC
+            var list: UnsafeMutablePointer<addrinfo>?
+            guard !text.isEmpty, getaddrinfo(text, nil, &hints, &list) == 0, let first = list?.pointee else {
+                return nil
+            }
+            defer { freeaddrinfo(list) }
+            self.init(UnsafeRawPointer(first.ai_addr))
+        }
+
+        /// Reads what the kernel says. Nil for other families.
+        init?(_ address: UnsafeRawPointer) {
+            switch Int32(address.loadUnaligned(as: sockaddr.self).sa_family) {
+            case AF_INET:
+                bytes = withUnsafeBytes(of: address.loadUnaligned(as: sockaddr_in.self).sin_addr) {
+                    Array($0)
+                }
+            case AF_INET6:
+                bytes = withUnsafeBytes(of: address.loadUnaligned(as: sockaddr_in6.self).sin6_addr) {
+                    Array($0)
+                }
+            default: return nil
+            }
+        }
+
+        init(bytes: [UInt8]) { self.bytes = bytes }
+    }
+
+    private let address: Address
+    private let mask: [UInt8]
+
+    /// - Parameter bits: of the mask. Nil if the address has fewer.
+    init?(_ address: Address, bits: Int) {
+        guard bits >= 0, bits <= address.bytes.count * 8 else { return nil }
+        self.address = address
+        mask = address.bytes.indices.map { index in
+            UInt8(truncatingIfNeeded: 0xff00 >> max(0, min(8, bits - index * 8)))
+        }
+    }
+
+    /// Nil if the two are of different families.
+    init?(_ address: Address, mask: Address) {
+        guard address.bytes.count == mask.bytes.count else { return nil }
+        self.address = address
+        self.mask = mask.bytes
+    }
+
+    func contains(_ other: Address) -> Bool {
+        guard other.bytes.count == address.bytes.count else { return false }
+        for index in mask.indices where (other.bytes[index] ^ address.bytes[index]) & mask[index] != 0 {
+            return false
+        }
+        return true
+    }
+
+    /// The networks that this machine's interfaces are in; none if the system does not tell.
+    ///
+    /// - Parameter isWhole: the whole networks, not the machine's own addresses.
+    static func ofInterfaces(isWhole: Bool) -> [IPNetwork] {
+        var list: UnsafeMutablePointer<ifaddrs>?
+        guard getifaddrs(&list) == 0 else { return [] }
+        defer { freeifaddrs(list) }
+        var networks: [IPNetwork] = []
+        var entry = list
+        while let interface = entry?.pointee {
+            entry = interface.ifa_next
+            guard let raw = interface.ifa_addr, let address = Address(UnsafeRawPointer(raw)) else { continue }
+            let mask = interface.ifa_netmask.flatMap { Address(UnsafeRawPointer($0)) }
+            let network =
+                isWhole
+                ? mask.flatMap { IPNetwork(address, mask: $0) }
+                : IPNetwork(address, bits: address.bytes.count * 8)
+            if let network { networks.append(network) }
+        }
+        return networks
+    }
+}

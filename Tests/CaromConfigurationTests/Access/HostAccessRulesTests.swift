@@ -1,0 +1,130 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import CaromConfiguration
+
+@Suite struct HostAccessRulesTests {
+    private static func read(_ text: String) throws(AccessFileFindings) -> HostAccessRules {
+        try HostAccessRules(ofFileAt: "hba", FakeFiles(contents: ["hba": text]).source)
+    }
+
+    /// The number of the line that is about a client; nil if none is.
+    private static func line(
+        _ text: String, _ channel: HostAccessRequest.Channel = .plain, from address: String? = "10.1.2.3",
+        database: String = "shop", user: String = "ann"
+    ) throws -> Int? {
+        let request = HostAccessRequest(
+            channel: channel, address: address.flatMap { IPNetwork.Address($0) }, database: database,
+            user: user)
+        return try read(text).rule(for: request)?.line
+    }
+
+    @Test func theFirstLineThatIsAboutAClientCounts() throws {
+        let text = """
+            local   all     all                         peer
+            host    shop    bob     0.0.0.0/0           reject
+            host    shop    ann,eve 10.1.0.0/16         md5
+            hostssl all     all     10.0.0.0 255.0.0.0  scram-sha-256
+            host    sameuser all    ::/0                trust
+            """
+        #expect(try Self.line(text) == 3)
+        #expect(try Self.line(text, user: "bob") == 2)
+        #expect(try Self.line(text, from: "10.2.0.1") == nil)
+        #expect(try Self.line(text, .tls, from: "10.2.0.1") == 4)
+        #expect(try Self.line(text, .local, from: nil) == 1)
+        #expect(try Self.line(text, from: "fe80::1", database: "ann") == 5)
+        #expect(try Self.line(text, from: "fe80::1") == nil)
+    }
+
+    @Test(
+        "Names are compared as they are, keywords only where they are not quoted",
+        arguments: [
+            ("host all all all trust", true), ("host \"all\" all all trust", false),
+            ("host SHOP all all trust", false), ("host shop ALL all trust", false),
+            ("host replication all all trust", false), ("host shop,x all all trust", true),
+            ("host shop \"ann\" all trust", true), ("host shop bob all trust", false),
+            ("hostnossl shop ann all trust", true), ("hostssl shop ann all trust", false),
+            ("local all all trust", false), ("host shop ann samenet trust", false),
+        ])
+    func names(text: String, isAbout: Bool) throws { #expect(try Self.line(text) == (isAbout ? 1 : nil)) }
+
+    @Test(
+        "A mask says which bits count",
+        arguments: [
+            ("10.1.2.3/32", "10.1.2.3", true), ("10.1.2.3/32", "10.1.2.4", false),
+            ("10.1.2.0/23", "10.1.3.9", true), ("10.1.2.0/23", "10.1.4.0", false),
+            ("10.1.2.3/0", "200.0.0.1", true), ("10.1.2.3/0", "::1", false),
+            ("10.1.2.3 255.0.255.0", "10.9.2.1", true), ("10.1.2.3 255.0.255.0", "10.1.3.3", false),
+            ("fe80::/10", "febf::1", true), ("fe80::/10", "fec0::1", false),
+            ("::1/128", "::1", true), ("127.1/32", "127.0.0.1", true),
+        ])
+    func masks(network: String, address: String, isAbout: Bool) throws {
+        #expect(try Self.line("host all all \(network) trust", from: address) == (isAbout ? 1 : nil))
+    }
+
+    @Test func theMachinesOwnAddressesAreKnown() throws {
+        #expect(try Self.line("host all all samehost trust", from: "127.0.0.1") == 1)
+        #expect(try Self.line("host all all samehost trust", from: "127.0.0.9") == nil)
+        #expect(try Self.line("host all all samenet trust", from: "127.0.0.9") == 1)
+    }
+
+    @Test func optionsOfALineAreRead() throws {
+        let rules = try Self.read(
+            """
+            hostssl all all all cert map=people
+            hostssl all all all md5 clientcert=verify-ca
+            local all all ident map=people
+            local all all deny
+            local all all allow
+            """
+        ).rules
+        #expect(rules.map(\.method) == [.certificate, .md5, .peer, .reject, .allow])
+        #expect(rules.map(\.map) == ["people", nil, "people", nil, nil])
+        #expect(rules.map(\.clientCertificate) == [.verifyFull, .verifyCA, nil, nil, nil])
+    }
+
+    @Test(
+        "A line that cannot be used says why",
+        arguments: [
+            ("lokal all all trust", "connection type \"lokal\"; allowed: \"local\", \"host\""),
+            ("hostgssenc all all all trust", "there is no GSSAPI here"),
+            ("host,local all all trust", "several values for the connection type"),
+            ("local", "the line ends before the database"),
+            ("local all", "the line ends before the user"),
+            ("local all all", "the line ends before the method"),
+            ("host all all", "the line ends before the address"),
+            ("host all all 10.0.0.1", "the line ends before the mask"),
+            ("host all all 10.0.0.1 trust", "mask \"trust\" is no IP address"),
+            ("host all all 10.0.0.1 ::1 trust", "address and mask are of different families"),
+            ("host all all 10.0.0.1/33 trust", "a mask has 0 to 32 bits"),
+            ("host all all 10.0.0.1/x trust", "a mask has 0 to 32 bits"),
+            ("host all all db.example trust", "names of hosts are not looked up"),
+            ("host all all 1.2.3.4/32,5.6.7.8/32 trust", "several values for the address"),
+            ("local all +staff trust", "only servers know who is a member of which role"),
+            ("local samerole all trust", "only servers know who is a member of which role"),
+            ("local all all kerberos", "method \"kerberos\"; allowed: \"allow\", \"trust\", \"reject\""),
+            ("host all all all peer", "method \"peer\" is for \"local\" lines only"),
+            ("host all all all cert", "method \"cert\" is for \"hostssl\" lines only"),
+            ("local all all trust map=x", "'map' is for the methods \"cert\" and \"peer\""),
+            ("local all all peer map", "\"map\" is no option of the form name=value"),
+            ("local all all peer colour=red", "option \"colour\"; allowed: 'map', 'clientcert'"),
+            ("host all all all md5 clientcert=verify-ca", "'clientcert' is for \"hostssl\" lines only"),
+            ("hostssl all all all md5 clientcert=1", "allowed: \"verify-ca\", \"verify-full\""),
+            ("hostssl all all all cert clientcert=verify-ca", "clientcert is \"verify-full\""),
+            ("# nothing", "has no line, so nobody could come"),
+        ])
+    func wrong(text: String, reason: String) throws {
+        let error = #expect(throws: AccessFileFindings.self) { try Self.read(text) }
+        let message = try #require(error).messages.joined()
+        #expect(message.contains(reason), "\(message)")
+    }
+
+    @Test func allLinesThatAreWrongAreTold() throws {
+        let error = #expect(throws: AccessFileFindings.self) {
+            try Self.read("lokal all all trust\nlocal all all trust\n\nlocal all all x\n")
+        }
+        #expect(error?.findings.map(\.line) == [1, 4])
+    }
+}
