@@ -564,7 +564,8 @@ import Testing
         #expect(run(bob, "q") == Self.one)
         // It was never ended.
         #expect(run(ada, "q") == Self.one)
-        #expect(tell(ada) { $0.query("DEALLOCATE q; FAIL") } == "C(DEALLOCATE) E(22012 division by zero) Z(I)")
+        #expect(
+            tell(ada) { $0.query("DEALLOCATE q; FAIL") } == "C(DEALLOCATE) E(22012 division by zero) Z(I)")
         #expect(run(ada, "q") == Self.missing("q"))
         #expect(run(bob, "q") == Self.one)
     }
