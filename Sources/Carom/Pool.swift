@@ -16,6 +16,8 @@ public import Logging
 /// let pool = try Pool(name: "orders", resolver: resolver, connector: connector)
 /// async let running: Void = pool.run()
 /// let answer = try await pool.withConnection { try await $0.ask("…") }
+/// await pool.stop()
+/// try await running
 /// ```
 public final class Pool<C: Connector>: Sendable {
     /// The pool's name, in events, logs and errors.
@@ -53,9 +55,11 @@ public final class Pool<C: Connector>: Sendable {
     }
 
     /// All background work. Returns when the pool has stopped: after ``stop(grace:)``, or, when the task is
-    /// cancelled, at once (leases are revoked). To be called once: a second call ends the program with a message. Under ServiceLifecycle, graceful shutdown stops it
-    /// with the policy's grace.
-    public func run() async {
+    /// cancelled, at once (leases are revoked). Under ServiceLifecycle, graceful shutdown stops it with the policy's grace.
+    ///
+    /// - Throws: ``PoolError`` with the code `hasRun` when it was called before: a pool runs once.
+    public func run() async throws(PoolError) {
+        try engine.beginRun()
         #if ServiceLifecycle
             let engine = engine
             await withGracefulShutdownHandler {

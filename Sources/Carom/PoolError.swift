@@ -1,13 +1,13 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a claim was not served.
+/// Why a claim was not served, or a pool not run.
 public struct PoolError: Error, Sendable {
     /// The kind of failure, for programs. New kinds may come; compare, do not list them all.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         enum Kind: String, Sendable {
             case noBackends, noBackendsOnline, exhausted, timedOut, queueFull, overloaded, acquireFailed
-            case cancelled, failed, stopped, revoked
+            case cancelled, failed, stopped, revoked, hasRun
         }
         let kind: Kind
 
@@ -34,6 +34,8 @@ public struct PoolError: Error, Sendable {
         public static var stopped: Code { Code(kind: .stopped) }
         /// The connection was taken back before the claimer came for it.
         public static var revoked: Code { Code(kind: .revoked) }
+        /// `run()` was called before; a pool runs once.
+        public static var hasRun: Code { Code(kind: .hasRun) }
 
         /// The code's name.
         public var description: String { kind.rawValue }
@@ -70,7 +72,8 @@ public struct PoolError: Error, Sendable {
         let candidates: [Candidate]
 
         init(
-            pool: String, waited: Duration, inUse: Int, limit: Int, backends: Int, causes: [Cause],
+            pool: String, waited: Duration = .zero, inUse: Int = 0, limit: Int = 0, backends: Int = 0,
+            causes: [Cause] = [],
             isAwaitingRun: Bool = false, requirement: [String: String] = [:], candidates: [Candidate] = []
         ) {
             self.pool = pool
@@ -117,6 +120,7 @@ public struct PoolError: Error, Sendable {
         case .failed: "failed: all \(details.backends) backends are dead"
         case .stopped: "stopped"
         case .revoked: "revoked: the connection was taken back"
+        case .hasRun: "run() was called a second time; a pool runs once, make another"
         }
     }
 

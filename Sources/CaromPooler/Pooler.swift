@@ -162,9 +162,9 @@ package final class Pooler: Sendable {
         await withDiscardingTaskGroup { group in
             for await event in routeEvents {
                 switch event {
-                case .opened(let route): group.addTask { await route.pool.run() }
+                case .opened(let route): group.addTask { try? await route.pool.run() }
                 case .abandoned(let route): group.addTask { await route.pool.stop(grace: .zero) }
-                case .queryOpened(let query): group.addTask { await query.pool.run() }
+                case .queryOpened(let query): group.addTask { try? await query.pool.run() }
                 case .queryRetired(let query): group.addTask { await query.pool.stop(grace: .seconds(10)) }
                 case .retired(let route): group.addTask { await route.pool.stop(grace: Self.drainingTime) }
                 }

@@ -15,7 +15,7 @@ import CaromTLS
 ///     print(id, name)
 /// }
 /// await database.stop()
-/// await running
+/// try await running
 /// ```
 ///
 /// The URL is libpq's: several hosts with ports, `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `target_session_attrs` (`any`,
@@ -90,9 +90,11 @@ public final class PostgresPool: Sendable {
         return CompositeResolver((fixed.isEmpty ? [] : [StaticResolver(fixed)]) + named, rule: .merge)
     }
 
-    /// All background work, until ``stop(grace:)`` or the end of the task. To be called once.
-    public func run() async {
-        await pool.run()
+    /// All background work, until ``stop(grace:)`` or the end of the task.
+    ///
+    /// - Throws: `PoolError` with the code `hasRun` when it was called before: a pool runs once.
+    public func run() async throws(PoolError) {
+        try await pool.run()
         reactors.stop()
         // Whoever runs it keeps it: its end is the event loops'.
         withExtendedLifetime(self) {}

@@ -14,7 +14,7 @@ import Synchronization
 /// ```swift
 /// let clock = ManualClock()
 /// let pool = try Pool(name: "p", resolver: r, connector: c, clock: clock, executor: clock, seed: 1)
-/// let running = Task(executorPreference: clock) { await pool.run() }
+/// let running = Task(executorPreference: clock) { try await pool.run() }
 /// clock.advance(by: .seconds(60))
 /// ```
 public final class ManualClock: PoolClock, TaskExecutor {

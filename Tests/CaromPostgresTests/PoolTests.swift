@@ -26,7 +26,7 @@ extension ServerTests {
                 name: "test", resolver: StaticResolver([backend ?? world.backend]),
                 connector: world.connector(user: user, password: PostgresServer.password), policy: policy)
             return try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await pool.run() }
+                group.addTask { try await pool.run() }
                 let result: Result<R, any Error>
                 do { result = .success(try await body(pool)) } catch { result = .failure(error) }
                 let report = await pool.stop(grace: .seconds(5))
@@ -132,7 +132,7 @@ extension ServerTests {
                 name: "locked", resolver: StaticResolver([world.backend]),
                 connector: world.connector(user: "with_scram", password: "wrong"), policy: policy)
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await pool.run() }
+                group.addTask { try await pool.run() }
                 do {
                     try await pool.withConnection(timeout: .seconds(2)) { _ in }
                     Issue.record("a wrong password was good enough")

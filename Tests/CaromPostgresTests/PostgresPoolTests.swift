@@ -73,7 +73,7 @@ extension ServerTests {
             }
             #expect(sum == 3)
             #expect(await database.stop().unfinishedOperations == 0)
-            await running
+            try await running
         }
 
         @Test func aStandbyThatIsNotThereIsSaidToBeMissing() async throws {
@@ -84,7 +84,7 @@ extension ServerTests {
             }
             #expect(error?.message.contains("no standby among: ") == true)
             await database.stop()
-            await running
+            try await running
         }
 
         @Test func onePoolThatIsNeverRunIsFreed() throws {

@@ -35,7 +35,7 @@ import Testing
     @Test func waitsAndHoldsAreCountedForPoolAndBackend() async throws {
         let backend = Self.backend(1)
         let pool = try pool(ScriptedResolver([backend]))
-        let running = Task(executorPreference: clock) { await pool.run() }
+        let running = Task(executorPreference: clock) { try await pool.run() }
         clock.runUntilQuiescent()
         let first = Task(executorPreference: clock) { [clock] in
             try await pool.withConnection { _ in
@@ -56,13 +56,13 @@ import Testing
         }
         running.cancel()
         clock.runUntilQuiescent()
-        await running.value
+        try await running.value
     }
 
     @Test func aBackendThatLeftIsForgotten() async throws {
         let resolver = ScriptedResolver([Self.backend(1), Self.backend(2)])
         let pool = try pool(resolver)
-        let running = Task(executorPreference: clock) { await pool.run() }
+        let running = Task(executorPreference: clock) { try await pool.run() }
         clock.runUntilQuiescent()
         #expect(Set(recorder.backends.keys.map(\.name)) == ["db1", "db2"])
         resolver.publish([Self.backend(2), Self.backend(3)])
@@ -70,7 +70,7 @@ import Testing
         #expect(Set(recorder.backends.keys.map(\.name)) == ["db2", "db3"])
         running.cancel()
         clock.runUntilQuiescent()
-        await running.value
+        try await running.value
     }
 
     @Test func newsThatNobodyTookCountOnce() async {

@@ -20,7 +20,7 @@ func withServer(_ body: (ScriptedResolver, UInt16, Reactor) async throws -> Void
     defer { reactor.stop() }
     let (ports, continuation) = AsyncStream.makeStream(of: UInt16.self)
     try await withThrowingTaskGroup { group in
-        group.addTask { await pool.run() }
+        group.addTask { try await pool.run() }
         group.addTask {
             try await StatsServer([ObservedPool(pool, recorder: recorder)], port: 0).run {
                 continuation.yield($0)

@@ -42,7 +42,7 @@ import Testing
             #expect(error?.code == .noBackends)
             #expect(error.map { $0.waited >= .milliseconds(20) } == true)
             await pool.stop()
-            await running
+            try await running
         }
     }
 }

@@ -135,7 +135,7 @@ import Testing
         let pool = try Pool(
             name: "mailbox", resolver: StaticResolver([Backend(address: .unix(path: "/a"))]),
             connector: FakeConnector(), policy: policy)
-        let running = Task { await pool.run() }
+        let running = Task { try await pool.run() }
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<4 {
                 group.addTask {
@@ -160,6 +160,6 @@ import Testing
         one.recycle()
         two.recycle()
         await pool.stop()
-        await running.value
+        try await running.value
     }
 }

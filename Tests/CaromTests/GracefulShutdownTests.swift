@@ -17,7 +17,7 @@
             let end = Kept<Duration>()
             let (running, clock) = (rig.running, rig.clock)
             _ = Task(executorPreference: clock) {
-                await running.value
+                _ = await running.result
                 end.value = clock.elapsed
             }
             clock.runUntilQuiescent()

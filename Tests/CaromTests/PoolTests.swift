@@ -113,13 +113,4 @@ struct PoolTests {
         }
         #expect(rig.connector.connections[number - 1].backend.name == "b")
     }
-
-    @Test func theSecondCallOfRunIsABrokenContract() async {
-        await #expect(processExitsWith: .failure) {
-            let pool = try Pool(name: "p", resolver: ScriptedResolver([]), connector: FakeConnector())
-            Task { await pool.run() }
-            await pool.run()
-            await pool.run()
-        }
-    }
 }

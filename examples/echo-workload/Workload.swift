@@ -41,7 +41,7 @@ struct Workload: Sendable {
     /// - Throws: what `body` throws, and `StatsServerError` if the port cannot be used.
     func run(_ body: @escaping @Sendable () async throws -> Void) async throws {
         try await withThrowingTaskGroup { group in
-            group.addTask { await pool.run() }
+            group.addTask { try await pool.run() }
             group.addTask { try await StatsServer([observed], port: statsPort).run() }
             group.addTask {
                 try await body()

@@ -4,7 +4,20 @@
 import Synchronization
 
 extension PoolEngine {
-    /// Begins the background work and returns when the pool has stopped.
+    /// Claims the one run that a pool has.
+    ///
+    /// - Throws: ``PoolError`` with the code `hasRun` when somebody else has it.
+    func beginRun() throws(PoolError) {
+        let isFirst = decide { state, _ in
+            defer { state.hasRun = true }
+            return !state.hasRun
+        }
+        guard isFirst else {
+            throw PoolError(code: .hasRun, details: .init(pool: name))
+        }
+    }
+
+    /// Begins the background work and returns when the pool has stopped. ``beginRun()`` comes before it.
     func run() async {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
@@ -19,11 +32,6 @@ extension PoolEngine {
     private func begin(_ continuation: UnsafeContinuation<Void, Never>) {
         let task = BackgroundTask()
         let begun = decide { state, now in
-            if state.hasRun {
-                fatalError(
-                    "pool \(state.name): run() was called a second time; a pool runs once, make another")
-            }
-            state.hasRun = true
             if state.finished { return false }
             state.sampleAt = now.after(self.sampling)
             state.runner = continuation

@@ -29,7 +29,7 @@ struct ClaimBenchmark {
 
     /// A pool of 64 idle connections.
     static func makePool(observers: [any PoolObserver] = []) async throws
-        -> (Pool<LeanConnector>, Task<Void, Never>)
+        -> (Pool<LeanConnector>, Task<Void, any Error>)
     {
         var policy = Policy()
         policy.maxSlots = 128
@@ -43,7 +43,7 @@ struct ClaimBenchmark {
         let pool = try Pool(
             name: "benchmark", resolver: StaticResolver([backend]), connector: LeanConnector(fake: connector),
             policy: policy, observers: observers)
-        let running = Task { await pool.run() }
+        let running = Task { try await pool.run() }
         while pool.stats.idle < 64 { try await Task.sleep(for: .milliseconds(5)) }
         return (pool, running)
     }
@@ -56,7 +56,7 @@ struct ClaimBenchmark {
             var rounds: [Measurement] = []
             for _ in 0..<21 { rounds.append(try await pairs(pool, tasks: 1, each: 100_000)) }
             await pool.stop()
-            await running.value
+            try await running.value
             return rounds
         #else
             return []
@@ -68,13 +68,13 @@ struct ClaimBenchmark {
         if let pairsOnly = Self.number(after: "--pairs") {
             _ = try await pairs(pool, tasks: 1, each: pairsOnly)
             await pool.stop()
-            await running.value
+            try await running.value
             return
         }
         if let parkingOnly = Self.number(after: "--parking") {
             _ = try await parking(pool, count: parkingOnly)
             await pool.stop()
-            await running.value
+            try await running.value
             return
         }
         print("tasks   ns per claim and return: least    median   least CPU   allocations per pair")
@@ -96,7 +96,7 @@ struct ClaimBenchmark {
         print(row("1, parked and reclaimed", parked))
         try await waiters()
         print(await pool.stop())
-        await running.value
+        try await running.value
         guard CommandLine.arguments.contains("--check") else { return }
         if single.leastCPU > budget * slowMachine || single.allocations > 0.001 {
             print(

@@ -43,7 +43,7 @@ import Testing
 
     private let clock = ManualClock()
 
-    private func pool<C: Connector>(_ connector: C) throws -> (Pool<C>, Task<Void, Never>) {
+    private func pool<C: Connector>(_ connector: C) throws -> (Pool<C>, Task<Void, any Error>) {
         var policy = Policy()
         policy.spares = 1
         policy.maxSlots = 1
@@ -51,7 +51,7 @@ import Testing
         let pool = try Pool(
             name: "test", resolver: ScriptedResolver([backend]), connector: connector, policy: policy,
             clock: clock, executor: clock, seed: 1)
-        let running = Task(executorPreference: clock) { await pool.run() }
+        let running = Task(executorPreference: clock) { try await pool.run() }
         clock.runUntilQuiescent()
         return (pool, running)
     }
@@ -173,7 +173,7 @@ import Testing
         let pool = try Pool(
             name: "test", resolver: ScriptedResolver([Backend(name: "a", address: .unix(path: "/a"))]),
             connector: connector, policy: policy, observers: [log], clock: lagging, executor: clock, seed: 1)
-        let running = Task(executorPreference: clock) { await pool.run() }
+        let running = Task(executorPreference: clock) { try await pool.run() }
         clock.advance(by: .seconds(1))
         for _ in 0..<3 {
             lagging.lag.store(0, ordering: .relaxed)

@@ -49,7 +49,7 @@ struct CancellationTests {
             name: "race", resolver: StaticResolver([Backend(address: .unix(path: "/a"))]),
             connector: connector,
             policy: policy)
-        let running = Task { await pool.run() }
+        let running = Task { try await pool.run() }
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<2_000 {
                 group.addTask {
@@ -68,7 +68,7 @@ struct CancellationTests {
         #expect(stats.claimed == 0 && stats.waiting == 0)
         #expect(stats.slots <= 3)
         await pool.stop()
-        await running.value
+        try await running.value
         #expect(connector.open == 0 && connector.closedOnce)
     }
 

@@ -56,7 +56,7 @@ import Testing
         ]
         let resolver = ScriptedResolver(backends)
         let pool = try Pool(name: "stress", resolver: resolver, connector: connector, policy: policy)
-        let running = Task { await pool.run() }
+        let running = Task { try await pool.run() }
         let owners = Owners()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<6 { group.addTask { try await park(pool, owners, rounds: 3_000) } }
@@ -79,7 +79,7 @@ import Testing
         #expect(stats.totals.claims >= 6 * 3_000 + 2 * 800)
         #expect(stats.totals.timeouts == 0)
         await pool.stop()
-        await running.value
+        try await running.value
         #expect(connector.open == 0 && connector.closedOnce)
     }
 }

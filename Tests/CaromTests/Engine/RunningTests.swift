@@ -54,7 +54,7 @@ import Testing
             for _ in 0..<3 { _ = claim(pool, timeout: timeout) }
             clock.advance(by: min(timeout, .seconds(1)))
             for log in [one, other] { #expect(log.all.count { $0 == .notRunning } == 1, "\(timeout)") }
-            let running = Task(executorPreference: clock) { await pool.run() }
+            let running = Task(executorPreference: clock) { try await pool.run() }
             clock.runUntilQuiescent()
             #expect(claim(pool, timeout: .zero).value == nil)
             running.cancel()
@@ -66,7 +66,7 @@ import Testing
         let log = EventLog()
         let pool = try make(FakeConnector(clock: clock), observers: [log])
         let error = claim(pool, timeout: .seconds(60))
-        let running = Task(executorPreference: clock) { await pool.run() }
+        let running = Task(executorPreference: clock) { try await pool.run() }
         clock.advance(by: .seconds(2))
         #expect(error.value == nil && pool.stats.totals.claims == 1)
         #expect(!log.all.contains(.notRunning))
@@ -74,16 +74,22 @@ import Testing
         clock.runUntilQuiescent()
     }
 
-    @Test("behaviour 67: a second run ends the program with a message")
+    @Test("behaviour 67: a second run is an error in words, and does not touch the first")
     func runTwice() async throws {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            let pool = try Pool(name: "orders", resolver: StaticResolver([]), connector: FakeConnector())
-            await withTaskGroup { group in
-                for _ in 0..<2 { group.addTask { await pool.run() } }
-            }
+        let rig = try ShellRig()
+        let pool = rig.pool
+        let second = Task {
+            // Its end must not be the first one's.
+            withUnsafeCurrentTask { $0?.cancel() }
+            try await pool.run()
         }
-        let said = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-        #expect(said.contains("pool orders: run() was called a second time"))
+        let error = await #expect(throws: PoolError.self) { try await second.value }
+        #expect(error?.code == .hasRun)
+        #expect(error?.message == "run() was called a second time; a pool runs once, make another")
+        guard case .holding = rig.hold().state else {
+            Issue.record("the pool does not serve any more")
+            return
+        }
     }
 
     @Test("behaviour 64: an orderly stop reports no call that hangs")
@@ -95,10 +101,10 @@ import Testing
             let pool = try Pool(
                 name: "test", resolver: StaticResolver([Backend(name: "a", address: .unix(path: "/a"))]),
                 connector: FakeConnector(), policy: policy)
-            let running = Task { await pool.run() }
+            let running = Task { try await pool.run() }
             try await pool.withConnection { _ in }
             seen.insert(await pool.stop().unfinishedOperations)
-            await running.value
+            try await running.value
         }
         #expect(seen == [0])
     }

@@ -110,7 +110,7 @@ struct StopTests {
         let ended = Kept<Bool>()
         let running = rig.running
         _ = Task(executorPreference: rig.clock) {
-            await running.value
+            _ = await running.result
             ended.value = true
         }
         let report = rig.stop(grace: .seconds(1))

@@ -112,7 +112,7 @@ import Testing
         let books = Books(seed: seed)
         let resolver = ScriptedResolver(Self.backends)
         let pool = try Pool(name: "model", resolver: resolver, connector: books, policy: policy, seed: seed)
-        let running = Task { await pool.run() }
+        let running = Task { try await pool.run() }
         await withTaskGroup { group in
             for task in 0..<200 {
                 group.addTask {
@@ -139,7 +139,7 @@ import Testing
         #expect(stats.claimed == 0 && stats.waiting == 0, "seed \(seed): \(stats)")
         #expect(Int(stats.totals.claims) >= books.served.load(ordering: .relaxed), "seed \(seed)")
         let report = await pool.stop()
-        await running.value
+        try await running.value
         #expect(report.revokedLeases.isEmpty && report.unfinishedOperations == 0, "seed \(seed): \(report)")
         #expect(books.lentTwice.load(ordering: .relaxed) == 0, "seed \(seed): lent twice")
         #expect(books.lentClosed.load(ordering: .relaxed) == 0, "seed \(seed): lent when closed")

@@ -15,7 +15,7 @@ final class ShellRig {
     let resolver: ScriptedResolver
     let pool: Pool<FakeConnector>
     let events = EventLog()
-    let running: Task<Void, Never>
+    let running: Task<Void, any Error>
     private var holders: [Holder] = []
 
     init(
@@ -33,7 +33,7 @@ final class ShellRig {
             name: "test", resolver: resolver, connector: connector, policy: policy, logger: logger,
             observers: [observer ?? events], clock: clock, executor: clock, seed: 1)
         self.pool = pool
-        running = Task(executorPreference: clock) { await pool.run() }
+        running = Task(executorPreference: clock) { try await pool.run() }
         clock.runUntilQuiescent()
     }
 
