@@ -18,6 +18,8 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
     public let backend: Backend
     let transport: Transport
     private let waker = Waker()
+    /// What was read behind the end of a line, for the next read.
+    private let ahead = UnsafeSingleOwner<[UInt8]>([])
     private let spoilt = Atomic<Bool>(false)
 
     /// On the reactor's thread.
@@ -86,6 +88,39 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
         }
     }
 
+    /// Reads up to the next such byte, which is the last one of the answer.
+    ///
+    /// What came behind it is kept for the next read.
+    ///
+    /// - Parameters:
+    ///   - delimiter: where to stop.
+    ///   - limit: the most bytes to take for one answer.
+    ///   - timeout: the longest wait for all of it; nil waits for ever.
+    /// - Throws: `SystemError` as ``read(exactly:timeout:)`` does, and `EMSGSIZE` if the byte is not among the first `limit`.
+    @concurrent public func read(
+        through delimiter: UInt8, limit: Int = 65_536, timeout: Duration? = nil
+    ) async throws(SystemError) -> [UInt8] {
+        precondition(limit > 0, "a read needs room for a byte")
+        return try await onReactor { () async throws(SystemError) in
+            try await self.take(through: delimiter, limit, by: Deadline.after(timeout))
+        }
+    }
+
+    /// Reads a line, which ends with LF or CR LF; neither is a part of the answer.
+    ///
+    /// - Parameters:
+    ///   - limit: the most bytes to take for one line.
+    ///   - timeout: the longest wait for all of it; nil waits for ever.
+    /// - Throws: `SystemError` as ``read(through:limit:timeout:)`` does.
+    @concurrent public func readLine(limit: Int = 65_536, timeout: Duration? = nil) async throws(SystemError)
+        -> String
+    {
+        var bytes = try await read(through: UInt8(ascii: "\n"), limit: limit, timeout: timeout)
+        bytes.removeLast()
+        if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Writes all of `bytes`, waiting for the socket to take them.
     ///
     /// - Parameters:
@@ -125,9 +160,34 @@ public final class TCPConnection: Sendable, CustomStringConvertible {
 
     // MARK: On the reactor's thread
 
+    /// Whether something was read that nobody has asked for yet.
+    var hasReadAhead: Bool { !ahead.value.isEmpty }
+
+    private func take(through delimiter: UInt8, _ limit: Int, by deadline: Deadline) async throws(SystemError)
+        -> [UInt8]
+    {
+        var found: [UInt8] = []
+        while true {
+            let piece = try await take(4096, by: deadline)
+            if piece.isEmpty { throw SystemError(code: ECONNRESET, operation: "read from \(self)") }
+            let end = piece.firstIndex(of: delimiter)
+            found += piece[...(end ?? piece.count - 1)]
+            if let end { ahead.value.insert(contentsOf: piece[(end + 1)...], at: 0) }
+            if found.count > limit {
+                throw SystemError(code: EMSGSIZE, operation: "find the end of what \(self) says")
+            }
+            if end != nil { return found }
+        }
+    }
+
     private func take(_ limit: Int, by deadline: Deadline) async throws(SystemError) -> [UInt8] {
         while true {
             try check("read from")
+            if hasReadAhead {
+                let bytes = Array(ahead.value.prefix(limit))
+                ahead.value.removeFirst(bytes.count)
+                return bytes
+            }
             var outcome = ReadOutcome.end
             let size = min(limit, 65_536)
             let bytes = try [UInt8](capacity: size) { (room) throws(SystemError) in

@@ -49,7 +49,7 @@ public final class TCPConnector: Connector {
     public func isValid(_ connection: TCPConnection) async throws {
         if let check {
             try await check(connection)
-        } else if !connection.transport.isQuiet() {
+        } else if connection.hasReadAhead || !connection.transport.isQuiet() {
             throw SystemError(code: ECONNRESET, operation: "check of \(connection)")
         }
     }
@@ -59,6 +59,7 @@ public final class TCPConnector: Connector {
         if connection.transport.isClosed { return .discard(reason: "the connection was closed") }
         if connection.transport.isHungUp { return .discard(reason: "the peer has hung up") }
         if connection.isSpoilt { return .discard(reason: "a call on it has failed") }
+        if connection.hasReadAhead { return .discard(reason: "unread bytes") }
         if check != nil { return .recycle }
         return connection.transport.isQuiet()
             ? .clean : .discard(reason: "unread bytes, or the peer has hung up")
@@ -71,7 +72,7 @@ public final class TCPConnector: Connector {
 
     /// Whether the peer has neither hung up nor spoken while the connection lay idle.
     public func isUsable(_ connection: TCPConnection, idleFor: Duration) -> Bool {
-        connection.transport.isUndisturbed
+        !connection.hasReadAhead && connection.transport.isUndisturbed
     }
 
     /// The index of the reactor it lives on.

@@ -97,6 +97,40 @@ struct Peer: Sendable {
         }
     }
 
+    @Test func linesAreReadOneByOneAndWhatComesBehindIsKept() async throws {
+        try await withPair { connection, peer, connector in
+            try await peer.send(Array("one\r\ntwo\n\nthr".utf8))
+            #expect(try await connection.readLine() == "one")
+            #expect(connector.returned(connection) == .discard(reason: "unread bytes"))
+            #expect(!connector.isUsable(connection, idleFor: .zero))
+            await #expect(throws: SystemError.self) { try await connector.isValid(connection) }
+            #expect(try await connection.read(through: UInt8(ascii: "o")) == Array("two".utf8))
+            #expect(try await connection.readLine() == "")
+            #expect(try await connection.readLine() == "")
+            async let late = connection.readLine(timeout: .seconds(10))
+            try await peer.send(Array("ee\nfour".utf8))
+            #expect(try await late == "three")
+            #expect(try await connection.read(exactly: 4) == Array("four".utf8))
+            #expect(connector.returned(connection) == .clean)
+        }
+    }
+
+    @Test func aLineThatDoesNotEndIsAnError() async throws {
+        try await withPair { connection, peer, connector in
+            try await peer.send(Array("12345\n123456\n".utf8))
+            #expect(try await connection.readLine(limit: 6) == "12345")
+            let long = await #expect(throws: SystemError.self) { _ = try await connection.readLine(limit: 6) }
+            #expect(long?.code == EMSGSIZE)
+            #expect(connector.returned(connection) != .clean)
+        }
+        try await withPair { connection, peer, _ in
+            try await peer.send(Array("123".utf8))
+            await peer.close()
+            let error = await #expect(throws: SystemError.self) { _ = try await connection.readLine() }
+            #expect(error?.code == ECONNRESET)
+        }
+    }
+
     @Test func anEndBeforeTheLastByteIsAnError() async throws {
         try await withPair { connection, peer, _ in
             try await peer.send([1])
