@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "CaromDNS", targets: ["CaromDNS"]),
         .library(name: "CaromTCP", targets: ["CaromTCP"]),
         .library(name: "CaromPostgres", targets: ["CaromPostgres"]),
+        .library(name: "CaromPostgresPool", targets: ["CaromPostgresPool"]),
         .library(name: "CaromTesting", targets: ["CaromTesting"]),
         .library(name: "CaromFile", targets: ["CaromFile"]),
         .library(name: "CaromStats", targets: ["CaromStats"]),
@@ -90,9 +91,12 @@ let package = Package(
         .target(
             name: "CaromPostgres",
             dependencies: [
-                "Carom", "CaromDNS", "CaromPostgresProtocol", "CaromReactor", "CaromTCP", "CaromTLS",
-                collections,
+                "Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTCP", "CaromTLS", collections,
             ],
+            swiftSettings: settings),
+        .target(
+            name: "CaromPostgresPool",
+            dependencies: ["Carom", "CaromDNS", "CaromPostgres", "CaromReactor", "CaromTLS"],
             swiftSettings: settings),
         // Grammars and settings of the pooler: no sockets, no threads.
         .target(
@@ -205,6 +209,10 @@ let package = Package(
                 "Carom", "CaromPostgres", "CCaromLinux", "CaromPostgresProtocol", "CaromReactor", "CaromTCP",
                 "CaromTLS", "CaromTestSupport",
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CaromPostgresPoolTests",
+            dependencies: ["Carom", "CaromPostgres", "CaromPostgresPool", "CaromTestSupport", "CaromTLS"],
             swiftSettings: settings),
         .testTarget(
             name: "CaromConfigurationTests",

@@ -36,7 +36,8 @@ MODULES = {
     "CaromTCP": "Carom CaromReactor CaromTLS CCaromLinux Synchronization Glibc",
     "CaromStats": "Carom FlyingFox FlyingSocks FoundationEssentials Histogram Logging Synchronization Glibc",
     "CaromPostgres":
-        "Carom CaromDNS CaromPostgresProtocol CaromReactor CaromTCP CaromTLS DequeModule Synchronization Glibc",
+        "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS DequeModule Synchronization Glibc",
+    "CaromPostgresPool": "Carom CaromDNS CaromPostgres CaromReactor CaromTLS",
     "CaromConfiguration": "CaromPostgresProtocol CaromTLS Glibc",
     "CaromPooler":
         "Carom CaromConfiguration CaromDNS CaromFile CaromPostgres CaromPostgresProtocol CaromReactor CaromStats CaromTCP "

@@ -1,8 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-public import Carom
+@_exported public import Carom
 import CaromDNS
+@_exported public import CaromPostgres
 import CaromReactor
 import CaromTLS
 
@@ -34,7 +35,7 @@ public final class PostgresPool: Sendable {
     ///   - policy: every knob.
     ///   - threads: event loops for the connections, at least 1.
     ///   - observers: told every event.
-    /// - Throws: ``PostgresError`` for a URL or certificate that cannot be used, `PolicyError`, `SystemError`, `DNSError`.
+    /// - Throws: `PostgresError` for a URL or certificate that cannot be used, `PolicyError`, `SystemError`, `DNSError`.
     public convenience init(
         _ url: String, policy: Policy = Policy(), threads: Int = 2, observers: [any PoolObserver] = []
     ) throws {
@@ -131,7 +132,7 @@ public final class PostgresPool: Sendable {
     }
 
     /// Runs `body` in a transaction, again if it could not be serialized with others: see
-    /// ``PostgresConnection/retryingTransaction(attempts:_:isolation:_:)``.
+    /// `PostgresConnection.retryingTransaction(attempts:_:isolation:_:)`.
     public func transaction<R>(
         attempts: Int = 5, _ begin: String = "BEGIN", isolation: isolated (any Actor)? = #isolation,
         _ body: (PostgresConnection) async throws -> R

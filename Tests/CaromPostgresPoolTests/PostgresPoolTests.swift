@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromPostgres
 import CaromTLS
 import CaromTestSupport
 import Testing
 
-@testable import CaromPostgres
+@testable import CaromPostgresPool
 
 @Suite struct PostgresURLTests {
     @Test func everythingThatAURLSays() throws {
@@ -53,47 +54,45 @@ import Testing
     }
 }
 
-extension ServerTests {
-    @Suite struct PostgresPoolTests {
-        private static func url(_ rest: String = "?sslmode=disable") throws -> String {
-            guard case .ip(let address, let port) = World.current.backend.address else {
-                throw PostgresError(.connection, "the test's server has no address")
-            }
-            return "postgres://with_scram:\(PostgresServer.password)@\(address):\(port)/postgres\(rest)"
-        }
+@Suite(.withServer, .serialized) struct PostgresPoolTests {
+    private static func url(_ rest: String = "?sslmode=disable") -> String {
+        "postgres://with_scram:\(PostgresServer.password)@127.0.0.1:\(ServerScope.port)/postgres\(rest)"
+    }
 
-        @Test(arguments: ["?sslmode=disable", "", "?sslmode=disable&target_session_attrs=primary"])
-        func fromAURLToTheFirstRow(rest: String) async throws {
-            let database = try PostgresPool(try Self.url(rest))
-            async let running: Void = database.run()
-            let rows = try await database.query("select n, n::text from generate_series(1, \(2)) n")
-            #expect(try rows.decode(Int.self, String.self).map(\.1) == ["1", "2"])
-            let sum = try await database.transaction { connection in
-                try await connection.query("select \(1)::int + \(2)::int").decode(Int.self)[0]
-            }
-            #expect(sum == 3)
-            #expect(await database.stop().unfinishedOperations == 0)
-            try await running
+    @Test(arguments: ["?sslmode=disable", "", "?sslmode=disable&target_session_attrs=primary"])
+    func fromAURLToTheFirstRow(rest: String) async throws {
+        let database = try PostgresPool(Self.url(rest))
+        async let running: Void = database.run()
+        let rows = try await database.query("select n, n::text from generate_series(1, \(2)) n")
+        #expect(try rows.decode(Int.self, String.self).map(\.1) == ["1", "2"])
+        let sum = try await database.transaction { connection in
+            try await connection.query("select \(1)::int + \(2)::int").decode(Int.self)[0]
         }
+        #expect(sum == 3)
+        #expect(await database.stop().unfinishedOperations == 0)
+        try await running
+        // Its event loops have ended with it: a second run does not begin.
+        let error = await #expect(throws: PoolError.self) { try await database.run() }
+        #expect(error?.code == .hasRun)
+    }
 
-        @Test func aStandbyThatIsNotThereIsSaidToBeMissing() async throws {
-            let database = try PostgresPool(try Self.url("?sslmode=disable&target_session_attrs=standby"))
-            async let running: Void = database.run()
-            let error = await #expect(throws: PoolError.self) {
-                try await database.withConnection(timeout: .milliseconds(500)) { _ in }
-            }
-            #expect(error?.message.contains("no standby among: ") == true)
-            await database.stop()
-            try await running
+    @Test func aStandbyThatIsNotThereIsSaidToBeMissing() async throws {
+        let database = try PostgresPool(Self.url("?sslmode=disable&target_session_attrs=standby"))
+        async let running: Void = database.run()
+        let error = await #expect(throws: PoolError.self) {
+            try await database.withConnection(timeout: .milliseconds(500)) { _ in }
         }
+        #expect(error?.message.contains("no standby among: ") == true)
+        await database.stop()
+        try await running
+    }
 
-        @Test func onePoolThatIsNeverRunIsFreed() throws {
-            weak var database: PostgresPool?
-            do {
-                let mine = try PostgresPool(try Self.url())
-                database = mine
-            }
-            #expect(database == nil)
+    @Test func onePoolThatIsNeverRunIsFreed() throws {
+        weak var database: PostgresPool?
+        do {
+            let mine = try PostgresPool(Self.url())
+            database = mine
         }
+        #expect(database == nil)
     }
 }

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgres
 import CaromTLS
 
 /// A connection URL as libpq reads it: `postgres://user:password@host:5432,other/database?sslmode=verify-full`.
@@ -21,7 +22,7 @@ struct PostgresURL: Sendable {
     /// Settings of the session, such as `application_name`.
     var parameters: [String: String] = [:]
 
-    /// - Throws: ``PostgresError`` with the code `invalidRequest`; its message has nothing of the URL but names.
+    /// - Throws: `PostgresError` with the code `invalidRequest`; its message has nothing of the URL but names.
     init(_ text: String) throws(PostgresError) {
         guard let scheme = ["postgres://", "postgresql://"].first(where: { text.hasPrefix($0) }) else {
             throw Self.error("it must begin with postgres:// or postgresql://")
