@@ -200,7 +200,7 @@ def test_the_same_clients_are_let_in(rulings, files, pooler):
         wait_until(lambda: rulings.value("select pg_conf_load_time()") != before, "it judges by the new lines")
         files.write(text)
         pooler.reload()
-        for _ in range(12):
+        for _ in range(20):
             client = (author.random.choice(SOURCES), author.random.choice(USERS), author.random.choice(DATABASES),
                       author.random.choice([PASSWORD, PASSWORD, "wrong"]), author.random.random() < 0.3)
             direct, pooled = attempt(rulings.address, *client), attempt(pooler.address, *client)
