@@ -26,6 +26,14 @@ package enum TLSMode: String, CaseIterable, Hashable, Sendable {
         self = mode
     }
 
+    /// Whether nothing is said in the open.
+    package var needsTLS: Bool {
+        switch self {
+        case .disable, .allow, .prefer: false
+        case .require, .verifyCA, .verifyFull: true
+        }
+    }
+
     /// Whether a peer without a valid certificate must be refused.
     package var verifiesPeer: Bool {
         switch self {

@@ -422,3 +422,52 @@ def test_pgbench_runs_clean_over_both_legs(start, secure, authority, protocol, t
     count, _ = transactions(pgbench(pooler.address, "-n", "-M", protocol, "-c", 16, "-j", threads, "-T", seconds,
                                     sslmode="require"))
     assert count > 0
+
+
+# Direct TLS
+
+
+def test_connections_can_begin_with_the_handshake(start, secure, authority):
+    """To another pooler, because only PostgreSQL 17 and newer take that; cancels go the same way."""
+    host = free_address()[0]
+    certificate = authority.issue("inner", "inner", [host])
+    inner = start(route(), storage=storage(secure, "require"), address=free_address(host),
+                  listen={"tls": "require", "tls_cert_file": certificate.cert, "tls_key_file": certificate.key})
+    outer = start(Route(user="guest", storage_user="guest", storage_db="either"), storage=storage(
+        inner.address, "verify_full", authority, tls_negotiation="direct"))
+    with outer.connect(user="guest") as wire:
+        assert wire.value("select current_user") == "bench"
+        wire.send(query("select pg_sleep(60) -- direct"))
+        wait_until(lambda: secure.value("select count(*) from pg_stat_activity where state = 'active' "
+                                        "and query like '%-- direct' and pid <> pg_backend_pid()") == "1", "it runs")
+        send_cancel(outer.address, wire.key)
+        with pytest.raises(ServerError) as ended:
+            wire.result()
+        assert ended.value.code == "57014"
+    assert "TLSv1.3" in inner.log()
+
+
+class OtherService(Answer):
+    """Something that speaks TLS, but nothing about PostgreSQL."""
+
+    def _serve(self, stream):
+        try:
+            inside = self.play.wrap_socket(stream, server_side=True)
+            self.streams.append(inside)
+            while data := inside.recv(65536):
+                self.heard.append(data)
+        except OSError:
+            pass
+
+
+def test_a_server_that_does_not_know_direct_tls_gets_no_word_of_the_login(start, secure, authority):
+    """PostgreSQL before 17 hangs up; a server of another kind shakes hands, but for another protocol."""
+    pooler = start(route("scram_user"), storage=storage(secure, "require", tls_negotiation="direct"))
+    code, text = refusal(pooler)
+    assert code == "08006" and "TLS with server" in text, text
+    certificate = authority.issue("other", "other", ["127.0.0.1"])
+    with OtherService(tls.server_context(certificate)) as server:
+        pooler = start(route("scram_user"), storage=storage(server.address, "require", tls_negotiation="direct"))
+        code, text = refusal(pooler)
+        assert code == "08006" and "does not know direct TLS" in text, text
+        assert b"scram_user" not in b"".join(server.heard)

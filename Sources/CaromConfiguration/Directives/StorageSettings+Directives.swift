@@ -10,7 +10,7 @@ extension StorageSettings: ConfigurationScope {
             .choice("type", \.type), hostList, serviceName, hostsFile, nameserverList,
             .number("port", \.port, in: 1...65535),
         ]
-            + Directive.tls)
+            + Directive.tls + [.choice("tls_negotiation", \.tlsNegotiation)])
 }
 
 extension StorageSettings {

@@ -139,6 +139,13 @@ struct ConfigurationValidator {
             let position = block.given["tls_cert_file"] ?? block.given["tls_key_file"] ?? block.position
             return report(position, "tls_cert_file and tls_key_file need each other")
         }
+        if block.value.tlsNegotiation == .direct, !block.value.tls.mode.needsTLS,
+            let position = block.given["tls_negotiation"]
+        {
+            return report(
+                position, "tls_negotiation \"direct\" needs tls \"require\", \"verify_ca\" or \"verify_full\""
+            )
+        }
         if block.value.tls.crlFile != nil, block.value.tls.caFile == nil,
             let position = block.given["tls_crl_file"]
         {

@@ -15,6 +15,8 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
     package var port = 5432
     /// `tls` and `tls_…`.
     package var tls = TLSSettings()
+    /// `tls_negotiation`: how a connection comes to TLS.
+    package var tlsNegotiation = TLSNegotiation.postgres
 
     package init(name: String) {
         self.name = name
@@ -30,6 +32,14 @@ package enum StorageType: String, CaseIterable, Hashable, Sendable {
     case remote
     /// The pooler itself: its console.
     case local
+}
+
+/// How a connection to a server comes to TLS: libpq's `sslnegotiation`.
+package enum TLSNegotiation: String, CaseIterable, Hashable, Sendable {
+    /// The server is asked whether it has TLS.
+    case postgres
+    /// The connection begins with the handshake, as servers from PostgreSQL 17 on allow: a round trip less.
+    case direct
 }
 
 /// Where a storage's servers come from; each case is a resolver.

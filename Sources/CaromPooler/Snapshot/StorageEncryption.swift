@@ -26,6 +26,7 @@ struct StorageEncryption: Sendable {
         self.storage = storage
         self.files = files
         server = ServerEncryption(
-            try TLSContext(.client, options), domain: storage.backends.serviceDomain)
+            try TLSContext(.client, options), isDirect: storage.tlsNegotiation == .direct,
+            domain: storage.backends.serviceDomain)
     }
 }

@@ -8,11 +8,22 @@ import CaromTCP
 import CaromTLS
 
 extension Conversation {
-    /// Asks the server for TLS, before anything else is said, and shakes hands.
+    /// Asks the server for TLS, before anything else is said, and shakes hands; or begins with that.
     ///
     /// - Returns: whether the server has it; if not, the conversation can go on in the open.
     /// - Throws: ``PostgresError`` with the code ``PostgresError/Code/encryption`` when TLS was agreed on and does not come about.
     func startTLS(_ encryption: ServerEncryption, to backend: Backend) async throws(PostgresError) -> Bool {
+        if encryption.isDirect {
+            try await shakeHands(encryption, backend)
+            // Without the protocol's name this could be a server of another kind, whose answers somebody has us take for this one's.
+            guard transport.session?.applicationProtocol != nil else {
+                throw PostgresError(
+                    .encryption,
+                    "server \(backend.id) does not know direct TLS: it did not agree to \"postgresql\" (ALPN)"
+                )
+            }
+            return true
+        }
         var request: [UInt8] = []
         StartupPacket.encodeSSLRequest(into: &request)
         try await send(request)

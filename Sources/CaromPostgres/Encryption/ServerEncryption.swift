@@ -8,12 +8,17 @@ package import CaromTLS
 package struct ServerEncryption: Sendable {
     /// Mode, authorities, and the certificate that is shown to servers.
     package let context: TLSContext
+    /// Connections begin with the handshake (`sslnegotiation=direct` of libpq).
+    let isDirect: Bool
     private let domain: String?
 
-    /// - Parameter domain: that of the SRV records which name the servers. A name of another domain is not believed: whoever can
-    ///   forge the records could name a server of his own, with a good certificate for it.
-    package init(_ context: TLSContext, domain: String? = nil) {
+    /// - Parameters:
+    ///   - isDirect: connections begin with the handshake. Servers before PostgreSQL 17 do not understand that.
+    ///   - domain: that of the SRV records which name the servers. A name of another domain is not believed: whoever can forge the
+    ///     records could name a server of his own, with a good certificate for it.
+    package init(_ context: TLSContext, isDirect: Bool = false, domain: String? = nil) {
         self.context = context
+        self.isDirect = isDirect
         self.domain = domain?.lowercased()
     }
 

@@ -272,6 +272,12 @@ import Testing
             ["54: error: tls_crl_file needs tls_ca_file"]
         ),
         (
+            "storage \"x\" { type \"remote\" host \"h\" tls \"prefer\" tls_negotiation \"direct\" }",
+            [
+                "51: error: tls_negotiation \"direct\" needs tls \"require\", \"verify_ca\" or \"verify_full\""
+            ]
+        ),
+        (
             "storage \"x\" { watchdog { } }",
             ["15: error: directive 'watchdog' in 'storage' is Odyssey's and not supported"]
         ),
