@@ -80,6 +80,17 @@ extension Directive {
             write: { "\(unit.count($0[keyPath: path]))" })
     }
 
+    /// A time of at least one unit, which need not be given.
+    static func time(_ name: String, in unit: TimeUnit, optional path: Path<Duration?>) -> Self {
+        let range = 1...Int(Int32.max)
+        return Directive(
+            name: name, expects: "\(range.sentence), in \(unit.rawValue)",
+            read: { value, scope throws(ValueError) in
+                scope[keyPath: path] = unit.duration(try value.number(in: range, unit: unit))
+            },
+            write: { $0[keyPath: path].map { "\(unit.count($0))" } })
+    }
+
     /// A time, where 0 means that it never comes.
     static func time(
         _ name: String, in unit: TimeUnit, orNever path: Path<Duration?>

@@ -15,6 +15,8 @@ struct Directive<Scope>: Sendable {
     var isSecret = false
     /// Accepted for the sake of Odyssey's configurations; has no effect here.
     var isIgnored = false
+    /// The directive that says the same, of which this is another name.
+    var canonical: String?
     /// Puts the value into the scope.
     let read: @Sendable (Value, inout Scope) throws(ValueError) -> Void
     /// The value as Odyssey's grammar writes it; `nil` when there is nothing to write.
@@ -22,6 +24,8 @@ struct Directive<Scope>: Sendable {
     /// Whether two secrets are the same; nil for what can be seen by what is written.
     var isSame: (@Sendable (Scope, Scope) -> Bool)?
 
+    /// What stands once in a block.
+    var key: String { canonical ?? name }
     /// Whether both say the same.
     func agrees(_ one: Scope, _ other: Scope) -> Bool { isSame?(one, other) ?? (write(one) == write(other)) }
 }

@@ -11,7 +11,7 @@ extension ListenSettings: ConfigurationScope {
             .number("port", \.port, in: 1...65535),
             .number("backlog", \.backlog, in: 1...65535),
         ] + Directive.tls + [
-            .time("client_login_timeout", in: .milliseconds, \.clientLoginTimeout),
+            .time("client_login_timeout", in: .milliseconds, optional: \.clientLoginTimeout),
             .ignored("compression"),
         ])
 }

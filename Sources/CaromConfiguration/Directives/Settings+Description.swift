@@ -32,7 +32,7 @@ extension Settings: CustomStringConvertible {
         of scope: Scope, by table: DirectiveTable<Scope>, indent: Int = 0
     ) -> [String] {
         let space = String(repeating: "    ", count: indent)
-        return table.directives.compactMap { directive in
+        return table.directives.filter { $0.canonical == nil }.compactMap { directive in
             directive.write(scope).map { "\(space)\(directive.name) \($0)" }
         }
     }

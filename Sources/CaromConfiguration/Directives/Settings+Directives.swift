@@ -5,7 +5,8 @@ extension Settings: ConfigurationScope {
     /// What may stand at the top of the file.
     package static let directives = DirectiveTable<Settings>(
         block: "", sections: ["include", "listen", "storage", "database"], foreign: foreign,
-        service + logging + sockets + access + console + limits + meaningless.map { .ignored($0) })
+        service + logging + sockets + access + console + limits + Directive.timeLimits
+            + meaningless.map { .ignored($0) })
 
     private static let service: [Directive<Settings>] = [
         workerCount,
@@ -54,7 +55,12 @@ extension Settings: ConfigurationScope {
         .size("prepared_statements_memory", orNoLimit: \.preparedStatementsMemory),
         .time("server_login_retry", in: .milliseconds, \.serverLoginRetry),
         .time("backend_connect_timeout_ms", in: .milliseconds, \.backendConnectTimeout),
+        .time(
+            "server_connect_timeout", in: .seconds, \.backendConnectTimeout,
+            meaning: "backend_connect_timeout_ms"),
         .time("cancel_timeout_ms", in: .milliseconds, orNever: \.cancelTimeout),
+        .time("cancel_wait_timeout", in: .seconds, orNever: \.cancelTimeout, meaning: "cancel_timeout_ms"),
+        .time("client_login_timeout", in: .milliseconds, \.clientLoginTimeout),
         .time("graceful_shutdown_timeout_ms", in: .milliseconds, orNever: \.gracefulShutdownTimeout),
     ]
 

@@ -56,7 +56,8 @@ package struct SettingsChanges: Equatable, Sendable {
     private mutating func add<Scope: ConfigurationScope>(
         _ place: String, _ old: Scope, _ new: Scope, lasting: Set<String>
     ) {
-        for directive in Scope.directives.directives where !directive.agrees(old, new) {
+        for directive in Scope.directives.directives
+        where directive.canonical == nil && !directive.agrees(old, new) {
             if lasting.contains(directive.name) { awaitingRestart.append(place + directive.name) }
             if directive.isSecret {
                 lines.append("\(place)\(directive.name) changed")

@@ -35,7 +35,7 @@ extension ConfigurationBlock where Scope: ConfigurationScope {
         findings: inout ConfigurationFindings
     ) -> Bool {
         guard let directive = Scope.directives[name] else { return false }
-        if let first = note(name, at: position) {
+        if let first = note(directive.key, at: position) {
             isDamaged = true
             findings.report(position, "duplicate directive '\(name)'; it was given at \(first)")
             return true

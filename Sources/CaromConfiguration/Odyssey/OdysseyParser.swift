@@ -106,7 +106,7 @@ struct OdysseyParser {
     ) {
         let name = cursor.take()
         let token = cursor.current
-        let isDuplicate = block.given[directive.name] != nil
+        let isDuplicate = block.given[directive.key] != nil
         if isDuplicate ? token.kind.looksLikeValue : !isStatement(token, of: Scope.directives),
             let value = token.value
         {
@@ -114,10 +114,10 @@ struct OdysseyParser {
             _ = block.set(directive.name, to: value, at: name.position, findings: &draft.findings)
             return
         }
-        if isDuplicate, let first = block.note(directive.name, at: name.position) {
+        if isDuplicate, let first = block.note(directive.key, at: name.position) {
             report(name.position, "duplicate directive '\(directive.name)'; it was given at \(first)")
         } else {
-            _ = block.note(directive.name, at: name.position)
+            _ = block.note(directive.key, at: name.position)
             report(
                 token.position, "\(directive.name): expected \(directive.expects), found \(token.kind.noun)")
             if token.kind == .leftBrace { cursor.skipBlock() }

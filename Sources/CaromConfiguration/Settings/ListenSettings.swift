@@ -11,8 +11,8 @@ package struct ListenSettings: Equatable, Sendable, TLSConfigured {
     package var backlog = 128
     /// `tls` and `tls_…`.
     package var tls = TLSSettings()
-    /// `client_login_timeout`, from milliseconds: from accept to authenticated.
-    package var clientLoginTimeout = Duration.seconds(15)
+    /// `client_login_timeout`, from milliseconds: from accept to authenticated; `nil` for what the top of the file says.
+    package var clientLoginTimeout: Duration?
 
     package init() {}
 }

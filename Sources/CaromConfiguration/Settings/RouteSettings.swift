@@ -53,10 +53,8 @@ package struct RouteSettings: Equatable, Sendable {
     package var poolSize: Int?
     /// `min_pool_size`.
     package var minPoolSize = 0
-    /// `pool_timeout`, from milliseconds: for a client's wait for a server; `nil` waits for ever.
-    package var poolTimeout: Duration?
-    /// `pool_ttl`, from seconds: an idle server is closed after it; `nil` keeps it.
-    package var poolTTL: Duration?
+    /// After how long something ends; what is not said here is as the top of the file says it.
+    package var limits = TimeLimits()
     /// `pool_cancel`: cancel the query of a client that vanished; otherwise its server is closed.
     package var poolCancel = true
     /// `pool_rollback`: roll back the transaction of a client that vanished; otherwise its server is closed.
@@ -70,11 +68,16 @@ package struct RouteSettings: Equatable, Sendable {
     package var maxPreparedStatements = 200
     /// `pool_reset_timeout_ms`: for cancel, rollback and discard together; `nil` for no limit.
     package var poolResetTimeout: Duration? = .seconds(1)
-    /// `server_lifetime`, from seconds: a server older than this is closed when idle; `nil` keeps it.
-    package var serverLifetime: Duration? = .seconds(3600)
 
     package init(pattern: RoutePattern) {
         self.pattern = pattern
+    }
+
+    /// The same with what the top of the file says where the route says nothing.
+    package func inheriting(_ settings: Settings) -> RouteSettings {
+        var route = self
+        route.limits = limits.filled(from: settings.limits)
+        return route
     }
 
     /// The database to ask the server for.

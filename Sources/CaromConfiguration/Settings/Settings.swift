@@ -83,6 +83,10 @@ package struct Settings: Equatable, Sendable {
     package var backendConnectTimeout = Duration.seconds(30)
     /// `cancel_timeout_ms`: for one forwarded cancel; `nil` for no limit.
     package var cancelTimeout: Duration? = .seconds(1)
+    /// `client_login_timeout`, from milliseconds: for listeners that say nothing of it.
+    package var clientLoginTimeout = Duration.seconds(15)
+    /// For routes that say nothing of them.
+    package var limits = TimeLimits.standard
     /// `graceful_shutdown_timeout_ms`: `nil` waits for the last client for ever.
     package var gracefulShutdownTimeout: Duration? = .seconds(30)
 

@@ -79,6 +79,7 @@ final class ClientSession {
     func end(_ end: SessionEnd) {
         if isEnding { return }
         isEnding = true
+        if end == .loginTimedOut { worker.presence.countLate() }
         leaveLogin()
         let waiting = stage?.leave() ?? OutputQueue()
         if let cancelKey { worker.cancels.remove(cancelKey) }
@@ -134,7 +135,11 @@ final class ClientSession {
 
     /// Routes are others than before.
     func routesChanged() {
-        (stage as? Relay)?.obey(.look)
+        if let relay = stage as? Relay {
+            let definition = worker.snapshot.definition(of: relay.route.key.pattern)
+            if let definition { relay.limit(to: definition.limits) }
+            relay.obey(.look)
+        }
         if let enteredConsole, !leads(to: enteredConsole) { end(Self.routeRemoved("the console")) }
     }
 
@@ -180,7 +185,7 @@ final class ClientSession {
             ErrorFields(
                 severity: .fatal, code: .protocolViolation,
                 message:
-                    "login timed out after \(listener.settings.clientLoginTimeout) (client_login_timeout)")
+                    "login timed out after \(listener.loginTimeout) (client_login_timeout)")
         case .shutdown:
             ErrorFields(severity: .fatal, code: .adminShutdown, message: "the pooler is shutting down")
         }

@@ -32,7 +32,7 @@ struct ShowDatabases: ConsoleCommand {
         let switches = context.switches
         // Rows that nothing but numbers would tell apart are one: readers take the rest for its name.
         var rows: [[String?]: Entry] = [:]
-        for route in settings.routes {
+        for route in settings.routes.map({ $0.inheriting(settings) }) {
             let entry = Entry(
                 route, settings.storage(of: route), live["\(route.pattern)"] ?? [], switches)
             rows[entry.labels] = rows[entry.labels].map { $0 + entry } ?? entry
@@ -66,7 +66,9 @@ struct ShowDatabases: ConsoleCommand {
             ]
             poolSize = route.poolSize ?? 0
             minPoolSize = route.minPoolSize
-            lifetime = isConsole ? nil : route.serverLifetime.map { Int($0.components.seconds) } ?? 0
+            lifetime =
+                isConsole
+                ? nil : (route.limits.serverLifetime?.duration).map { Int($0.components.seconds) } ?? 0
             servers = live.reduce(0) { $0 + $1.pool.slots }
             clientMax = route.clientMax ?? 0
             clients = live.reduce(0) { $0 + $1.clients.total }

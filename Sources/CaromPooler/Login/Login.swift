@@ -76,7 +76,7 @@ final class Login: SessionStage {
         machine = StartupMachine(session.listener.encryption)
         let timer = worker.reactor.makeTimer(self, token: Self.timerToken)
         self.timer = timer
-        worker.reactor.arm(timer, at: .now + session.listener.settings.clientLoginTimeout)
+        worker.reactor.arm(timer, at: .now + session.listener.loginTimeout)
     }
 
     func handle(_ token: Int) {

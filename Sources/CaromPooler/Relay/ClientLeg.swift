@@ -31,6 +31,8 @@ struct ClientLeg: ~Copyable {
     private var output = OutputQueue()
     /// The client has closed its side, and was written to since, which shows whether it is still there.
     private var wasProbed = false
+    /// The session ends when the client has taken what it was sent: nothing more is read from it.
+    private(set) var isFinishing = false
     /// Set while the client has closed its side inside a message.
     private var patience: Patience?
 
@@ -97,6 +99,12 @@ struct ClientLeg: ~Copyable {
     @inline(__always)
     mutating func keep(_ chunk: UnsafeRawBufferPointer, from position: Int) {
         if position < chunk.count { input = Array(chunk[position...]) }
+    }
+
+    /// Keeps what waits for more, or for a server. A client that does not take its answers goes on when it has.
+    mutating func keepIdle(_ chunk: UnsafeRawBufferPointer, from position: Int) {
+        keep(chunk, from: position)
+        if !keepsUp { retry() }
     }
 
     /// Bytes are kept.
@@ -174,7 +182,14 @@ struct ClientLeg: ~Copyable {
     mutating func flush() throws(SessionEnd) -> Bool {
         guard transport.isWritable else { return false }
         do throws(SystemError) { try output.flush(to: transport) } catch { throw .clientLeft }
+        if output.isEmpty, isFinishing { throw .terminated }
         return output.isEmpty
+    }
+
+    /// Ends the session; after a goodbye only when the client has taken what it was sent.
+    mutating func finish(_ end: SessionEnd) throws(SessionEnd) {
+        if keepsUp || end != .terminated { throw end }
+        isFinishing = true
     }
 
     // MARK: Is it there?

@@ -23,16 +23,16 @@ final class Relay: SessionStage {
     @exclusivity(unchecked) private var client: ClientLeg
     @exclusivity(unchecked) private var leg: ServerLeg
     @exclusivity(unchecked) private var opening: Opening?
-    @exclusivity(unchecked) private var isFinishing = false
     @exclusivity(unchecked) private var order = RelayOrder.none
-    @exclusivity(unchecked) private var hasLeft = false
+    /// Keeps the time where it is limited. An unusual stage has one that events go through, or was left.
+    @exclusivity(unchecked) private var watch: RelayWatch?
+    @exclusivity(unchecked) private var isUnusual = false
+    private var hasLeft: Bool { isUnusual && watch == nil }
 
     var route: Route { leg.route }
     var position: RelayOrder.Position { leg.position(keepsUp: client.keepsUp) }
     var report: RelayReport { RelayReport(leg, client, machine.book) }
-
-    /// How often either side is served in a row: a transfer that never waits must not keep the worker's other clients waiting.
-    private static var roundsInARow: Int { 8 }
+    var activity: TimeWatch.Activity { TimeWatch.Activity(leg, machine) }
 
     init(_ session: ClientSession, route: Route, opening: Opening, input: [UInt8]) {
         self.session = session
@@ -43,6 +43,7 @@ final class Relay: SessionStage {
         machine = route.machine(for: session.owner, counters)
         leg = ServerLeg(route)
         self.opening = opening
+        limit(to: route.definition.limits)
     }
 
     // MARK: Events
@@ -50,8 +51,13 @@ final class Relay: SessionStage {
     func begin() throws(SessionEnd) { try opening?.advance(self) }
 
     func handle(_ token: Int) {
-        // A server's socket may call until somebody else uses it.
-        if hasLeft { return }
+        // A server's socket may call a stage that was left, until somebody else uses it.
+        if isUnusual { watch?.handle(token) } else { work(token) }
+    }
+
+    /// Does what an event asks for.
+    @inline(__always)
+    func work(_ token: Int) {
         do throws(SessionEnd) {
             if try !takeOneStep(token) { try pump() }
             if order != .none { try followOrder() }
@@ -75,10 +81,9 @@ final class Relay: SessionStage {
         return false
     }
 
-    /// Passes on what is there, a bounded number of times.
+    /// Passes on what is there, but not for ever: a transfer that never waits must not keep the worker's other clients waiting.
     private func pump() throws(SessionEnd) {
-        var rounds = Self.roundsInARow
-        while rounds > 0 {
+        for _ in 0..<8 {
             var moved = false
             if client.hasWork, mayReadClient {
                 _ = try receiveFromClient()
@@ -90,7 +95,6 @@ final class Relay: SessionStage {
             }
             if try flush() { moved = true }
             if !moved { return try noticeHangUp() }
-            rounds -= 1
         }
         worker.reactor.again(self, token: ClientLeg.Token.more)
     }
@@ -113,7 +117,7 @@ final class Relay: SessionStage {
     /// Whether the client's bytes can go anywhere: they wait while it is in the queue, while its server is prepared, and
     /// while the side that they go to does not keep up.
     private var mayReadClient: Bool {
-        if isFinishing { return false }
+        if client.isFinishing { return false }
         guard let server = leg.server else { return client.keepsUp && !leg.isWaiting && opening == nil }
         return machine.mayForward(to: server.state) && leg.keepsUp
     }
@@ -136,12 +140,7 @@ final class Relay: SessionStage {
             let limit = worker.buffer.count
             guard try client.reachesWork(bytes, &position, &machine, snapshot.clientFrames, limit),
                 try attach()
-            else {
-                client.keep(chunk, from: position)
-                // A client that does not take its answers goes on when it has.
-                if !client.keepsUp { client.retry() }
-                return
-            }
+            else { return client.keepIdle(chunk, from: position) }
         }
         guard let server = leg.server else { preconditionFailure("attached without a server") }
         if machine.phase != .serving { return client.keep(chunk, from: position) }
@@ -154,7 +153,7 @@ final class Relay: SessionStage {
         counters.received(worker.segments.count)
         leg.send(worker.segments, of: chunk, to: server)
         if !machine.book.vacated.isEmpty { worker.router.vacate(machine.takeVacated(), as: route) }
-        if let end { try finish(end) }
+        if let end { try client.finish(end) }
         client.keep(chunk, from: machine.isEnding ? chunk.count : position)
     }
 
@@ -225,7 +224,7 @@ final class Relay: SessionStage {
             try client.tell(messages)
             // A cancel that is under way must not hit it.
             if !leg.isBeingCancelled { leg.ask(server, &machine, &worker.segments) }
-        case .finish: try finish(.terminated)
+        case .finish: try client.finish(.terminated)
         case .refuse(let fields): throw .refused(fields)
         case .replace(let reason): try replace(server, reason)
         case .lose(let reason): try loseServer(server, reason)
@@ -280,11 +279,7 @@ final class Relay: SessionStage {
 
     /// Writes what waits for either side, as far as it is taken. True: something was, and all of it.
     private func flush() throws(SessionEnd) -> Bool {
-        var moved = false
-        if !client.keepsUp {
-            moved = try client.flush()
-            if moved, isFinishing { throw .terminated }
-        }
+        let moved = client.keepsUp ? false : try client.flush()
         guard let server = leg.server, !server.output.isEmpty, leg.flush(server) else { return moved }
         releaseIfFree()
         return true
@@ -355,12 +350,6 @@ final class Relay: SessionStage {
         handle(ServerLeg.Token.signal)
     }
 
-    /// Ends the session; after a goodbye only when the client has taken what it was sent.
-    private func finish(_ end: SessionEnd) throws(SessionEnd) {
-        if client.keepsUp || end != .terminated { throw end }
-        isFinishing = true
-    }
-
     func end(_ end: SessionEnd) {
         // Held, because its end lets go of it.
         let session = session
@@ -368,7 +357,9 @@ final class Relay: SessionStage {
     }
 
     func leave() -> OutputQueue {
-        hasLeft = true
+        watch?.end()
+        watch = nil
+        isUnusual = true
         opening = nil
         leg.leaveQueue()
         if !leg.isBeingCancelled { leg.giveUp() }
@@ -377,6 +368,19 @@ final class Relay: SessionStage {
 
     func stop() { obey(.stop) }
 
+    /// Times are limited to these, if there are any, from now on.
+    func limit(to limits: TimeLimits?) {
+        watch = RelayWatch.keeping(watch, limits, self, counters, on: worker.reactor)
+        isUnusual = watch != nil
+    }
+
+    /// Tells the client something that it has not asked for. False: it was not greeted yet.
+    func notify(_ notice: [UInt8]) -> Bool {
+        if opening != nil { return false }
+        do throws(SessionEnd) { try client.send(notice) } catch { end(error) }
+        return true
+    }
+
     /// Does this as soon as it can be done.
     func obey(_ order: RelayOrder) {
         if self.order != .stop { self.order = order }
@@ -384,11 +388,7 @@ final class Relay: SessionStage {
     }
 
     private func followOrder() throws(SessionEnd) {
-        guard order.isDue(position) else { return }
-        if order == .stop { throw .shutdown }
-        let next = try session.successor(of: route)
-        order = next !== route && leg.isAttached ? .move : .none
-        if next === route || leg.isAttached { return }
+        guard let next = try order.follow(position, session, route) else { return }
         leg.move(to: next)
         client.retry()
         try opening?.advance(self)

@@ -22,6 +22,20 @@ enum RelayOrder {
         let keepsUp: Bool
     }
 
+    /// Does what can be done now.
+    ///
+    /// - Returns: the route that the client goes to.
+    /// - Throws: how the session ends.
+    mutating func follow(_ position: Position, _ session: ClientSession, _ route: Route)
+        throws(SessionEnd) -> Route?
+    {
+        guard isDue(position) else { return nil }
+        if self == .stop { throw .shutdown }
+        let next = try session.successor(of: route)
+        self = next !== route && position.isAttached ? .move : .none
+        return next === route || position.isAttached ? nil : next
+    }
+
     /// Whether now is the time.
     func isDue(_ position: Position) -> Bool {
         switch self {

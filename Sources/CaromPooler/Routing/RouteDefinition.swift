@@ -33,6 +33,8 @@ final class RouteDefinition: Sendable {
     let keepsPool: Bool
     let clientMax: Int?
     let logsQueries: Bool
+    /// What its clients may take; nil if nothing is watched.
+    let limits: TimeLimits?
     let authentication: ClientAuthentication
     /// How the pools of the route behave.
     let policy: Policy
@@ -106,6 +108,7 @@ final class RouteDefinition: Sendable {
         keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil && !needsClient
         clientMax = settings.clientMax
         logsQueries = settings.logQuery
+        limits = TimeWatch.isNeeded(for: settings.limits) ? settings.limits : nil
         self.sources = sources
         authentication = ClientAuthentication(
             settings, users: sources.users, query: sources.query,

@@ -9,6 +9,8 @@ import CaromTLS
 final class ListenerDefinition: Sendable {
     let settings: ListenSettings
     let address: ListenAddress
+    /// From accept to authenticated.
+    let loginTimeout: Duration
     /// Certificate and key of now; nil where TLS is not spoken. All workers share it, and with it the key of the tickets by which
     /// clients resume their sessions.
     let tls: TLSContext?
@@ -16,11 +18,12 @@ final class ListenerDefinition: Sendable {
     let encryption: StartupMachine.Encryption
 
     /// - Throws: `TLSError` when certificate, key or authorities cannot be used.
-    init(_ settings: ListenSettings, address: ListenAddress) throws(TLSError) {
-        self.settings = settings
+    init(_ listener: ListenSettings, address: ListenAddress, loginTimeout: Duration) throws(TLSError) {
+        settings = listener
         self.address = address
-        encryption = Self.encryption(settings.tls.mode, at: address)
-        tls = encryption == .none ? nil : try TLSContext(.server, settings.tls.options(for: .server))
+        self.loginTimeout = listener.clientLoginTimeout ?? loginTimeout
+        encryption = Self.encryption(listener.tls.mode, at: address)
+        tls = encryption == .none ? nil : try TLSContext(.server, listener.tls.options(for: .server))
     }
 
     /// A Unix socket has none, as with PostgreSQL: nobody is between its ends.

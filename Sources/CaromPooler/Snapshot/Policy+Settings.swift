@@ -12,10 +12,11 @@ extension Policy {
         perBackendMax = maxSlots
         spares = 0
         minSlots = min(route.minPoolSize, maxSlots)
-        claimTimeout = route.poolTimeout
+        let limits = route.limits.filled(from: settings.limits)
+        claimTimeout = limits.wait?.duration
         connectTimeout = settings.backendConnectTimeout
-        maxLifetime = route.serverLifetime
-        shrink = route.poolTTL.map { .afterIdle($0) } ?? .never
+        maxLifetime = limits.serverLifetime?.duration
+        shrink = (limits.serverIdle?.duration).map { .afterIdle($0) } ?? .never
         // The connector ends a reset itself, and knows better whose fault it was that it took so long.
         recycleTimeout = route.poolResetTimeout.map { $0 + Self.resetMargin }
         maxWaiters = Self.noLimit

@@ -67,7 +67,7 @@ final class Snapshot: Sendable {
         }
         let table = RouteTable(settings.routes.map { ($0.pattern, $0) })
         var definitions: [(RoutePattern, RouteDefinition)] = []
-        for route in settings.routes {
+        for route in settings.routes.map({ $0.inheriting(settings) }) {
             let policy = Policy(route, settings)
             do throws(PolicyError) { try policy.validate() } catch {
                 throw SnapshotError(description: "route \(route.pattern): \(error)")
@@ -138,7 +138,8 @@ final class Snapshot: Sendable {
         listeners = try settings.listeners.map { (listener) throws(SnapshotError) in
             let address = settings.address(of: listener)
             do throws(TLSError) {
-                return try ListenerDefinition(listener, address: address)
+                return try ListenerDefinition(
+                    listener, address: address, loginTimeout: settings.clientLoginTimeout)
             } catch {
                 throw SnapshotError(description: "listen \(address): tls: \(error)")
             }

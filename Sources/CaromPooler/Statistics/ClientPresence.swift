@@ -7,6 +7,7 @@ import Synchronization
 final class ClientPresence: Sendable {
     private let present = Atomic<Int>(0)
     private let displaced = Atomic<Int>(0)
+    private let late = Atomic<Int>(0)
 
     /// Exact on the worker's thread.
     var count: Int { present.load(ordering: .relaxed) }
@@ -19,6 +20,12 @@ final class ClientPresence: Sendable {
 
     /// A client is sent away for that. On the worker's thread only.
     func displace() { displaced.store(displacedCount + 1, ordering: .relaxed) }
+
+    /// Clients that took too long to log in.
+    var lateCount: Int { late.load(ordering: .relaxed) }
+
+    /// A client is sent away for that. On the worker's thread only.
+    func countLate() { late.store(lateCount + 1, ordering: .relaxed) }
 
     /// A client has gone. On the worker's thread only.
     func leave() { present.store(count - 1, ordering: .relaxed) }

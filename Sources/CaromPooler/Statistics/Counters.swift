@@ -11,7 +11,7 @@ final class Counters: Sendable {
     private let receivedBytes = Atomic<Int>(0)
     private let sentBytes = Atomic<Int>(0)
     /// By the number of the event.
-    private let events: InlineArray<19, Atomic<Int>> = .init { _ in Atomic(0) }
+    private let events: InlineArray<25, Atomic<Int>> = .init { _ in Atomic(0) }
     /// Keeps the counters of two workers, which are made one after the other, out of one cache line of 64 bytes.
     private let padding: InlineArray<10, Int> = .init(repeating: 0)
 
@@ -76,6 +76,11 @@ final class Counters: Sendable {
     func count(pins: KeptState) {
         if pins.isEmpty { return }
         for pin in SessionEvent.pins where pins.contains(pin.state) { count(pin.event) }
+    }
+
+    /// How far the worker has come. On its thread only.
+    var progress: (queries: Int, transactions: Int) {
+        (queryCount.load(ordering: .relaxed), transactionCount.load(ordering: .relaxed))
     }
 
     private func add(_ amount: Int, to counter: borrowing Atomic<Int>) {

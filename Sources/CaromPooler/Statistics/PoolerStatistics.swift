@@ -49,12 +49,14 @@ struct PoolerStatistics: Sendable {
         }
     }
 
-    /// Clients that were sent away for want of room before they had logged in, since the start.
+    /// Clients that were sent away before they had logged in, since the start.
     struct Refusals: Equatable, Sendable {
         /// For want of descriptors.
         var descriptors = 0
         /// For the sake of others that had not logged in either (`client_max_routing`).
         var logins = 0
+        /// For having taken too long (`client_login_timeout`).
+        var lateLogins = 0
     }
 
     /// Connections to servers by what they are doing.

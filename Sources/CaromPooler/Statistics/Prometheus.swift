@@ -39,10 +39,11 @@ extension PoolerStatistics {
             })
         metrics.add(
             "carom_refused_clients", .counter,
-            "Clients sent away for want of room before they had logged in.",
+            "Clients sent away before they had logged in.",
             [
                 .init(labels: [("reason", "descriptors")], value: Double(refusals.descriptors)),
                 .init(labels: [("reason", "logins")], value: Double(refusals.logins)),
+                .init(labels: [("reason", "login_timeout")], value: Double(refusals.lateLogins)),
             ])
         metrics.add(
             "carom_prepared_statement_bytes", .gauge, "What prepared statements of clients take of memory.",

@@ -43,6 +43,15 @@ enum SessionEvent: Int, CaseIterable, Sendable {
     /// A client has logged in.
     case login
 
+    // What has lasted too long:
+    case queryTimeout
+    case transactionTimeout
+    case idleTransactionTimeout
+    case clientIdleTimeout
+    case cancelTimeout
+    /// A client was told that it waits for a server.
+    case waitNotice
+
     /// What keeps a server, the event of each, and the name of it in statistics.
     static let pins: [(state: KeptState, event: SessionEvent, name: String)] = [
         (.statements, .statementPin, "statements"), (.cursors, .cursorPin, "cursors"),
@@ -53,6 +62,13 @@ enum SessionEvent: Int, CaseIterable, Sendable {
     /// The resets, and the names of their kinds in statistics.
     static let resets: [(event: SessionEvent, name: String)] = [
         (.softReset, "soft"), (.fullReset, "full"), (.sequenceReset, "sequences"),
+    ]
+
+    /// What has lasted too long, by the directives that say how long it may.
+    static let timeouts: [(event: SessionEvent, name: String)] = [
+        (.queryTimeout, "query_timeout"), (.transactionTimeout, "transaction_timeout"),
+        (.idleTransactionTimeout, "idle_transaction_timeout"), (.clientIdleTimeout, "client_idle_timeout"),
+        (.cancelTimeout, "cancel_timeout_ms"),
     ]
 
     /// Who had a statement parsed, by the names in statistics.

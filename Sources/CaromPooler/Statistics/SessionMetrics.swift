@@ -38,6 +38,10 @@ enum SessionMetrics {
             "evicted_statements", "Prepared statements that a server closed to have room for another.",
             [(.eviction, "", "")])
         add("refused_parses", "Prepared statements refused for want of memory.", [(.refusal, "", "")])
+        add(
+            "timeouts", "What a limit of time has ended, by its directive.",
+            SessionEvent.timeouts.map { ($0.event, "limit", $0.name) })
+        add("wait_notices", "Clients told that they wait for a server.", [(.waitNotice, "", "")])
         let gauges: [(String, String, (PoolerStatistics.Route) -> Int)] = [
             ("statements", "Prepared statements that clients have.", { $0.statements.count }),
             ("statement_text_bytes", "Bytes of their texts.", { $0.statements.bytes }),

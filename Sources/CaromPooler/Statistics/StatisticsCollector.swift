@@ -41,7 +41,8 @@ final class StatisticsCollector: Sendable {
                 statementMemory: (statementMemory.bytes, statementMemory.limit),
                 refusals: PoolerStatistics.Refusals(
                     descriptors: refusals.count,
-                    logins: presences.reduce(0) { $0 + $1.displacedCount })))
+                    logins: presences.reduce(0) { $0 + $1.displacedCount },
+                    lateLogins: presences.reduce(0) { $0 + $1.lateCount })))
     }
 }
 

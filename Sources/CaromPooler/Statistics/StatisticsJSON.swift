@@ -104,6 +104,7 @@ private struct StatisticsDocument: Encodable {
             ],
             refusedClients: [
                 "descriptors": statistics.refusals.descriptors, "logins": statistics.refusals.logins,
+                "login_timeouts": statistics.refusals.lateLogins,
             ])
     }
 

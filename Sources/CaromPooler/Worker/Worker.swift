@@ -236,6 +236,7 @@ final class Worker: Sendable {
             local.value.cancels[owner] = []
             let didArrive = await relay.route.connector.cancelRunningQuery(
                 server, on: reactor, within: snapshot.settings.cancelTimeout)
+            if !didArrive { relay.route.counters[reactor.index].count(.cancelTimeout) }
             let others = local.value.cancels.removeValue(forKey: owner) ?? []
             relay.endCancel(server, didArrive: didArrive)
             for other in others { other.resume() }

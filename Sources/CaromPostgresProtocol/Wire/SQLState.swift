@@ -55,6 +55,7 @@ extension SQLState {
     package static let readOnlyTransaction = SQLState(known: "25006")
     package static let inFailedTransaction = SQLState(known: "25P02")
     package static let idleInTransactionTimeout = SQLState(known: "25P03")
+    package static let transactionTimeout = SQLState(known: "25P04")
     package static let invalidStatementName = SQLState(known: "26000")
     package static let invalidAuthorization = SQLState(known: "28000")
     package static let invalidPassword = SQLState(known: "28P01")

@@ -32,7 +32,7 @@ import Testing
         ("client_max 5", "", "client_max is 0, was 5"),
         (
             "port 7000", "port 7000 client_login_timeout 5",
-            "listener 127.0.0.1:7000: client_login_timeout is 5, was 15000"
+            "listener 127.0.0.1:7000: client_login_timeout is 5, was nothing"
         ),
         ("host \"127.0.0.1\" }", "host \"[::1]\" }", "storage \"pg\": host is \"[::1]\", was \"127.0.0.1\""),
         ("pool_size 4", "pool_size 8", "route shop.bob: pool_size is 8, was 4"),

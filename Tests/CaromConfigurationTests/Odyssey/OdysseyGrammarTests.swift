@@ -108,9 +108,11 @@ import Testing
         #expect(route.serverDatabase(forClientDatabase: "d") == "sd")
         #expect(route.serverUser(forClientUser: "u") == "su" && route.serverPassword?.reveal() == "sp")
         #expect(route.pool == .transaction && route.poolSize == 8 && route.minPoolSize == 2)
-        #expect(route.poolTimeout == .milliseconds(100) && route.poolTTL == .seconds(60))
+        #expect(
+            route.limits.wait == .after(.milliseconds(100)) && route.limits.serverIdle == .after(.seconds(60))
+        )
         #expect(!route.poolCancel && !route.poolRollback && route.poolDiscard == false)
-        #expect(route.poolResetTimeout == nil && route.serverLifetime == nil)
+        #expect(route.poolResetTimeout == nil && route.limits.serverLifetime == .never)
         #expect(
             route.options == [
                 SessionParameter(name: "work_mem", value: "1MB"),

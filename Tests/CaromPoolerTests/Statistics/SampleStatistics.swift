@@ -51,7 +51,8 @@ enum Sample {
                 takenAt: .seconds(seconds),
                 process: .init(version: "9.8.7", startedAt: 1_700_000_000, workers: clients.count),
                 clients: clients, consoleClients: consoleClients, routes: routes,
-                lostLogLines: 17, statementMemory: (73, 74), refusals: .init(descriptors: 18, logins: 19)))
+                lostLogLines: 17, statementMemory: (73, 74),
+                refusals: .init(descriptors: 18, logins: 19, lateLogins: 20)))
     }
 
     /// A pooler's console.

@@ -111,6 +111,8 @@ def name(word):
 def literal(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(value) if isinstance(value, int) else f'"{value}"'
 
 
