@@ -118,6 +118,8 @@ package enum PoolingMode: String, CaseIterable, Hashable, Sendable {
     case session
     /// Until its transaction ends.
     case transaction
+    /// Until its request is answered; transactions of several requests are refused.
+    case statement
 }
 
 /// A name and value of an `options` or `backend_startup_options` block.

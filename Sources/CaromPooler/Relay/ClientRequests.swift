@@ -348,7 +348,7 @@ struct ClientRequests {
             pause.begin()
             resetSetting = nil
             hasOnlyBound = false
-            server.withholdReady()
+            server.withholding.begin()
         } else if effects.contains(.deallocates), maps {
             pause.begin()
         }

@@ -40,8 +40,7 @@ struct RelayMachine: ~Copyable {
     private var requests: ClientRequests
     /// A server has accepted the settings, for this client or for another with the same ones.
     private var isConfirmed = false
-    /// The last of the queries in front of the client's bytes carries its settings.
-    private var preludeHasSettings = false
+    private var prelude = Prelude()
     /// The question of the phase has been sent.
     private var isAsked = false
     /// The server has told the client of an error since it was free.
@@ -51,7 +50,8 @@ struct RelayMachine: ~Copyable {
     private let counters: Counters
 
     init(
-        keepsServer: Bool, pins: Bool = true, book: SessionBook = SessionBook(),
+        keepsServer: Bool, pins: Bool = true, oneAtATime: Bool = false,
+        book: SessionBook = SessionBook(),
         statements: ClientRequests.Origin? = nil, counters: Counters
     ) {
         self.keepsServer = keepsServer
@@ -59,6 +59,7 @@ struct RelayMachine: ~Copyable {
         self.book = book
         self.counters = counters
         requests = ClientRequests(statements, counters)
+        if oneAtATime { requests.pause.takeOneAtATime() }
     }
 
     /// The client's session begins with these settings; if they are confirmed a server has accepted them before.
@@ -70,7 +71,7 @@ struct RelayMachine: ~Copyable {
     /// Whether the client's bytes go on to the server that it holds.
     @inline(__always)
     func mayForward(to server: borrowing ServerState) -> Bool {
-        phase == .serving && !isEnding && (!requests.pause.isOn || server.flow.awaitsClientData)
+        phase == .serving && !isEnding && !requests.pause.holds(server)
     }
 
     mutating func takeVacated() -> [String] { book.takeVacated() }
@@ -117,22 +118,7 @@ extension RelayMachine {
             phase = .serving
             return true
         }
-        // That of a command in passing.
-        _ = server.takeSuppressedError()
-        if server.lastUser != 0, server.lastUser != user {
-            server.hasForeignSequences = true
-            rule.clean(&server, counters, &out)
-        }
-        var statements: [UInt8] = []
-        let count = book.wishes.appendStatements(from: server.applied, into: &statements)
-        preludeHasSettings = count > 0
-        if count > 0 {
-            OwnQuery.ask(statements, &server, &out)
-            server.apply(book.wishes)
-            counters.count(.settings)
-        } else if isAsking {
-            OwnQuery.ask([], &server, &out)
-        }
+        prelude.ask(for: book.wishes, of: user, &server, rule, isAsking: isAsking, counters, &out)
         server.adopt(by: user, mark: book.version)
         if server.suppressedReplies > 0 {
             phase = .preparing
@@ -163,9 +149,11 @@ extension RelayMachine {
         isAsked = true
         // That of a command in passing.
         _ = server.takeSuppressedError()
-        OwnQuery.ask(book.statements(for: question, server), apart: question.isAwaited, &server, &out)
+        OwnQuery.ask(
+            book.statements(for: question, server), apart: question.isAwaited && question != .rollBack,
+            &server, &out)
         switch question {
-        case .isFree: break
+        case .isFree, .rollBack: break
         case .whatIsLeft, .whatWasReset:
             counters.count(.look)
             server.expectInquiry()
@@ -198,7 +186,7 @@ extension RelayMachine {
         defer { server.setSendingMessage(!walker.isAtBorder) }
         do throws(SessionEnd) {
             // The data of a COPY belongs to what was sent before.
-            while !requests.pause.isOn || server.flow.awaitsClientData {
+            while requests.pause.admits(&server) {
                 let before = (walker, position)
                 switch walker.next(in: chunk, at: &next, limits: limits) {
                 case .message(let byte, let range), .run(let byte, let range, _):
@@ -272,7 +260,7 @@ extension RelayMachine {
             let goesOn = received.failed != nil && requests.pause.isOn && server.flow.outstandingReady == 0
             if goesOn {
                 requests.goOn(&server)
-                server.passReady()
+                server.withholding.end()
             }
             if received.completed > 0 { return completed(&server, telling: told, isResuming: goesOn) }
             return goesOn ? .tell(told) : rest(server, telling: told)
@@ -306,7 +294,7 @@ extension RelayMachine {
         _ server: inout ServerState, telling told: [UInt8], isResuming: Bool = false
     ) -> ServerStep.Next {
         if case .asking = phase { return .ask(telling: told) }
-        let wasHeldBack = requests.pause.isOn
+        let wasHeldBack = requests.pause.mayHaveHeld
         if wasHeldBack, server.flow.outstandingReady == 0 { requests.goOn(&server) }
         if isEnding { return server.owesClient ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
         if !keepsServer, walker.isAtBorder {
@@ -337,7 +325,9 @@ extension RelayMachine {
             phase = .asking(next)
             return .ask(telling: told)
         }
-        if question.isAwaited { told.append(contentsOf: endRepair(&server)) }
+        if question.isAwaited {
+            told.append(contentsOf: endRepair(&server, isReset: question != .rollBack))
+        }
         return completed(&server, telling: told, isResuming: true)
     }
 
@@ -345,6 +335,11 @@ extension RelayMachine {
     ///
     /// - Returns: the ReadyForQuery, if there is nothing to do.
     private mutating func beginRepair(_ status: TransactionStatus, _ server: inout ServerState) -> [UInt8] {
+        if requests.pause.isOneAtATime, status != .idle {
+            phase = .asking(.rollBack)
+            counters.count(.refusedTransaction)
+            return hasFailed ? [] : SessionQuestion.openTransaction
+        }
         let resetAlone = hasFailed ? nil : requests.resetSetting
         guard status != .failed,
             let question = book.repair(
@@ -355,10 +350,10 @@ extension RelayMachine {
     }
 
     /// - Returns: what the client is told: settings, and the ReadyForQuery that it waits for.
-    private mutating func endRepair(_ server: inout ServerState) -> [UInt8] {
+    private mutating func endRepair(_ server: inout ServerState, isReset: Bool = true) -> [UInt8] {
         requests.goOn(&server)
         hasFailed = false
-        book.settleReset(isOver: keepsServer || server.flow.transactionStatus == .idle)
+        if isReset { book.settleReset(isOver: keepsServer || server.flow.transactionStatus == .idle) }
         var messages = book.tell(server.reported)
         ReadyForQuery(status: server.flow.transactionStatus).encode(into: &messages)
         return messages
@@ -367,14 +362,7 @@ extension RelayMachine {
     private mutating func prepared(_ server: inout ServerState) -> ServerStep.Next {
         if let error = server.takeSuppressedError() {
             phase = .detached
-            // Which of the settings it has now is not known.
-            server.requireReset()
-            // The settings go last: an earlier error is that of the reset.
-            if !preludeHasSettings || error.repliesLeft > 1 {
-                counters.count(.failedReset)
-                return .replace("the server could not be reset: \(error.fields.message ?? "no reason given")")
-            }
-            return .refuse(error.fields.fatal(.invalidParameterValue))
+            return prelude.failed(error, &server, counters)
         }
         phase = .serving
         isConfirmed = true

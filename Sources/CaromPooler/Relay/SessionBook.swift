@@ -174,6 +174,7 @@ struct SessionBook {
     func statements(for question: SessionQuestion, _ server: borrowing ServerState) -> [[UInt8]] {
         switch question {
         case .isFree: []
+        case .rollBack: [Array("ROLLBACK".utf8)]
         case .whatIsLeft, .whatWasReset: [inquiry]
         case .restore: wishes.statements(from: server.applied)
         }
@@ -213,7 +214,7 @@ struct SessionBook {
         let before = kept
         defer { counters.count(pins: kept.subtracting(before)) }
         switch question {
-        case .isFree, .restore: return nil
+        case .isFree, .rollBack, .restore: return nil
         case .whatIsLeft:
             if let answer, !hasFailed {
                 settle(answer, &server, pins: pins)

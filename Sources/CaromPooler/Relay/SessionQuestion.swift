@@ -1,6 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgresProtocol
+
 /// What the server is asked when the client's requests are answered.
 enum SessionQuestion: Equatable {
     /// An empty query: its answer shows whether the server owes the client another ReadyForQuery.
@@ -12,10 +14,24 @@ enum SessionQuestion: Equatable {
     /// To take the settings that the session began with, after a RESET. The client may be waiting for its ReadyForQuery.
     case restore(isAwaited: Bool)
 
-    /// The client waits for the ReadyForQuery of its RESET.
+    /// To take back a transaction that statement pooling does not allow; the client waits for its ReadyForQuery.
+    case rollBack
+
+    /// What the client is told then.
+    static var openTransaction: [UInt8] {
+        let fields = ErrorFields(
+            severity: .error, code: .featureNotSupported,
+            message: "transaction blocks not allowed in statement pooling mode",
+            detail: "What it has done was rolled back.")
+        var message: [UInt8] = []
+        fields.encode(into: &message)
+        return message
+    }
+
+    /// The client waits for a ReadyForQuery that is kept back.
     var isAwaited: Bool {
         switch self {
-        case .whatWasReset, .restore(isAwaited: true): true
+        case .whatWasReset, .rollBack, .restore(isAwaited: true): true
         case .isFree, .whatIsLeft, .restore: false
         }
     }

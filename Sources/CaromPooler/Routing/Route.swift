@@ -129,6 +129,7 @@ final class Route: Sendable {
     func machine(for user: UInt64, _ counters: Counters) -> RelayMachine {
         RelayMachine(
             keepsServer: definition.keepsServer, pins: settings.poolPin,
+            oneAtATime: settings.pool == .statement,
             statements: definition.keepsServer
                 ? nil
                 : ClientRequests.Origin(

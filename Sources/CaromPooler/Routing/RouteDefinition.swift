@@ -98,7 +98,7 @@ final class RouteDefinition: Sendable {
         self.settings = settings
         keepsServer = settings.pool == .session
         cleaningRule = CleaningRule(
-            onEveryChange: settings.pool == .transaction && settings.poolDiscard == true,
+            onEveryChange: settings.pool != .session && settings.poolDiscard == true,
             ifTainted: settings.poolDiscard != false)
         resetsOnLeave = settings.pool == .session && settings.poolDiscard != false
         // Where a client must come first with its keys, there is nothing to open servers with before.

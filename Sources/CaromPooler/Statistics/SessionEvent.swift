@@ -49,6 +49,8 @@ enum SessionEvent: Int, CaseIterable, Sendable {
     case idleTransactionTimeout
     case clientIdleTimeout
     case cancelTimeout
+    /// A transaction was refused in statement pooling.
+    case refusedTransaction
     /// A client was told that it waits for a server.
     case waitNotice
 

@@ -41,6 +41,9 @@ enum SessionMetrics {
         add(
             "timeouts", "What a limit of time has ended, by its directive.",
             SessionEvent.timeouts.map { ($0.event, "limit", $0.name) })
+        add(
+            "refused_transactions", "Transactions refused in statement pooling.",
+            [(.refusedTransaction, "", "")])
         add("wait_notices", "Clients told that they wait for a server.", [(.waitNotice, "", "")])
         let gauges: [(String, String, (PoolerStatistics.Route) -> Int)] = [
             ("statements", "Prepared statements that clients have.", { $0.statements.count }),

@@ -31,8 +31,8 @@ package struct ServerState: ~Copyable, Sendable {
 
     /// Replies that nobody asked for but the holder itself, and that its client must not see.
     private var own = OwnReplies()
-    /// The next ReadyForQuery of the client's that leaves nothing under way is not passed on.
-    private var withholdsReady = false
+    /// Whether the next ReadyForQuery of the client's is passed on.
+    package var withholding = Withholding()
 
     /// Who used the session last: a number that the front end gives its clients. 0 for nobody.
     package private(set) var lastUser: UInt64 = 0
@@ -114,12 +114,6 @@ package struct ServerState: ~Copyable, Sendable {
         own.takeInquiry().flatMap { SessionInquiry.answer($0, user: initial[Self.userParameter]) }
     }
 
-    /// The ReadyForQuery that answers what was sent last is kept from the client until the pooler has done something.
-    package mutating func withholdReady() { withholdsReady = true }
-
-    /// What was sent last is skipped, and there is nothing to be done.
-    package mutating func passReady() { withholdsReady = false }
-
     /// Takes the first error of the replies that were suppressed.
     package mutating func takeSuppressedError() -> SuppressedError? { own.takeError() }
 
@@ -130,7 +124,7 @@ package struct ServerState: ~Copyable, Sendable {
         lastUser = user
         own.adopt()
         settingsMark = mark
-        withholdsReady = false
+        withholding.end()
     }
 
     /// Statements that bring the session to these settings are on their way, or the server has told that it has these.
@@ -293,9 +287,9 @@ extension ServerState {
     private mutating func countReady(_ result: inout Received) -> Bool {
         result.completed += 1
         if flow.transactionStatus == .idle { result.transactions += 1 }
-        result.hasError = result.hasError && withholdsReady && !flow.awaitsServer
-        if !withholdsReady || flow.awaitsServer { return false }
-        withholdsReady = false
+        let isWithheld = withholding.takes(flow)
+        result.hasError = result.hasError && isWithheld
+        if !isWithheld { return false }
         result.withheld = flow.transactionStatus
         result.isOrdinary = false
         return true

@@ -56,7 +56,7 @@ import Testing
             "",
             [
                 "3:20: error: route default.default needs authentication; allowed: \"none\", \"block\", \"clear_text\", \"md5\", \"scram-sha-256\", \"cert\", \"hba\"",
-                "3:20: error: route default.default needs pool; allowed: \"session\", \"transaction\"",
+                "3:20: error: route default.default needs pool; allowed: \"session\", \"transaction\", \"statement\"",
                 "3:20: error: route default.default needs storage; allowed: \"pg\"",
             ]
         ),
@@ -67,10 +67,10 @@ import Testing
             ]
         ),
         (
-            "authentication \"none\" storage \"pq\" pool \"statement\"",
+            "authentication \"none\" storage \"pq\" pool \"forever\"",
             [
                 "4:23: error: storage \"pq\" is not defined\nhint: did you mean \"pg\"?",
-                "4:41: error: pool: unknown value \"statement\"; allowed: \"session\", \"transaction\"",
+                "4:41: error: pool: unknown value \"forever\"; allowed: \"session\", \"transaction\", \"statement\"",
             ]
         ),
         (

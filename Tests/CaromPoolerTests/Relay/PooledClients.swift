@@ -37,12 +37,12 @@ final class PooledClient {
 
     init(
         _ number: UInt64, _ registry: StatementRegistry, limit: Int = 200, startup: [String: String] = [:],
-        rule: CleaningRule = CleaningRule()
+        rule: CleaningRule = CleaningRule(), oneAtATime: Bool = false
     ) {
         rig = RelayRig(
             user: number, startup: SettingValues(startup.map { StartupParameter($0.key, $0.value) }),
             statements: registry,
-            statementLimit: limit, rule: rule)
+            statementLimit: limit, rule: rule, oneAtATime: oneAtATime)
     }
 
     /// All that the client has got.

@@ -41,12 +41,12 @@ struct RelayRig: ~Copyable {
     init(
         keepsServer: Bool = false, user: UInt64 = 7, startup: SettingValues = SettingValues(),
         statements: StatementRegistry? = nil, statementLimit: Int = 200,
-        rule: CleaningRule = CleaningRule()
+        rule: CleaningRule = CleaningRule(), oneAtATime: Bool = false
     ) {
         self.rule = rule
         self.user = user
         machine = RelayMachine(
-            keepsServer: keepsServer, book: SessionBook(startup: startup),
+            keepsServer: keepsServer, oneAtATime: oneAtATime, book: SessionBook(startup: startup),
             statements: statements.map {
                 ClientRequests.Origin(registry: $0, user: user, limit: statementLimit)
             }, counters: counters)
@@ -114,7 +114,8 @@ struct RelayRig: ~Copyable {
             switch question {
             case .isFree: bytes.appendEmptyMessage(BackendTag.emptyQueryResponse.rawValue)
             case .whatIsLeft, .whatWasReset: Self.append(left, to: &bytes)
-            case .restore: bytes.appendMessage(BackendTag.commandComplete.rawValue) { $0.appendText("SET") }
+            case .restore, .rollBack:
+                bytes.appendMessage(BackendTag.commandComplete.rawValue) { $0.appendText("SET") }
             }
             ReadyForQuery(status: server.flow.transactionStatus).encode(into: &bytes)
             serverSends(bytes, isRecorded: false)

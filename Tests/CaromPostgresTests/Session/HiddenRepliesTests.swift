@@ -243,7 +243,7 @@ private struct Listener: ~Copyable {
         for status in [TransactionStatus.idle, .inTransaction, .failed] {
             var listener = Listener()
             try listener.send("Q")
-            listener.state.withholdReady()
+            listener.state.withholding.begin()
             listener.hear(complete("RESET") + ready(status))
             let (seen, withheld) = (listener.visible == complete("RESET"), listener.withheld)
             #expect(seen && withheld == [status])
@@ -257,7 +257,7 @@ private struct Listener: ~Copyable {
     @Test func theReadyOfEarlierRequestsPasses() throws {
         var listener = Listener()
         try listener.send("QQQ")
-        listener.state.withholdReady()
+        listener.state.withholding.begin()
         listener.hear(
             complete("SELECT 1") + ready() + complete("SELECT 2") + ready() + complete("RESET") + ready())
         let seen =
@@ -270,7 +270,7 @@ private struct Listener: ~Copyable {
 
     @Test func theNextUserGetsItsReady() throws {
         var listener = Listener()
-        listener.state.withholdReady()
+        listener.state.withholding.begin()
         listener.state.adopt(by: 9)
         try listener.send("Q")
         listener.hear(complete("SELECT 1") + ready())
@@ -346,8 +346,8 @@ private struct Listener: ~Copyable {
             try whole.send(tags)
             try cut.send(tags)
             if withholds {
-                whole.state.withholdReady()
-                cut.state.withholdReady()
+                whole.state.withholding.begin()
+                cut.state.withholding.begin()
             }
             whole.hear(bytes)
             var start = 0
