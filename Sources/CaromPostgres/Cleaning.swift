@@ -31,8 +31,8 @@ extension PostgresConnector {
             try await conversation.execute("ROLLBACK", in: connection)
         }
         if connection.state.neededReset == .everything || recycling.discards {
-            try await reset(by: "DISCARD ALL", isFull: true, connection, conversation)
-            connection.state.didReset()
+            try await reset(by: recycling.resetQuery.text, isFull: true, connection, conversation)
+            connection.state.didReset(by: recycling.resetQuery)
         } else if connection.state.neededReset == .state {
             let statements = SessionReset.statements(connection.state.reported)
             try await reset(by: statements, isFull: false, connection, conversation)

@@ -15,6 +15,10 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     public var parameters: [String: String] = [:]
     /// How long a health check may take.
     public var validationTimeout: Duration = .seconds(3)
+    /// What a health check asks.
+    package var checkQuery = ""
+    /// What is run once on each new connection.
+    package var connectQuery: String?
     /// What is done to make a returned connection clean.
     public var recycling = Recycling()
 
@@ -26,6 +30,8 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
         public var rollsBack = true
         /// Reset the session (`DISCARD ALL`) after any use, not only where the user of the connection asked for it.
         public var discards = false
+        /// What resets the session.
+        package var resetQuery = ResetQuery.discardAll
         /// How long cancel, rollback and reset may take together.
         public var timeout: Duration = .seconds(5)
 

@@ -103,13 +103,35 @@ public final class PostgresConnector: Connector {
                 try plan.answered(hasTLS: try await conversation.startTLS(encryption, to: backend))
             }
             let key = try await Login(configuration, conversation, session).run()
-            return PostgresConnection(
+            let connection = PostgresConnection(
                 id: ConnectionID(.server), backend: backend, transport: transport,
                 encryption: plan.isEncrypted ? encryption : nil, session: session, key: key,
                 roleChanged: roleChanged)
+            if let query = configuration.connectQuery {
+                try await welcome(connection, by: query, conversation)
+            }
+            return connection
         } catch {
             transport.close()
             throw error
+        }
+    }
+
+    /// Runs the query for new connections.
+    private func welcome(
+        _ connection: PostgresConnection, by query: String, _ conversation: Conversation
+    )
+        async throws(PostgresError)
+    {
+        do throws(PostgresError) {
+            try await conversation.execute(query, in: connection)
+        } catch {
+            throw PostgresError(
+                error.code, "connect_query failed: \(error.message)", sqlState: error.sqlState,
+                detail: error.detail, hint: error.hint)
+        }
+        guard connection.state.flow.isFree else {
+            throw PostgresError(.invalidRequest, "connect_query failed: it leaves a transaction open")
         }
     }
 
@@ -119,7 +141,7 @@ public final class PostgresConnector: Connector {
     public func isValid(_ connection: PostgresConnection) async throws {
         try await exclusively(connection, within: configuration.validationTimeout) {
             (conversation) throws(PostgresError) in
-            try await conversation.execute("", in: connection)
+            try await conversation.execute(self.configuration.checkQuery, in: connection)
         }
     }
 

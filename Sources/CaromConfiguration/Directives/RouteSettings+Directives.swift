@@ -24,10 +24,11 @@ extension RouteSettings: ConfigurationScope {
             .flag("pool_cancel", \.poolCancel),
             .flag("pool_rollback", \.poolRollback),
             .flag("pool_discard", optional: \.poolDiscard),
+            .resetAlways,
             .flag("pool_pin", \.poolPin),
             .number("max_prepared_statements", \.maxPreparedStatements, in: 1...1_000_000),
             .time("pool_reset_timeout_ms", in: .milliseconds, orNever: \.poolResetTimeout),
-        ] + Directive.timeLimits + Directive.authQuery)
+        ] + Directive.timeLimits + Directive.serverHooks + Directive.authQuery)
 
     /// Leaving it out means no limit; 0 would admit no client and is refused, as in Odyssey.
     private static let clientMaximum = Directive<RouteSettings>(
@@ -53,8 +54,7 @@ extension RouteSettings: ConfigurationScope {
         "group_query_db", "group_query_user", "keepalive", "keepalive_keep_interval", "keepalive_probes",
         "keepalive_usr_timeout", "ldap_endpoint_name", "ldap_storage_credentials",
         "ldap_storage_credentials_attr", "maintain_params", "mdb_iamproxy_socket_path",
-        "password_passthrough", "pool_acquire_fail_fast", "pool_attach_check", "pool_discard_query",
-        "pool_notice_after_waiting_ms",
+        "password_passthrough", "pool_acquire_fail_fast", "pool_attach_check",
         "pool_pin_on_listen", "pool_reserve_prepared_statement", "pool_routing", "pool_smart_discard",
         "quantiles", "reserve_session_server_connection", "role", "server_drop_on_cached_plan_error",
         "shared_pool", "target_session_attrs",

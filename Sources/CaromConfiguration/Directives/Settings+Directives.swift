@@ -5,7 +5,7 @@ extension Settings: ConfigurationScope {
     /// What may stand at the top of the file.
     package static let directives = DirectiveTable<Settings>(
         block: "", sections: ["include", "listen", "storage", "database"], foreign: foreign,
-        service + logging + sockets + access + console + limits + Directive.timeLimits
+        service + logging + sockets + access + console + limits + Directive.timeLimits + Directive.serverHooks
             + meaningless.map { .ignored($0) })
 
     private static let service: [Directive<Settings>] = [

@@ -5,10 +5,11 @@ extension StorageSettings: ConfigurationScope {
     /// What may stand in a `storage` block.
     package static let directives = DirectiveTable<StorageSettings>(
         block: "storage",
-        foreign: ["balancing", "endpoints_status_poll_interval", "server_max_routing", "watchdog"],
+        foreign: ["balancing", "endpoints_status_poll_interval", "watchdog"],
         [
             .choice("type", \.type), hostList, serviceName, hostsFile, nameserverList,
             .number("port", \.port, in: 1...65535),
+            .number("server_max_routing", \.maxRouting, in: 1...10_000),
         ]
             + Directive.tls + [.choice("tls_negotiation", \.tlsNegotiation)])
 }

@@ -25,10 +25,27 @@ extension Directive where Scope: TimeLimited & SendableMetatype {
             .limit("pool_timeout", in: .milliseconds, \.limits.wait),
             .limit("query_wait_timeout", in: .seconds, \.limits.wait, meaning: "pool_timeout"),
             .limit("query_wait_notify", in: .seconds, \.limits.waitNotice),
+            noticeAfterWaiting,
             .limit("pool_ttl", in: .seconds, \.limits.serverIdle),
             .limit("server_idle_timeout", in: .seconds, \.limits.serverIdle, meaning: "pool_ttl"),
             .limit("server_lifetime", in: .seconds, \.limits.serverLifetime),
         ]
+    }
+
+    /// Odyssey's name for `query_wait_notify`: -1 is never, and 0 at once.
+    private static var noticeAfterWaiting: Self {
+        Directive(
+            name: "pool_notice_after_waiting_ms",
+            expects: "a whole number of at least -1, in milliseconds", canonical: "query_wait_notify",
+            read: { value, scope throws(ValueError) in
+                let time = try value.number(in: -1...Int(Int32.max), unit: .milliseconds)
+                scope.limits.waitNotice = time < 0 ? .never : .after(.milliseconds(max(1, time)))
+            },
+            write: { scope in
+                scope.limits.waitNotice.map { limit in
+                    limit.duration.map(TimeUnit.milliseconds.text) ?? "-1"
+                }
+            })
     }
 
     /// A time, where 0 means that it never comes.

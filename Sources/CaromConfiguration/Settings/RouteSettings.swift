@@ -55,6 +55,8 @@ package struct RouteSettings: Equatable, Sendable {
     package var minPoolSize = 0
     /// After how long something ends; what is not said here is as the top of the file says it.
     package var limits = TimeLimits()
+    /// What is done with servers beside serving clients; what is not said here is as the top of the file says it.
+    package var hooks = ServerHooks()
     /// `pool_cancel`: cancel the query of a client that vanished; otherwise its server is closed.
     package var poolCancel = true
     /// `pool_rollback`: roll back the transaction of a client that vanished; otherwise its server is closed.
@@ -77,6 +79,7 @@ package struct RouteSettings: Equatable, Sendable {
     package func inheriting(_ settings: Settings) -> RouteSettings {
         var route = self
         route.limits = limits.filled(from: settings.limits)
+        route.hooks = hooks.filled(from: settings.hooks)
         return route
     }
 

@@ -87,6 +87,8 @@ package struct Settings: Equatable, Sendable {
     package var clientLoginTimeout = Duration.seconds(15)
     /// For routes that say nothing of them.
     package var limits = TimeLimits.standard
+    /// The same of what is done with servers.
+    package var hooks = ServerHooks()
     /// `graceful_shutdown_timeout_ms`: `nil` waits for the last client for ever.
     package var gracefulShutdownTimeout: Duration? = .seconds(30)
 

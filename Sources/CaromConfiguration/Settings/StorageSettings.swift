@@ -18,6 +18,9 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
     /// `tls_negotiation`: how a connection comes to TLS.
     package var tlsNegotiation = TLSNegotiation.postgres
 
+    /// `server_max_routing`: logins to one of the servers at a time, of each pool.
+    package var maxRouting = 4
+
     package init(name: String) {
         self.name = name
     }

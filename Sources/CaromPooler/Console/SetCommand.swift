@@ -32,7 +32,9 @@ struct SetCommand: ConsoleCommand {
         case "yes", "on": return .flag(true)
         case "no", "off": return .flag(false)
         case let text:
-            return text.utf8.first.map { (48...57).contains($0) } == true ? .number(text) : .string(word.text)
+            let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
+            return digits.utf8.first.map { (48...57).contains($0) } == true
+                ? .number(text) : .string(word.text)
         }
     }
 

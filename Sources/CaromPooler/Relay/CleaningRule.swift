@@ -12,10 +12,14 @@ struct CleaningRule: Equatable {
     var ifTainted = true
 
     /// Asks for what takes another client's traces out of the session.
-    func clean(_ server: inout ServerState, _ counters: Counters, _ out: inout Segments) {
+    ///
+    /// - Parameter query: takes everything out.
+    func clean(
+        _ server: inout ServerState, by query: ResetQuery, _ counters: Counters, _ out: inout Segments
+    ) {
         if onEveryChange || (ifTainted && server.taint == .everything) {
-            OwnQuery.ask(Array("DISCARD ALL".utf8), &server, &out)
-            server.didReset()
+            OwnQuery.ask(Array(query.text.utf8), &server, &out)
+            server.didReset(by: query)
             counters.count(.fullReset)
         } else if ifTainted, server.taint == .state {
             OwnQuery.ask(Array(SessionReset.statements(server.reported).utf8), &server, &out)

@@ -6,8 +6,12 @@ import CaromPostgresProtocol
 
 /// The queries of the pooler's own that go to a server before a client's bytes: a reset, and the client's settings.
 struct Prelude {
+    /// Takes everything out of a session.
+    private let reset: ResetQuery
     /// The last of them carries the client's settings.
     private var hasSettings = false
+
+    init(reset: ResetQuery) { self.reset = reset }
 
     /// Adds what brings the server's session to these settings of a user's.
     ///
@@ -20,7 +24,7 @@ struct Prelude {
         _ = server.takeSuppressedError()
         if server.lastUser != 0, server.lastUser != user {
             server.hasForeignSequences = true
-            rule.clean(&server, counters, &out)
+            rule.clean(&server, by: reset, counters, &out)
         }
         var statements: [UInt8] = []
         hasSettings = wishes.appendStatements(from: server.applied, into: &statements) > 0

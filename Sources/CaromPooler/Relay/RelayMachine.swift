@@ -40,7 +40,7 @@ struct RelayMachine: ~Copyable {
     private var requests: ClientRequests
     /// A server has accepted the settings, for this client or for another with the same ones.
     private var isConfirmed = false
-    private var prelude = Prelude()
+    private var prelude: Prelude
     /// The question of the phase has been sent.
     private var isAsked = false
     /// The server has told the client of an error since it was free.
@@ -52,13 +52,14 @@ struct RelayMachine: ~Copyable {
     init(
         keepsServer: Bool, pins: Bool = true, oneAtATime: Bool = false,
         book: SessionBook = SessionBook(),
-        statements: ClientRequests.Origin? = nil, counters: Counters
+        statements: ClientRequests.Origin? = nil, reset: ResetQuery = .discardAll, counters: Counters
     ) {
         self.keepsServer = keepsServer
         self.pins = pins
         self.book = book
         self.counters = counters
         requests = ClientRequests(statements, counters)
+        prelude = Prelude(reset: reset)
         if oneAtATime { requests.pause.takeOneAtATime() }
     }
 

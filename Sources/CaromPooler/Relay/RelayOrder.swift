@@ -1,6 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromConfiguration
+import CaromPostgresProtocol
+
 /// What a relay was told to do as soon as it can, because the pooler or its configuration changes.
 enum RelayOrder {
     case none
@@ -32,6 +35,11 @@ enum RelayOrder {
         guard isDue(position) else { return nil }
         if self == .stop { throw .shutdown }
         let next = try session.successor(of: route)
+        if next !== route, position.isAttached, next.settings.hooks.fastClose == true {
+            throw .fatal(
+                .adminShutdown, "terminating connection because its server is replaced",
+                detail: "server_fast_close is yes.")
+        }
         self = next !== route && position.isAttached ? .move : .none
         return next === route || position.isAttached ? nil : next
     }

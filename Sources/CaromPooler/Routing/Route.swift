@@ -134,7 +134,7 @@ final class Route: Sendable {
                 ? nil
                 : ClientRequests.Origin(
                     registry: statements, user: user, limit: settings.maxPreparedStatements),
-            counters: counters)
+            reset: definition.resetQuery, counters: counters)
     }
 
     /// What to tell a client that gets no server.

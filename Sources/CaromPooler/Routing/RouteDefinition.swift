@@ -26,6 +26,8 @@ final class RouteDefinition: Sendable {
     let keepsServer: Bool
     /// When a server is reset before another client of the route uses it.
     let cleaningRule: CleaningRule
+    /// What takes everything out of a server's session.
+    let resetQuery: ResetQuery
     /// A server is reset when its client leaves.
     let resetsOnLeave: Bool
     /// Its pool has servers before the first client comes and after the last one has gone: there is only one such pool,
@@ -100,6 +102,7 @@ final class RouteDefinition: Sendable {
         cleaningRule = CleaningRule(
             onEveryChange: settings.pool != .session && settings.poolDiscard == true,
             ifTainted: settings.poolDiscard != false)
+        resetQuery = settings.hooks.resetQuery.map { ResetQuery($0) } ?? .discardAll
         resetsOnLeave = settings.pool == .session && settings.poolDiscard != false
         // Where a client must come first with its keys, there is nothing to open servers with before.
         let needsClient =

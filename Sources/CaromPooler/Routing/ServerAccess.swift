@@ -18,6 +18,7 @@ struct ServerAccess: Equatable, Sendable {
     private let cancels: Bool
     private let rollsBack: Bool
     private let resetTimeout: Duration?
+    private let queries: [String?]
     private let tcp: TCPOptions
     private let isDebugging: Bool
     /// Another one when a certificate or key has changed.
@@ -36,6 +37,7 @@ struct ServerAccess: Equatable, Sendable {
         cancels = route.poolCancel
         rollsBack = route.poolRollback
         resetTimeout = route.poolResetTimeout
+        queries = [route.hooks.connectQuery, route.hooks.checkQuery, route.hooks.resetQuery]
         self.tcp = tcp
         isDebugging = route.logDebug
         self.encryption = encryption.map { ObjectIdentifier($0.context) }

@@ -13,6 +13,7 @@ extension Policy {
         spares = 0
         minSlots = min(route.minPoolSize, maxSlots)
         let limits = route.limits.filled(from: settings.limits)
+        let hooks = route.hooks.filled(from: settings.hooks)
         claimTimeout = limits.wait?.duration
         connectTimeout = settings.backendConnectTimeout
         maxLifetime = limits.serverLifetime?.duration
@@ -20,8 +21,13 @@ extension Policy {
         // The connector ends a reset itself, and knows better whose fault it was that it took so long.
         recycleTimeout = route.poolResetTimeout.map { $0 + Self.resetMargin }
         maxWaiters = Self.noLimit
-        // epoll tells when an idle server hangs up, so nothing is gained by asking before each use.
-        validationBypass = nil
+        // epoll tells when an idle server hangs up, so little is gained by asking before a use.
+        validationBypass = hooks.checkDelay
+        codelTarget = hooks.codelTarget
+        if let interval = hooks.codelInterval { codelInterval = interval }
+        let storage = settings.storage(of: route)
+        connectConcurrency = storage.maxRouting
+        totalConnectConcurrency = max(totalConnectConcurrency, connectConcurrency)
         minBackoff = settings.serverLoginRetry
         maxBackoff = max(minBackoff, Self.longestPause)
     }

@@ -11,6 +11,9 @@ extension PostgresConfiguration {
         for option in route.backendStartupOptions { parameters[option.name] = option.value }
         recycling.cancels = route.poolCancel
         recycling.rollsBack = route.poolRollback
+        checkQuery = route.hooks.checkQuery ?? ""
+        connectQuery = route.hooks.connectQuery
+        if let query = route.hooks.resetQuery { recycling.resetQuery = ResetQuery(query) }
         recycling.timeout = route.poolResetTimeout ?? Self.unlimited
     }
 

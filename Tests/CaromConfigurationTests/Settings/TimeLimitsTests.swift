@@ -113,6 +113,16 @@ import Testing
             ])
     }
 
+    @Test(arguments: [
+        ("-1", TimeLimit.never), ("0", .after(.milliseconds(1))), ("70", .after(.milliseconds(70))),
+    ])
+    func odysseysNoticeIsOffAtMinusOne(_ text: String, _ limit: TimeLimit) throws {
+        let settings = try Self.settings(route: "pool_notice_after_waiting_ms \(text)")
+        #expect(settings.routes[0].limits.waitNotice == limit)
+        let shown = RouteSettings.directives["pool_notice_after_waiting_ms"]?.write(settings.routes[0])
+        #expect(shown == (text == "0" ? "1" : text))
+    }
+
     @Test func theyCanBeSet() throws {
         let change = SettingChange("query_wait_timeout", to: .number("1.5"))
         #expect(try change.applied(to: Settings()).limits.wait == .after(.milliseconds(1500)))

@@ -71,6 +71,17 @@ import Testing
         #expect(policy.claimTimeout == .milliseconds(100) && policy.shrink == .afterIdle(.seconds(60)))
         #expect(policy.maxLifetime == nil && policy.connectTimeout == .milliseconds(700))
         #expect(policy.minBackoff == .seconds(5) && policy.maxBackoff == .seconds(5))
+        let hooked = try Self.definition(
+            Self.snapshot(
+                Self.settings(
+                    top: "pool_timeout 70 codel_target 9",
+                    route: "password \"x\" server_check_delay 0 codel_interval 8 server_idle_timeout 0.5"))
+        ).policy
+        #expect(hooked.claimTimeout == .milliseconds(70) && hooked.validationBypass == .zero)
+        #expect(hooked.codelTarget == .milliseconds(9) && hooked.codelInterval == .milliseconds(8))
+        #expect(hooked.shrink == .afterIdle(.milliseconds(500)) && hooked.maxLifetime == .seconds(3600))
+        #expect(
+            policy.validationBypass == nil && policy.codelTarget == nil && policy.connectConcurrency == 4)
         let endless = "password \"x\" pool_reset_timeout_ms 0"
         #expect(
             try Self.definition(Self.snapshot(Self.settings(route: endless))).policy.recycleTimeout == nil)
@@ -107,7 +118,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("pool_size 3", true), ("pool_timeout 3", true), ("client_max 3", true), ("pool_discard no", true),
+        ("pool_size 3", true), ("pool_timeout 3", true), ("query_timeout 3", true),
+        ("server_fast_close yes", true), ("connect_query \"a\"", false), ("server_check_query \"a\"", false),
+        ("server_reset_query \"a\"", false), ("client_max 3", true), ("pool_discard no", true),
         ("log_query yes", true), ("options { \"work_mem\" \"1MB\" }", true),
         ("storage_password \"x\"", false),
         ("storage_user \"x\"", false), ("storage_db \"x\"", false), ("pool_rollback no", false),
