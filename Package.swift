@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "CaromDNS", targets: ["CaromDNS"]),
         .library(name: "CaromTCP", targets: ["CaromTCP"]),
         .library(name: "CaromPostgres", targets: ["CaromPostgres"]),
+        .library(name: "CaromPostgresFoundation", targets: ["CaromPostgresFoundation"]),
         .library(name: "CaromPostgresPool", targets: ["CaromPostgresPool"]),
         .library(name: "CaromTesting", targets: ["CaromTesting"]),
         .library(name: "CaromFile", targets: ["CaromFile"]),
@@ -94,6 +95,7 @@ let package = Package(
                 "Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTCP", "CaromTLS", collections,
             ],
             swiftSettings: settings),
+        .target(name: "CaromPostgresFoundation", dependencies: ["CaromPostgres"], swiftSettings: settings),
         .target(
             name: "CaromPostgresPool",
             dependencies: ["Carom", "CaromDNS", "CaromPostgres", "CaromReactor", "CaromTLS"],
@@ -206,8 +208,8 @@ let package = Package(
         .testTarget(
             name: "CaromPostgresTests",
             dependencies: [
-                "Carom", "CaromPostgres", "CCaromLinux", "CaromPostgresProtocol", "CaromReactor", "CaromTCP",
-                "CaromTLS", "CaromTestSupport",
+                "Carom", "CaromPostgres", "CaromPostgresFoundation", "CCaromLinux", "CaromPostgresProtocol",
+                "CaromReactor", "CaromTCP", "CaromTLS", "CaromTestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -37,6 +37,7 @@ MODULES = {
     "CaromStats": "Carom FlyingFox FlyingSocks FoundationEssentials Histogram Logging Synchronization Glibc",
     "CaromPostgres":
         "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS DequeModule Synchronization Glibc",
+    "CaromPostgresFoundation": "CaromPostgres FoundationEssentials",
     "CaromPostgresPool": "Carom CaromDNS CaromPostgres CaromReactor CaromTLS",
     "CaromConfiguration": "CaromPostgresProtocol CaromTLS Glibc",
     "CaromPooler":

@@ -86,7 +86,7 @@ public struct PostgresCell: Sendable {
         return read { PostgresValue.bytea($0, format: format) }
     }
 
-    private static func printedUUID(_ bytes: [UInt8]) -> String {
+    static func printedUUID(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for (index, byte) in bytes.enumerated() {
