@@ -13,6 +13,14 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     package var credentials: (any ServerCredentials)?
     /// Settings for the StartupMessage, for example `application_name` or `search_path`.
     public var parameters: [String: String] = [:]
+    /// How many statements a connection keeps prepared at the server, those used last; 0 for none. Default 100.
+    ///
+    /// `query` and `execute` with a ``PostgresQuery`` or parameters use them by themselves; what cannot be planned (`CREATE`, `SHOW` …) is never
+    /// kept. Other poolers than Carom in between may ask for 0.
+    public var statementCacheSize = 100
+    /// Is given what servers say beside their answers (`RAISE NOTICE`, warnings), on the connection's thread: it should be quick. Each
+    /// result has those of its own statement anyway.
+    public var onNotice: (@Sendable (PostgresNotice) -> Void)?
     /// How long a health check may take.
     public var validationTimeout: Duration = .seconds(3)
     /// What a health check asks.

@@ -32,6 +32,16 @@ extension PostgresConnection {
     /// - Returns: false when the request was sent and nobody knows whether the server has heard it yet: it could hit a
     ///   later query, so the connection must not be used for one.
     package func requestCancel(on reactor: Reactor, deadline: Deadline) async -> Bool {
+        await CancelExchange.run(key.cancelRequest, to: backend, encryption, on: reactor, deadline)
+    }
+}
+
+/// One CancelRequest, on a connection of its own.
+private enum CancelExchange {
+    static func run(
+        _ request: CancelRequest, to backend: Backend, _ encryption: ServerEncryption?, on reactor: Reactor,
+        _ deadline: Deadline
+    ) async -> Bool {
         await withTaskExecutorPreference(reactor) {
             let address = SocketAddress(backend.address)
             guard
@@ -46,7 +56,7 @@ extension PostgresConnection {
                 guard (try? await conversation.startTLS(encryption, to: backend)) == true else { return true }
             }
             var bytes: [UInt8] = []
-            key.cancelRequest.encode(into: &bytes)
+            request.encode(into: &bytes)
             do throws(PostgresError) {
                 try await conversation.send(bytes)
                 _ = try await conversation.receiveByte()

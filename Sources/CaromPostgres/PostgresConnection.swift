@@ -21,6 +21,10 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
     private let roleChanged: @Sendable () -> Void
     /// What a CancelRequest must carry.
     package let key: BackendKeyData
+    /// How many statements of the client API it keeps.
+    let statementCacheSize: Int
+    /// Is given what the server says beside its answers.
+    let onNotice: (@Sendable (PostgresNotice) -> Void)?
     /// When the server greeted: what it reported then was true.
     package let greetedAt = Deadline.now
     /// Of its socket, for tables.
@@ -28,7 +32,8 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
 
     init(
         id: ConnectionID, backend: Backend, transport: Transport, encryption: ServerEncryption?,
-        session: ServerSession, key: BackendKeyData,
+        session: ServerSession, key: BackendKeyData, statementCacheSize: Int,
+        onNotice: (@Sendable (PostgresNotice) -> Void)?,
         roleChanged: @escaping @Sendable () -> Void
     ) {
         self.id = id
@@ -38,6 +43,8 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
         self.encryption = encryption
         self.session = session
         self.key = key
+        self.statementCacheSize = statementCacheSize
+        self.onNotice = onNotice
         self.roleChanged = roleChanged
     }
 

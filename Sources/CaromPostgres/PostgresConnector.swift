@@ -106,6 +106,7 @@ public final class PostgresConnector: Connector {
             let connection = PostgresConnection(
                 id: ConnectionID(.server), backend: backend, transport: transport,
                 encryption: plan.isEncrypted ? encryption : nil, session: session, key: key,
+                statementCacheSize: configuration.statementCacheSize, onNotice: configuration.onNotice,
                 roleChanged: roleChanged)
             if let query = configuration.connectQuery {
                 try await welcome(connection, by: query, conversation)

@@ -35,17 +35,23 @@ public final class PostgresPool: Sendable {
     ///   - policy: every knob.
     ///   - threads: event loops for the connections, at least 1.
     ///   - observers: told every event.
+    ///   - onNotice: given what servers say beside their answers, such as `RAISE NOTICE`; on an event loop, so it should be quick.
     /// - Throws: `PostgresError` for a URL or certificate that cannot be used, `PolicyError`, `SystemError`, `DNSError`.
     public convenience init(
-        _ url: String, policy: Policy = Policy(), threads: Int = 2, observers: [any PoolObserver] = []
+        _ url: String, policy: Policy = Policy(), threads: Int = 2, observers: [any PoolObserver] = [],
+        onNotice: (@Sendable (PostgresNotice) -> Void)? = nil
     ) throws {
-        try self.init(try PostgresURL(url), policy, threads: threads, observers)
+        try self.init(try PostgresURL(url), policy, threads: threads, observers, onNotice)
     }
 
-    init(_ url: PostgresURL, _ policy: Policy, threads: Int, _ observers: [any PoolObserver]) throws {
+    init(
+        _ url: PostgresURL, _ policy: Policy, threads: Int, _ observers: [any PoolObserver],
+        _ onNotice: (@Sendable (PostgresNotice) -> Void)?
+    ) throws {
         var configuration = PostgresConfiguration(
             user: url.user, database: url.database, password: url.password)
         configuration.parameters = url.parameters
+        configuration.onNotice = onNotice
         let encryption = url.encryption.mode == .disable ? nil : try Self.encryption(url.encryption)
         let resolver = try Self.resolver(url.hosts)
         role = url.role
@@ -121,6 +127,17 @@ public final class PostgresPool: Sendable {
         -> PostgresResult
     {
         try await withConnection { try await $0.query(query, options: options) }
+    }
+
+    /// Runs one statement on some connection and lends its rows as they come: see
+    /// `PostgresConnection.stream(_:options:isolation:_:)`.
+    public func stream<R>(
+        _ query: PostgresQuery, options: QueryOptions = QueryOptions(),
+        isolation: isolated (any Actor)? = #isolation, _ body: (PostgresRows) async throws -> R
+    ) async throws -> R {
+        try await withConnection(isolation: isolation) {
+            try await $0.stream(query, options: options, body)
+        }
     }
 
     /// Runs one statement whose rows nobody wants on some connection.

@@ -1,10 +1,6 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import CaromPostgresProtocol
-import CaromReactor
-import CaromTCP
-
 /// Running statements: for whoever holds a connection, one at a time, from any task.
 ///
 /// All of them throw ``PostgresError``. After the code `server` (a statement failed), `tooLarge`, `decoding` and `invalidRequest`
@@ -36,7 +32,7 @@ extension PostgresConnection {
     public func query(sql: String, options: QueryOptions = QueryOptions())
         async throws(PostgresError) -> PostgresResult
     {
-        try Self.only(try await run(try QueryRequest(sql), keeping: .last, options))
+        try await QueryExchange.result(of: try QueryRequest(sql), on: self, options)
     }
 
     /// Runs one or more statements without parameters and returns the result of each one.
@@ -45,7 +41,7 @@ extension PostgresConnection {
     public func queryAll(sql: String, options: QueryOptions = QueryOptions())
         async throws(PostgresError) -> [PostgresResult]
     {
-        try await run(try QueryRequest(sql), keeping: .all, options)
+        try await QueryExchange.run(try QueryRequest(sql), on: self, keeping: .all, options)
     }
 
     /// Runs one statement with values for `$1`, `$2` and so on (extended protocol).
@@ -57,7 +53,7 @@ extension PostgresConnection {
         async throws(PostgresError) -> PostgresResult
     {
         let request = try QueryRequest(sql, parameters, format: options.format)
-        return try Self.only(try await run(request, keeping: .last, options))
+        return try await QueryExchange.result(of: request, on: self, options)
     }
 
     /// Runs one or more statements whose rows nobody wants.
@@ -67,7 +63,8 @@ extension PostgresConnection {
     public func execute(sql: String, options: QueryOptions = QueryOptions()) async throws(PostgresError)
         -> Int?
     {
-        try await run(try QueryRequest(sql), keeping: .tag, options).last?.affectedRows
+        try await QueryExchange.run(try QueryRequest(sql), on: self, keeping: .tag, options).last?
+            .affectedRows
     }
 
     /// Runs one statement with values for `$1`, `$2` and so on, whose rows nobody wants.
@@ -80,23 +77,6 @@ extension PostgresConnection {
         async throws(PostgresError) -> Int?
     {
         let request = try QueryRequest(sql, parameters, format: options.format)
-        return try await run(request, keeping: .tag, options).last?.affectedRows
-    }
-
-    private func run(_ request: QueryRequest, keeping: ResultAssembler.Keeping, _ options: QueryOptions)
-        async throws(PostgresError) -> [PostgresResult]
-    {
-        try await withTaskExecutorPreference(transport.reactor) {
-            () async throws(PostgresError) -> [PostgresResult] in
-            try await QueryExchange.run(request, on: self, keeping: keeping, options: options)
-        }
-    }
-
-    private static func only(_ results: [PostgresResult]) throws(PostgresError) -> PostgresResult {
-        guard let result = results.last else {
-            throw PostgresError(
-                .protocolViolation, "the server answered a query with neither a result nor an error")
-        }
-        return result
+        return try await QueryExchange.run(request, on: self, keeping: .tag, options).last?.affectedRows
     }
 }

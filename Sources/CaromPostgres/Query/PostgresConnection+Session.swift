@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromPostgresProtocol
-import CaromReactor
-import CaromTCP
 
 /// What a server does in a replication set-up.
 @nonexhaustive
@@ -35,23 +33,4 @@ extension PostgresConnection {
     /// That happens by itself after `SET`, `PREPARE`, `LISTEN`, `LOAD` and `DECLARE`, and when a reported parameter
     /// changed. Call it for what does not show: `set_config`, temporary tables, advisory locks.
     public func resetWhenReturned() { state.requireReset() }
-
-    /// Throws unless a query can be sent now.
-    func checkIsReady() throws(PostgresError) {
-        if transport.isClosed { throw PostgresError(.connection, "\(self) is closed") }
-        if let failure = state.failure { throw failure }
-        if transport.hasHandler {
-            throw PostgresError(
-                .busy, "another task runs a query on this connection; a connection runs one at a time")
-        }
-        if !state.flow.isSynchronized || !output.isEmpty {
-            throw PostgresError(
-                .busy, "an earlier query was abandoned; give the connection back, which makes it clean")
-        }
-    }
-
-    /// Marks the session for a reset if a query left something in it that others must not find.
-    func noteSessionChanges() {
-        if state.hasLastingEffect || state.reported != state.initial { state.requireReset() }
-    }
 }

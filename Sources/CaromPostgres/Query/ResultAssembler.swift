@@ -13,6 +13,8 @@ struct ResultAssembler {
         case last
         /// The last statement's command tag; rows are dropped as they come.
         case tag
+        /// Rows until they are taken with ``takeRows()``, and the command tag.
+        case untilTaken
     }
 
     /// The COPY that the query turned out to be.
@@ -23,13 +25,19 @@ struct ResultAssembler {
         case toClient
     }
 
-    private let keeping: Keeping
+    private var keeping: Keeping
     private let maximumBytes: Int
     private(set) var results: [PostgresResult] = []
     /// The first error that the server reported.
     private(set) var error: ErrorFields?
     /// The query is a COPY, which has no rows.
     private(set) var copy: Copy?
+    /// The server has taken the statement's text.
+    private(set) var hasParsed = false
+    /// The server has taken the statement's values: from here on it may have done something.
+    private(set) var hasBound = false
+    /// The server waits to be asked for more rows.
+    private(set) var isSuspended = false
     /// More came than may be kept.
     private(set) var hasOverflowed = false
 
@@ -39,11 +47,35 @@ struct ResultAssembler {
     private var places: [Int] = []
     private var notices: [PostgresNotice] = []
     private var used = 0
+    private var usedByNotices = 0
 
     init(keeping: Keeping, maximumBytes: Int) {
         self.keeping = keeping
         self.maximumBytes = maximumBytes
     }
+
+    /// The rows that have come since the last call; nil if there are none.
+    mutating func takeRows() -> ResultContents? {
+        guard keeping == .untilTaken, rowCount > 0 else { return nil }
+        defer {
+            rowCount = 0
+            bytes = []
+            places = []
+            used = usedByNotices
+        }
+        return ResultContents(columns: columns, rowCount: rowCount, bytes: bytes, places: places)
+    }
+
+    /// From now on rows are dropped as they come.
+    mutating func dropRows() {
+        keeping = .tag
+        rowCount = 0
+        bytes = []
+        places = []
+    }
+
+    /// The server has been asked for more rows.
+    mutating func resume() { isSuspended = false }
 
     /// Whether a message of this length need not be waited for: it would not be kept.
     func exceeds(_ tag: BackendTag?, length: Int) -> Bool {
@@ -79,6 +111,7 @@ struct ResultAssembler {
             startStatement()
         case .noticeResponse:
             used += body.byteCount
+            usedByNotices += body.byteCount
             if used > maximumBytes {
                 overflow()
             } else {
@@ -86,10 +119,13 @@ struct ResultAssembler {
             }
         case .copyInResponse: copy = .fromClient
         case .copyOutResponse, .copyBothResponse: copy = .toClient
-        case .authentication, .backendKeyData, .bindComplete, .closeComplete, .copyData, .copyDone,
+        case .authentication, .backendKeyData, .closeComplete, .copyData, .copyDone,
             .functionCallResponse, .negotiateProtocolVersion, .noData, .notificationResponse,
-            .parameterDescription, .parameterStatus, .parseComplete, .portalSuspended, .readyForQuery:
+            .parameterDescription, .parameterStatus, .readyForQuery:
             break
+        case .parseComplete: hasParsed = true
+        case .bindComplete: hasBound = true
+        case .portalSuspended: isSuspended = true
         }
     }
 
@@ -113,8 +149,9 @@ struct ResultAssembler {
     }
 
     private mutating func finish(_ command: CommandComplete) {
-        defer { startStatement() }
-        guard !hasOverflowed, error == nil else { return }
+        // Rows that nobody has taken yet are still to be.
+        defer { if keeping != .untilTaken { startStatement() } }
+        guard !hasOverflowed, error == nil, keeping != .untilTaken else { return }
         if keeping != .all {
             results.removeAll(keepingCapacity: true)
             used = 0

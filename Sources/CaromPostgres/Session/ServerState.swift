@@ -22,6 +22,8 @@ package struct ServerState: ~Copyable, Sendable {
     package private(set) var roleVersion = 0
     /// Bytes that were read and not yet understood: an incomplete message. Empty while the session is idle.
     package var unread: [UInt8] = []
+    /// What was heard on channels and not read yet; for users of the client API.
+    var notifications: [PostgresNotification] = []
     /// Where the stream from the server stands.
     private var walker = FrameWalker()
     /// The message that it stands in is kept from the client.
@@ -311,9 +313,7 @@ extension ServerState {
         statements.failed(failed)
     }
 
-    /// Records one whole message, for readers that keep what it says.
-    ///
-    /// - Throws: ``PostgresError`` with the code `protocolViolation`.
+    /// Records one whole message, for readers that keep what it says; throws a `protocolViolation`.
     mutating func receive(_ tag: UInt8, _ body: RawSpan) throws(PostgresError) -> BackendTag {
         guard let known = BackendTag(rawValue: tag) else {
             throw Self.broken(FlowError.unknownServerMessage(tag))

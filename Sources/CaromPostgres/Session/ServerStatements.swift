@@ -8,6 +8,8 @@ import DequeModule
 ///
 /// A message is recorded when it is sent, by its number in the session's flow; an error tells which of them had no effect.
 package struct ServerStatements: Sendable {
+    /// Those of the client API; the pooler has none.
+    var client = StatementCache()
     /// What must go in front of a message that uses a shared statement.
     package struct Preparation: Equatable, Sendable {
         /// Closed first: those that were used least recently, because the session holds as many as it may, or more since a Close
@@ -233,6 +235,7 @@ package struct ServerStatements: Sendable {
     /// `DEALLOCATE ALL` or `DISCARD ALL`, between the extended messages of this number and the next.
     package mutating func removeAll(through number: UInt64 = .max) {
         held = held.filter { $0.value.sentAs > number }
+        client.removeAll()
         while let first = pending.first, first.number <= number { removeFirstPending() }
     }
 
