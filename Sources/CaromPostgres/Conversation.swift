@@ -62,8 +62,13 @@ package final class Conversation {
 
     /// The next message, whatever its type.
     package func receive() async throws(PostgresError) -> ServerMessage {
+        try await receive(limit: Self.largest)
+    }
+
+    /// The next message, of at most so many bytes.
+    func receive(limit: Int) async throws(PostgresError) -> ServerMessage {
         while true {
-            if let message = try takeMessage() { return message }
+            if let message = try takeMessage(limit: limit) { return message }
             try await fill()
         }
     }
@@ -92,9 +97,10 @@ package final class Conversation {
         }
     }
 
-    private func takeMessage() throws(PostgresError) -> ServerMessage? {
+    /// The next message, if it is here as a whole.
+    func takeMessage(limit: Int) throws(PostgresError) -> ServerMessage? {
         let input = session.state.unread
-        switch Framing.next(in: input.span.bytes, limit: Self.largest) {
+        switch Framing.next(in: input.span.bytes, limit: limit) {
         case .needMore: return nil
         case .invalid(let error):
             throw PostgresError(.protocolViolation, "server \(transport.peer): \(error)")
@@ -107,22 +113,35 @@ package final class Conversation {
         }
     }
 
+    /// Reads what is here, without waiting.
+    ///
+    /// - Returns: whether that was anything.
+    func poll() throws(PostgresError) -> Bool {
+        do throws(SystemError) {
+            return try readNow()
+        } catch {
+            throw PostgresError(error)
+        }
+    }
+
     private func read() async throws(SystemError) {
-        while true {
-            let outcome = try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) {
-                (buffer) throws(SystemError) in
-                let outcome = try transport.read(into: buffer)
-                if case .bytes(let count) = outcome {
-                    session.state.unread.append(
-                        contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                }
-                return outcome
+        while try !readNow() { try await wait("to answer") }
+    }
+
+    private func readNow() throws(SystemError) -> Bool {
+        let outcome = try withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) {
+            (buffer) throws(SystemError) in
+            let outcome = try transport.read(into: buffer)
+            if case .bytes(let count) = outcome {
+                session.state.unread.append(
+                    contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             }
-            switch outcome {
-            case .bytes: return
-            case .end: throw SystemError(code: ECONNRESET, operation: "read from \(transport.peer)")
-            case .wouldBlock: try await wait("to answer")
-            }
+            return outcome
+        }
+        switch outcome {
+        case .bytes: return true
+        case .end: throw SystemError(code: ECONNRESET, operation: "read from \(transport.peer)")
+        case .wouldBlock: return false
         }
     }
 

@@ -82,6 +82,54 @@ extension ServerTests {
             }
         }
 
+        @Test(arguments: [0, 100]) func noWayIntoTheServerTakesAValueForText(cached statements: Int)
+            async throws
+        {
+            let connector = World.current.connector { $0.statementCacheSize = statements }
+            try await withSession(connector) { (connection, _) async throws in
+                try await connection.execute("create temp table t (a text)")
+                try await connection.execute("insert into t values ('kept')")
+                for text in Self.hostile {
+                    let name = String(text.prefix(40))
+                    for _ in 0..<2 {
+                        let found = try await connection.stream("select a from t where a = \(text)") { rows in
+                            var count = 0
+                            for try await _ in rows { count += 1 }
+                            return count
+                        }
+                        #expect(found == 0)
+                        #expect(
+                            try await connection.query("select \(text)::text").decode(String.self) == [text])
+                    }
+                    try await connection.listen(to: name) { notifications in
+                        try await connection.execute("select pg_notify(\(name), \(text))")
+                        for try await notification in notifications {
+                            #expect(notification.channel == name && notification.payload == text)
+                            break
+                        }
+                    }
+                    try await connection.execute("create temp table \(identifier: name) (a text)")
+                    let line =
+                        "\(text.unicodeScalars.filter { $0 != "\\" && $0 != "\n" }.map(String.init).joined())\n"
+                    #expect(
+                        try await connection.copyIn("copy \(identifier: name) from stdin") {
+                            try await $0.write(line)
+                        } == 1)
+                    let copied = try await connection.copyOut("copy \(identifier: name) to stdout") {
+                        var all: [UInt8] = []
+                        for try await piece in $0 { all += piece }
+                        return all
+                    }
+                    #expect(String(decoding: copied, as: UTF8.self) == line)
+                    #expect(
+                        await failure { try await connection.copyIn("copy t from \(text)") { _ in } }.code
+                            == .invalidRequest)
+                    try await connection.execute("drop table \(identifier: name)")
+                }
+                #expect(try await connection.query("select a from t").decode(String.self) == ["kept"])
+            }
+        }
+
         @Test func aValueWithAZeroByteIsRefusedByTheServerAndChangesNothing() async throws {
             try await withSession { (connection, _) async throws in
                 let error = await failure {
