@@ -156,6 +156,9 @@ let package = Package(
             name: "CaromClaimBenchmark",
             dependencies: ["Carom", "CaromTesting", "CCaromAllocationCounter"],
             path: "Tests/Benchmarks/CaromClaimBenchmark", swiftSettings: settings),
+        .executableTarget(
+            name: "CaromQueryBenchmark", dependencies: ["CaromPostgresPool"],
+            path: "Tests/Benchmarks/CaromQueryBenchmark", swiftSettings: settings),
         // What tests of several modules need: servers, certificates, directories, random numbers.
         .target(
             name: "CaromTestSupport", dependencies: ["Carom", "CaromPostgresProtocol"], path: "Tests/Support",
