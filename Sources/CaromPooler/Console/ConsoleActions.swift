@@ -102,6 +102,8 @@ final class ConsoleActions: Sendable {
     // MARK: The end
 
     private func shutDown(_ mode: ShutdownMode, _ done: @escaping @Sendable (ConsoleResult) -> Void) {
+        // In front of the signal: the answer is on its way before anything ends.
+        done(.done(tag: "SHUTDOWN"))
         // As an operator's signal does it, with all that follows from one.
         switch mode {
         case .atOnce: Glibc.kill(getpid(), SIGQUIT)
@@ -114,7 +116,6 @@ final class ConsoleActions: Sendable {
                 _ = Glibc.kill(getpid(), SIGTERM)
             }
         }
-        done(.done(tag: "SHUTDOWN"))
     }
 
     // MARK: Clients
