@@ -130,6 +130,17 @@ def errors_are_where_they_are(address):
 scenario(errors_are_where_they_are)
 
 
+def a_fetch_is_described_as_its_cursor_is(address):
+    """PostgreSQL dies when it describes a FETCH that was parsed with a cursor and has none now; here another client has parsed it."""
+    with clients(address, 2) as (one, other):
+        seen = [said(one, parse("s", "fetch all from c"), SYNC), said(other, query("begin; declare c cursor for select 1"))]
+        seen += [said(other, parse("s", "fetch all from c"), describe(b"S", "s"), run("s"), SYNC), said(other, query("commit"))]
+        return [*seen, said(one, describe(b"S", "s"), SYNC), said(one, run("s"), SYNC)]
+
+
+scenario(a_fetch_is_described_as_its_cursor_is)
+
+
 def settings_go_back_behind_a_deallocate(address):
     """To what the client's session began with."""
     with clients(address, 1, TimeZone="Asia/Tokyo") as (wire,):

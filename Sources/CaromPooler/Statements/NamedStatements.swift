@@ -43,6 +43,9 @@ struct NamedStatements {
         _ server: inout ServerState, _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Use {
         let name = message.bytes(names.statement)
+        if message.tag == .describe, entry.statement.isFetch {
+            server.statements.renew(entry.statement.number, server.flow)
+        }
         var statement = prepare(entry, name, &server, &book, &out)
         var tellsNext = false
         if message.tag == .bind {

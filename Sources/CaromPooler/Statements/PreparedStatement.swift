@@ -47,6 +47,13 @@ final class PreparedStatement: Sendable {
         }
     }
 
+    /// PostgreSQL (15 at least) dies when it describes a `FETCH` that was parsed while its cursor was there, and is not any more; here
+    /// another client may have parsed it.
+    var isFetch: Bool {
+        let text = content
+        return PlannedStatement.isFetch(text.span.bytes)
+    }
+
     /// What a statement takes of memory: the content, and about so much for itself and its place in the registry.
     static func size(ofContent count: Int) -> Int { count + 350 }
 

@@ -190,6 +190,11 @@ package struct ServerStatements: Sendable {
         if unnamedSentAs < message { unnamedRows = rows }
     }
 
+    /// A statement is parsed anew before it is used, unless it was in the batch that is open.
+    package mutating func renew(_ statement: UInt64, _ flow: borrowing QueryFlow) {
+        if let known = held[statement], known.batch != flow.batch { doubt(statement) }
+    }
+
     /// SQL ends the statement, or has ended it, or fails to: it may be there or not.
     package mutating func doubt(_ statement: UInt64) { held[statement] = Held.inDoubt }
 

@@ -9,15 +9,21 @@ package enum PlannedStatement {
     ]
 
     /// Whether the first statement of a text is one, by its first word.
-    package static func begins(_ text: RawSpan) -> Bool {
+    package static func begins(_ text: RawSpan) -> Bool { words.contains(firstWord(of: text)) }
+
+    /// Whether the first statement of a text is a `FETCH`.
+    package static func isFetch(_ text: RawSpan) -> Bool { firstWord(of: text) == "fetch" }
+
+    /// In lower case; empty if it is no word, or a longer one.
+    private static func firstWord(of text: RawSpan) -> String {
         text.withUnsafeBytes { text in
-            guard let base = text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return false }
+            guard let base = text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return "" }
             var tokens = SQLTokenizer(base, count: text.count)
             var token = tokens.next()
             while token.kind == .open { token = tokens.next() }
-            guard token.kind == .word, token.length <= 6 else { return false }
+            guard token.kind == .word, token.length <= 6 else { return "" }
             let word = UnsafeBufferPointer(start: base + token.start, count: token.length)
-            return words.contains(String(decoding: word, as: UTF8.self).lowercased())
+            return String(decoding: word, as: UTF8.self).lowercased()
         }
     }
 }

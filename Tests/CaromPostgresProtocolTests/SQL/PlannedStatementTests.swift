@@ -26,4 +26,13 @@ import Testing
         let isPlanned = PlannedStatement.begins(text.utf8Span.span.bytes)
         #expect(!isPlanned)
     }
+
+    @Test(arguments: [
+        ("fetch all from c", true), (" /* x */ FETCH c", true), ("move c", false), ("select 'fetch'", false),
+        ("fetches", false), ("", false),
+    ])
+    func aFetchIsKnownByItsFirstWord(_ text: String, _ expected: Bool) {
+        let isFetch = PlannedStatement.isFetch(text.utf8Span.span.bytes)
+        #expect(isFetch == expected)
+    }
 }

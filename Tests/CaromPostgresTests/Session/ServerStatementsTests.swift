@@ -60,6 +60,18 @@ import Testing
         #expect(session.statements.count == 0)
     }
 
+    @Test func whatIsToBeNewIsParsedInTheBatchThatIsOpen() throws {
+        var session = StatementSession()
+        try session.parse(5)
+        session.statements.renew(5, session.flow)
+        #expect(session.use(5) == ServerStatements.Preparation())
+        try session.sync()
+        session.statements.renew(5, session.flow)
+        #expect(session.use(5) == Self.preparation(closesFirst: true))
+        session.statements.renew(6, session.flow)
+        #expect(!session.statements.holds(6))
+    }
+
     @Test func atTheLimitTheStatementThatWasUsedLeastRecentlyGoes() throws {
         var session = StatementSession()
         for statement: UInt64 in 1...3 { try session.parse(statement, limit: 3) }
