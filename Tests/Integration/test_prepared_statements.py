@@ -422,3 +422,18 @@ def test_the_story_is_the_same(prepared, pooled, story):
 @pytest.mark.parametrize("story", SCENARIOS, ids=lambda story: story.__name__)
 def test_the_story_does_not_depend_on_chance(prepared, story):
     told_alike(story, prepared.address, prepared.address)
+
+
+@pytest.mark.own
+def test_places_in_errors_are_the_next_clients_own(start):
+    """One client leaves while a query of its own is answered whose places are told otherwise; the next one gets that server."""
+    pooler = start(Route(pool_size=1))
+    leaver = pooler.connect()
+    backend = leaver.value("select pg_backend_pid()")
+    leaver.exchange(parse("s", "select 1") + SYNC)
+    leaver.send(query("deallocate s; select pg_sleep(60)"))
+    with pooler.connect() as watcher:
+        leaver.abort()
+        assert watcher.value("select pg_backend_pid()") == backend
+        assert ("E", "42703", 'column "nothing" does not exist', "at 59") in said(
+            watcher, query("select 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, nothing"))

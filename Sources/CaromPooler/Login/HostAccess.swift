@@ -91,11 +91,8 @@ final class HostAccess: Sendable {
             channel: isLocal ? .local : tls == nil ? .plain : .tls,
             address: isLocal ? nil : IPNetwork.Address(transport.peer.host), database: startup.database,
             user: startup.user)
-        let client = """
-            host "\(isLocal ? "[local]" : transport.peer.host)", user "\(startup.user)", \
-            database "\(startup.database)", \(tls == nil ? "no encryption" : "SSL encryption")
-            """
         guard let rule = rules.rule(for: request) else {
+            let client = Self.words(for: startup, transport)
             throw .fatal(.invalidAuthorization, "no hba_file entry for \(client)")
         }
         if let wanted = rule.clientCertificate {
@@ -108,7 +105,9 @@ final class HostAccess: Sendable {
         case .md5: return Decision(method: .md5, isProven: false)
         case .scramSHA256: return Decision(method: .scramSHA256, isProven: false)
         case .certificate: return Decision(method: AuthenticationMethod.none, isProven: true)
-        case .reject: throw .fatal(.invalidAuthorization, "hba_file rejects connection for \(client)")
+        case .reject:
+            let client = Self.words(for: startup, transport)
+            throw .fatal(.invalidAuthorization, "hba_file rejects connection for \(client)")
         case .peer:
             let caller = TransportFacts(of: transport)?.peerProcess.flatMap { Self.name(ofUser: $0.user) }
             guard let caller, map.allows(caller, toBe: startup.user, by: rule.map) else {
@@ -117,6 +116,13 @@ final class HostAccess: Sendable {
             }
             return Decision(method: AuthenticationMethod.none, isProven: true)
         }
+    }
+
+    /// As PostgreSQL tells whom it refuses.
+    private static func words(for startup: StartupMessage, _ transport: Transport) -> String {
+        let host = transport.peer.isUnix ? "[local]" : transport.peer.host
+        let encryption = transport.session == nil ? "no encryption" : "SSL encryption"
+        return "host \"\(host)\", user \"\(startup.user)\", database \"\(startup.database)\", \(encryption)"
     }
 
     /// The handshake has proved that the client has the key of a good certificate; here it must be the right one's.

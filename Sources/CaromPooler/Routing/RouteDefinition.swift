@@ -78,10 +78,11 @@ final class RouteDefinition: Sendable {
     /// PostgreSQL.
     func authentication(by method: AuthenticationMethod?, of user: String? = nil) -> ClientAuthentication {
         guard let method, let choice = choices[method] else { return authentication }
-        let known =
-            user.flatMap { sources.users?[$0]?.secret }
-            ?? (settings.password?.reveal()).map { StoredSecret($0) }
-        if method == .md5, case .scram? = known { return choices[.scramSHA256] ?? choice }
+        guard method == .md5 else { return choice }
+        let listed = user.flatMap { sources.users?[$0]?.secret }
+        if case .scram? = listed ?? (settings.password?.reveal()).map({ StoredSecret($0) }) {
+            return choices[.scramSHA256] ?? choice
+        }
         return choice
     }
 

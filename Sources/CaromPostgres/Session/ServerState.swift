@@ -126,6 +126,8 @@ package struct ServerState: ~Copyable, Sendable {
         lastUser = user
         own.adopt()
         settingsMark = mark
+        // The user before may have left while its query was answered.
+        statements.rewriting = nil
         withholding.end()
     }
 
