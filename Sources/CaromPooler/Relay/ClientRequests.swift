@@ -212,7 +212,7 @@ struct ClientRequests {
             return false
         case .sent(let effects):
             if effects.isEmpty { return true }
-            batchEffects.formUnion(effects)
+            batchEffects.append(effects)
             note(effects, &server, &book, &out)
             // A name may be among the values.
             book.note(effects.intersection(.settings), ofText: chunk.extracting(range))
@@ -227,7 +227,7 @@ struct ClientRequests {
     /// In session pooling these may be the effects of a batch.
     private mutating func noteKept(_ effects: StatementEffects) {
         let isSecond = batchEffects.contains(.settings) && effects.contains(.settings)
-        batchEffects.formUnion(effects)
+        batchEffects.append(effects)
         // Which of them runs last is not known.
         if isSecond { batchEffects.remove(.resetsAll) }
     }

@@ -46,7 +46,7 @@ struct SessionBook {
     mutating func note(_ effects: StatementEffects) {
         // What is set behind a reset of all is not reset.
         if effects.contains(.settings), !effects.contains(.resetsAll) { self.effects.remove(.resetsAll) }
-        self.effects.formUnion(effects)
+        self.effects.append(effects)
         if effects.contains(.settings) { settingChanges += 1 }
         // A name or a value that is in no text may be among them.
         if !effects.isDisjoint(with: [.resets, .callsUnknown, .runsCode]) { hasUnknownChanges = true }
@@ -87,7 +87,7 @@ struct SessionBook {
             effects.remove(.settings)
             settingChanges = 0
         }
-        effects.subtract([.resets, .resetsAll])
+        effects.subtract([.resets, .resetsAll, .resetsRole, .setsRole])
     }
 
     /// Nothing is open any more about what statements did.
@@ -117,14 +117,20 @@ struct SessionBook {
 
     /// These are set in the session now. What the client began with and is not among them has been reset.
     ///
-    /// The role is another matter: `SET ROLE NONE` and a new session user take it away, only RESET brings it back.
-    mutating func found(_ applied: SettingValues) {
+    /// The role is another matter: a server does not tell whether one that is gone was reset, or taken away by `SET ROLE NONE` or
+    /// a new session user. What the statements said about the role last tells.
+    ///
+    /// - Returns: what is set in the session, with the role that was taken away as `none`.
+    @discardableResult
+    mutating func found(_ applied: SettingValues) -> SettingValues {
+        var applied = applied
+        if applied["role"] == nil, startup["role"] != nil, !effects.contains(.resetsRole) {
+            applied.set("role", to: "none")
+        }
         var wanted = applied
         wanted.fill(from: startup)
-        if applied["role"] == nil, startup["role"] != nil, !effects.contains(.resets) {
-            wanted.set("role", to: "none")
-        }
         setWishes(wanted)
+        return applied
     }
 
     /// One setting went back to what the session began with.
@@ -176,7 +182,10 @@ struct SessionBook {
         case .isFree: []
         case .rollBack: [Array("ROLLBACK".utf8)]
         case .whatIsLeft, .whatWasReset: [inquiry]
-        case .restore: wishes.statements(from: server.applied)
+        // A role may have been set for the transaction.
+        case .restore:
+            wishes.statements(
+                from: server.applied, keepsIdentity: server.flow.transactionStatus != .idle)
         }
     }
 
@@ -189,14 +198,19 @@ struct SessionBook {
     mutating func repair(_ server: inout ServerState, resetAlone: String?, isCertain: Bool)
         -> SessionQuestion?
     {
-        if let resetAlone {
+        // What else has changed since the last look is not known.
+        if let resetAlone, settingChanges == 1 {
             var applied = server.applied
             applied.remove(resetAlone)
             server.apply(applied)
             reset(resetAlone)
             return wishes == applied ? nil : .restore(isAwaited: true)
         }
-        guard onlyResetsAll, isCertain else { return .whatWasReset }
+        guard onlyResetsAll, isCertain else {
+            // A role that was none before and is none now was not reset by what failed.
+            if !isCertain, wishes["role"] == "none" { effects.remove(.resetsRole) }
+            return .whatWasReset
+        }
         server.apply(SettingValues())
         reset()
         return .restore(isAwaited: true)
@@ -227,16 +241,14 @@ struct SessionBook {
             return !kept.isEmpty && wishes != server.applied ? .restore(isAwaited: false) : nil
         case .whatWasReset:
             guard let answer, !hasFailed else { return nil }
-            server.apply(answer.settings)
-            found(answer.settings)
+            server.apply(found(answer.settings))
             if server.flow.isFree, !keepsServer { settle(answer, &server, pins: pins) }
             return wishes != server.applied ? .restore(isAwaited: true) : nil
         }
     }
 
     private mutating func settle(_ answer: SessionInquiry.Answer, _ server: inout ServerState, pins: Bool) {
-        server.apply(answer.settings)
-        found(answer.settings)
+        server.apply(found(answer.settings))
         kept = pins ? answer.kept : []
         if !answer.kept.isEmpty { server.taint(.everything) }
         if answer.kept.isEmpty, !hasUnknownChanges { server.clearTaint() }

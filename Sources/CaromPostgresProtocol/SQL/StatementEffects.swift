@@ -44,6 +44,19 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     /// It needs a database that no other session is in, see ``VacatedDatabases``.
     package static let vacatesDatabase = StatementEffects(rawValue: 1 << 10)
 
+    /// It takes the role back to what the session began with: `RESET ROLE`, `RESET SESSION AUTHORIZATION`, `DISCARD ALL`, not
+    /// `RESET ALL`. Comes with `settings` and `resets`, and never with `setsRole`.
+    package static let resetsRole = StatementEffects(rawValue: 1 << 11)
+    /// It sets the role, or another session user, who has none. Comes with `settings`.
+    package static let setsRole = StatementEffects(rawValue: 1 << 12)
+
+    /// Adds what runs behind it: of the role, the last change counts.
+    @inline(__always)
+    package mutating func append(_ later: StatementEffects) {
+        if !later.isDisjoint(with: [.resetsRole, .setsRole]) { subtract([.resetsRole, .setsRole]) }
+        formUnion(later)
+    }
+
     /// What text may do that cannot be cut into tokens safely.
     static let unreadable: StatementEffects = [.runsCode, .settings, .resets, .keeps]
 

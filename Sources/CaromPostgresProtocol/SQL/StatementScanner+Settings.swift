@@ -18,10 +18,11 @@ extension StatementScanner {
             }
         }
         let all: StatementEffects = [.settings, .resets]
+        let isIdentity = following.kind != .dot && isIdentity(name)
         if following.kind != .dot {
-            // Another session user takes the role back.
             if tokens.isKeyword(name, "authorization") || tokens.isKeyword(following, "authorization") {
-                return all
+                let value = tokens.isKeyword(name, "authorization") ? following : ahead.next()
+                return tokens.isKeyword(value, "default") ? all.union(.resetsRole) : [.settings, .setsRole]
             }
             if tokens.isKeyword(name, "time"), tokens.isKeyword(following, "zone") {
                 return isAnyKeyword(ahead.next(), "local", "default") ? all : .settings
@@ -36,24 +37,33 @@ extension StatementScanner {
             following = ahead.next()
         }
         if following.kind == .equals || tokens.isKeyword(following, "to") { following = ahead.next() }
-        if tokens.isKeyword(following, "default") || tokens.isKeyword(name, "session_authorization") {
-            return all
-        }
-        return .settings
+        if tokens.isKeyword(following, "default") { return isIdentity ? all.union(.resetsRole) : all }
+        return isIdentity ? [.settings, .setsRole] : .settings
+    }
+
+    /// Whether a name is that of the role or of the session user, whose change takes a role away or back.
+    private func isIdentity(_ name: SQLTokenizer.Token) -> Bool {
+        guard let name = tokens.name(name) else { return false }
+        let lowercased = name.map { 0x41...0x5a ~= $0 ? $0 | 0x20 : $0 }
+        return lowercased.elementsEqual("role".utf8) || lowercased.elementsEqual("session_authorization".utf8)
     }
 
     /// After `RESET`.
     func effectsOfReset() -> StatementEffects {
         var ahead = tokens
-        return tokens.isKeyword(ahead.next(), "all")
-            ? [.settings, .resets, .resetsAll] : [.settings, .resets]
+        let name = ahead.next()
+        if tokens.isKeyword(name, "all") { return [.settings, .resets, .resetsAll] }
+        let following = ahead.next()
+        let isUser = tokens.isKeyword(name, "session") && tokens.isKeyword(following, "authorization")
+        let isRole = isUser || following.kind != .dot && isIdentity(name)
+        return isRole ? [.settings, .resets, .resetsRole] : [.settings, .resets]
     }
 
     /// After `DISCARD`.
     func effectsOfDiscard() -> StatementEffects {
         var ahead = tokens
         guard tokens.isKeyword(ahead.next(), "all") else { return .letsGo }
-        return [.settings, .resets, .resetsAll, .letsGo, .deallocates]
+        return [.settings, .resets, .resetsAll, .resetsRole, .letsGo, .deallocates]
     }
 
     /// After `PREPARE`: a statement of the session, or `PREPARE TRANSACTION 'name'`.
@@ -81,9 +91,10 @@ extension StatementScanner {
         let isLiteral =
             tokens.isPlainLiteral(name) && comma.kind == .comma && tokens.isPlainLiteral(value)
             && following.kind == .comma
-        let resets =
-            !isLiteral || tokens.isLiteral(name, "role") || tokens.isLiteral(name, "session_authorization")
-        let effects: StatementEffects = resets ? [.settings, .resets] : .settings
+        var effects: StatementEffects = isLiteral ? .settings : [.settings, .resets]
+        if tokens.isLiteral(name, "role") || tokens.isLiteral(name, "session_authorization") {
+            effects.insert(tokens.isKeyword(value, "null") ? .resetsRole : .setsRole)
+        }
 
         ahead = tokens
         var depth = 0

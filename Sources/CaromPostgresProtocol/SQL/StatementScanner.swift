@@ -108,14 +108,14 @@ struct StatementScanner {
         case .other, .explain, .write, .copy, .declare: break
         case .set:
             effects.remove(.resetsAll)
-            effects.formUnion(effectsOfSet())
+            effects.append(effectsOfSet())
         case .reset:
             let found = effectsOfReset()
             // RESET ALL leaves a role alone that was set in front of it.
             let isFirst = effects.isDisjoint(with: [.settings, .callsUnknown, .runsCode])
-            effects.formUnion(found)
+            effects.append(found)
             if !isFirst, found.contains(.resetsAll) { effects.remove(.resetsAll) }
-        case .discard: effects.formUnion(effectsOfDiscard())
+        case .discard: effects.append(effectsOfDiscard())
         case .prepare: effects.formUnion(effectsOfPrepare())
         case .listen: effects.insert(.keeps)
         case .create:
@@ -197,7 +197,7 @@ struct StatementScanner {
         case .setsConfiguration:
             let found = effectsOfSetConfig()
             if !found.isEmpty { effects.remove(.resetsAll) }
-            effects.formUnion(found)
+            effects.append(found)
         case .advancesSequence: effects.insert(.advancesSequences)
         case .readsSequence: effects.insert(.readsSequences)
         case .keepsLock: effects.insert(.keeps)

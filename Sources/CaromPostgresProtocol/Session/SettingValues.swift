@@ -102,14 +102,16 @@ extension SettingValues {
     ///
     /// - Returns: how many settings differ; 0 means that nothing was added.
     package func appendStatements(from applied: SettingValues, into bytes: inout [UInt8]) -> Int {
-        write(from: applied, into: &bytes) { _ in }
+        write(from: applied, keepsIdentity: false, into: &bytes) { _ in }
     }
 
     /// The same, each by itself and without its terminator.
-    package func statements(from applied: SettingValues) -> [[UInt8]] {
+    ///
+    /// - Parameter keepsIdentity: who the session runs as is left alone if it is to stay the same: it may be so for the transaction only.
+    package func statements(from applied: SettingValues, keepsIdentity: Bool = false) -> [[UInt8]] {
         var statements: [[UInt8]] = []
         var bytes: [UInt8] = []
-        let count = write(from: applied, into: &bytes) {
+        let count = write(from: applied, keepsIdentity: keepsIdentity, into: &bytes) {
             statements.append(Array($0.dropLast()))
             $0 = []
         }
@@ -118,14 +120,18 @@ extension SettingValues {
 
     /// - Parameter end: called behind each statement.
     private func write(
-        from applied: SettingValues, into bytes: inout [UInt8], _ end: (inout [UInt8]) -> Void
+        from applied: SettingValues, keepsIdentity: Bool, into bytes: inout [UInt8],
+        _ end: (inout [UInt8]) -> Void
     ) -> Int {
         if entries == applied.entries { return 0 }
         let start = bytes.count
         var count = 0
         let wasUser = applied[Self.user]
         let wasRole = applied[Self.role]
-        if wasUser != nil {
+        let isKept = keepsIdentity && wasUser == self[Self.user] && wasRole == self[Self.role]
+        if isKept {
+            // The settings are set as who the session runs as.
+        } else if wasUser != nil {
             bytes.append(contentsOf: "SET SESSION AUTHORIZATION DEFAULT;".utf8)
             end(&bytes)
         } else if wasRole != nil {
@@ -153,7 +159,7 @@ extension SettingValues {
             bytes.removeLast(max(0, bytes.count - start))
             return 0
         }
-        for name in [Self.user, Self.role] {
+        for name in [Self.user, Self.role] where !isKept {
             guard let value = self[name] else { continue }
             SettingStatement.append(name, to: value, into: &bytes)
             end(&bytes)

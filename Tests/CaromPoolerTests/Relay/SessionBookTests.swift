@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgres
 import CaromPostgresProtocol
 import Testing
 
@@ -37,10 +38,29 @@ private func book(_ startup: [String: String] = [:], told: [String: String] = [:
         book.found(SettingValues())
         #expect(book.wishes["role"] == "none", "SET ROLE NONE")
         book.note([.settings, .resets])
+        let applied = book.found(SettingValues())
+        #expect(book.wishes["role"] == "none", "another setting was reset")
+        #expect(applied == values(["role": "none"]), "nothing is to be set")
+        book.note([.settings, .resets, .resetsRole])
         book.found(SettingValues())
         #expect(book.wishes["role"] == "ada")
         book.found(values(["role": "bob"]))
         #expect(book.wishes["role"] == "bob")
+        book.note([.settings, .setsRole])
+        book.found(SettingValues())
+        #expect(book.wishes["role"] == "none", "RESET ROLE; SET ROLE NONE")
+    }
+
+    @Test func aResetThatFailedBringsNoRoleBack() {
+        var server = ServerState()
+        var book = book(["role": "ada"])
+        book.note([.settings, .setsRole])
+        server.apply(book.found(SettingValues()))
+        book.settle()
+        book.note([.settings, .resets, .resetsRole])
+        let question = book.repair(&server, resetAlone: nil, isCertain: false)
+        book.found(SettingValues())
+        #expect(question == .whatWasReset && book.wishes["role"] == "none")
     }
 
     @Test func oneSettingGoesBack() {

@@ -10,6 +10,8 @@ private func effects(_ bytes: [UInt8]) -> StatementEffects { StatementEffects(of
 
 private let unreadable: StatementEffects = [.runsCode, .settings, .resets, .keeps]
 private let all: StatementEffects = [.settings, .resets, .resetsAll]
+private let role: StatementEffects = [.settings, .setsRole]
+private let noRole: StatementEffects = [.settings, .resets, .resetsRole]
 
 /// A text and what it may do.
 private typealias EffectsCase = (text: String, effects: StatementEffects)
@@ -17,7 +19,7 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
 @Suite struct StatementEffectsTests {
     @Test(
         arguments: [
-            ("SET x = 1", .settings), ("SET \"Role\" = bob", .settings), ("set x to 1", .settings),
+            ("SET x = 1", .settings), ("SET \"Role\" = bob", role), ("set x to 1", .settings),
             ("SET SESSION x TO 'a', 'b'", .settings),
             ("SeT x.y = 1", .settings), ("SET \"x\" = 'none'", .settings),
             (";;SET x = 1", .settings),
@@ -30,16 +32,16 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("SET x TO DEFAULT", [.settings, .resets]), ("SET x=DEFAULT", [.settings, .resets]),
             ("SET a.b = default;", [.settings, .resets]), ("SET SESSION x = DEFAULT", [.settings, .resets]),
             ("SET x = 'default'", .settings), ("SET x = \"default\"", .settings),
-            ("SET ROLE bob", .settings), ("SET ROLE NONE", .settings),
-            ("SET ROLE 'none'", .settings),
-            ("SET role = none", .settings), ("SET role TO bob", .settings),
-            ("SET x = none", .settings),
-            ("SET SESSION ROLE none", .settings),
-            ("SET SESSION AUTHORIZATION bob", [.settings, .resets]),
-            ("SET SESSION AUTHORIZATION DEFAULT", [.settings, .resets]),
-            ("SET SESSION SESSION AUTHORIZATION bob", [.settings, .resets]),
-            ("SET session_authorization = bob", [.settings, .resets]),
-            ("SET session_authorization = 'bob'", [.settings, .resets]),
+            ("SET ROLE bob", role), ("SET ROLE NONE", role), ("SET ROLE 'none'", role),
+            ("SET role = none", role), ("SET role TO bob", role), ("SET SESSION ROLE none", role),
+            ("SET x = none", .settings), ("SET role.x = 1", .settings), ("SET \"roles\" = 1", .settings),
+            ("SET role TO DEFAULT", noRole), ("SET SESSION \"ROLE\" = DEFAULT", noRole),
+            ("RESET ROLE", noRole), ("RESET \"Role\"", noRole), ("RESET role.x", [.settings, .resets]),
+            ("SET SESSION AUTHORIZATION bob", role), ("SET SESSION AUTHORIZATION DEFAULT", noRole),
+            ("SET SESSION SESSION AUTHORIZATION bob", role),
+            ("SET SESSION SESSION AUTHORIZATION DEFAULT", noRole),
+            ("SET session_authorization = bob", role), ("SET session_authorization = 'bob'", role),
+            ("SET session_authorization TO DEFAULT", noRole), ("RESET session_authorization", noRole),
             ("SET TIME ZONE 'UTC'", .settings), ("SET TIME ZONE LOCAL", [.settings, .resets]),
             ("SET SESSION TIME ZONE DEFAULT", [.settings, .resets]),
             ("SET TIME ZONE INTERVAL '1' HOUR", .settings),
@@ -47,9 +49,9 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("SET NAMES DEFAULT", [.settings, .resets]), ("SET NAMES ; SELECT 1", [.settings, .resets]),
             ("SET SCHEMA 'a'", .settings), ("SET XML OPTION DOCUMENT", .settings),
             ("RESET x", [.settings, .resets]), ("RESET TIME ZONE", [.settings, .resets]),
-            ("RESET SESSION AUTHORIZATION", [.settings, .resets]), ("RESET ALL", all), ("reset all;", all),
+            ("RESET SESSION AUTHORIZATION", noRole), ("RESET ALL", all), ("reset all;", all),
             ("RESET \"all\"", [.settings, .resets]),
-            ("DISCARD ALL", [.settings, .resets, .resetsAll, .letsGo, .deallocates]),
+            ("DISCARD ALL", [.settings, .resets, .resetsAll, .resetsRole, .letsGo, .deallocates]),
             ("DISCARD TEMP", .letsGo), ("DISCARD PLANS", .letsGo), ("DISCARD SEQUENCES", .letsGo),
         ] as [EffectsCase])
     func settings(_ text: String, _ expected: StatementEffects) {
@@ -74,9 +76,12 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("SELECT set_config('a', (ARRAY['b', true])[1], false)", [.settings, .resets]),
             ("SELECT set_config('a', NULL, false)", [.settings, .resets]),
             ("SELECT set_config($1, $2, false)", [.settings, .resets]),
-            ("SELECT set_config('role', 'none', false)", [.settings, .resets]),
-            ("SELECT set_config('ROLE', 'none', false)", [.settings, .resets]),
-            ("SELECT set_config('session_authorization', 'b', false)", [.settings, .resets]),
+            ("SELECT set_config('role', 'none', false)", role),
+            ("SELECT set_config('ROLE', 'none', false)", role),
+            ("SELECT set_config('role', $1, false)", [.settings, .resets, .setsRole]),
+            ("SELECT set_config('role', NULL, false)", noRole), ("SELECT set_config('role', 'b', true)", []),
+            ("SELECT set_config('session_authorization', 'b', false)", role),
+            ("SELECT set_config('session_authorization', null, false)", noRole),
             ("SELECT set_config('a')", [.settings, .resets]), ("SELECT set_config(", [.settings, .resets]),
             ("SELECT pg_catalog.set_config('a', 'b', false)", .settings),
             ("SELECT \"pg_catalog\" . \"set_config\" ('a', 'b', false)", .settings),
@@ -235,7 +240,11 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("SELECT \";\";SELECT nextval('s')", .advancesSequences),
             ("SET x = 1;RESET y", [.settings, .resets]),
             ("INSERT INTO t VALUES (1); SELECT temp INTO TEMP x", .keeps),
-            ("SET ROLE r; RESET ALL", [.settings, .resets]), ("RESET ALL; RESET x", all),
+            ("SET ROLE r; RESET ALL", [.settings, .resets, .setsRole]), ("RESET ALL; RESET x", all),
+            ("SET ROLE r; RESET ROLE", noRole), ("RESET ROLE; SET ROLE r", [.settings, .resets, .setsRole]),
+            ("RESET ROLE; RESET x; SET y = 1", noRole),
+            ("DISCARD ALL; SET ROLE r", [.settings, .resets, .setsRole, .letsGo, .deallocates]),
+            ("SET ROLE r; SELECT set_config('role', NULL, false)", noRole),
             ("RESET ALL; SELECT 1", all),
             ("RESET ALL; SET x = 1", [.settings, .resets]),
             ("RESET ALL; SET x = 1; RESET ALL", [.settings, .resets]),
@@ -245,7 +254,7 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("RESET ALL; SELECT set_config('a', 'b', true)", all),
             ("RESET ALL; CALL p", [.settings, .resets, .runsCode]),
             ("RESET ALL; SELECT 'a\\' || f(1) || '", [.settings, .resets, .runsCode, .keeps]),
-            ("DISCARD ALL; SET x = 1", [.settings, .resets, .letsGo, .deallocates]),
+            ("DISCARD ALL; SET x = 1", [.settings, .resets, .resetsRole, .letsGo, .deallocates]),
         ] as [EffectsCase])
     func severalStatementsAddUp(_ text: String, _ expected: StatementEffects) {
         #expect(effects(text) == expected)

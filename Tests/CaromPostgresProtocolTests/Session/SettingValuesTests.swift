@@ -69,6 +69,20 @@ private func statements(_ wanted: [String: String], from applied: [String: Strin
                 == "RESET ROLE;SET work_mem='2';SET role='ada';")
     }
 
+    @Test func aRoleThatIsToBeKeptIsLeftAloneIfItStaysTheSame() {
+        func kept(_ wanted: [String: String], from applied: [String: String]) -> [String] {
+            values(wanted).statements(from: values(applied), keepsIdentity: true)
+                .map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(
+            kept(["role": "ada", "work_mem": "2"], from: ["role": "ada", "a": "1"])
+                == ["RESET a", "SET work_mem='2'"])
+        #expect(
+            kept(["role": "ada", "work_mem": "2"], from: ["role": "bob"])
+                == ["RESET ROLE", "SET work_mem='2'", "SET role='ada'"])
+        #expect(kept(["session_authorization": "ada"], from: ["session_authorization": "ada"]) == [])
+    }
+
     @Test func fillingKeepsWhatIsThere() {
         var settings = values(["a": "1"])
         settings.fill(from: values(["A": "2", "b": "3"]))
