@@ -76,8 +76,10 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
 
     /// Closes the session with a Terminate message, if the socket takes it, and the socket in any case.
     ///
-    /// Call it on the thread of the transport's reactor.
-    package func terminate() {
+    /// Call it on the thread of the transport's reactor. Cancelling the task ends the wait.
+    ///
+    /// - Parameter isHeard: the server is about to hear it, so its end is waited for: until then it counts the session, and shows it.
+    package func terminate(isHeard: Bool) async {
         guard !transport.isClosed else { return }
         if output.isEmpty, state.readiness != .unusable(.insideMessage) {
             let goodbye: [UInt8] = [FrontendTag.terminate.rawValue, 0, 0, 0, 4]
@@ -85,6 +87,7 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
             goodbye.withUnsafeBytes { bytes in _ = try? transport.write(bytes) }
         }
         // Somebody may be waiting for the socket: a lease that is revoked, a check that hangs.
-        transport.close(notify: true)
+        guard isHeard, !transport.isHungUp else { return transport.close(notify: true) }
+        await ClosingSocket(transport)?.waitForPeer(until: .now + .seconds(3))
     }
 }

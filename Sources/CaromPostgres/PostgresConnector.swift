@@ -201,12 +201,18 @@ public final class PostgresConnector: Connector {
     public func affinity(of connection: PostgresConnection) -> Int? { connection.transport.reactor.index }
 
     /// Ends the session, and before that what it still runs: a server does not notice that its client has gone until it
-    /// wants to say something.
+    /// wants to say something. Returns when the server has ended it, too, if it can be expected to.
     public func close(_ connection: PostgresConnection) async {
         await withTaskExecutorPreference(connection.transport.reactor) {
-            let isBusy = !connection.transport.isHungUp && connection.state.flow.awaitsServer
-            if isBusy, configuration.recycling.cancels { await cancelRunningQuery(connection) }
-            connection.terminate()
+            // Of a session that has failed nobody knows what the server makes of it.
+            var isHeard = connection.state.failure == nil
+            if !connection.transport.isHungUp, connection.state.flow.awaitsServer {
+                // In the middle of a query it hears nothing but a cancel; without one it has to find the socket closed.
+                var isCancelled = configuration.recycling.cancels
+                if isCancelled { isCancelled = await cancelRunningQuery(connection) }
+                isHeard = isHeard && isCancelled
+            }
+            await connection.terminate(isHeard: isHeard)
         }
         observer?.closed(connection)
     }

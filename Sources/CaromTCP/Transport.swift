@@ -330,20 +330,23 @@ public final class Transport: @unchecked Sendable {
     /// - Parameter notify: call the handler once more, later in the turn: something other than the closer may wait for the
     ///   transport.
     public func close(notify: Bool = false) {
-        guard descriptor >= 0 else { return }
-        if let tls {
-            // An orderly end, if the socket takes it.
-            tls.sendClosingAlert()
-            self.tls = nil
-        }
+        if let descriptor = release(notify: notify) { Glibc.close(descriptor) }
+    }
+
+    /// As ``close(notify:)``, but for the socket, which is the caller's from now on. Nil: it was closed before.
+    func release(notify: Bool, staysOpen: Bool = false) -> Int32? {
+        guard descriptor >= 0 else { return nil }
+        // An orderly end, if the socket takes it.
+        tls?.sendClosingAlert()
+        tls = nil
         if notify, let handler = registration.handler { reactor.again(handler, token: registration.token) }
         let registration = registration
         self.registration = .closed
         // Forgotten before it is closed: from then on the number may be another socket's.
         let descriptor = descriptor
         self.descriptor = -1
-        reactor.deregister(registration)
-        Glibc.close(descriptor)
+        reactor.deregister(registration, of: staysOpen ? descriptor : nil)
+        return descriptor
     }
 
     /// Closes the socket at once with a reset instead of an orderly end, dropping what was not yet sent.
