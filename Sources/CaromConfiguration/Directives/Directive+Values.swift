@@ -33,9 +33,7 @@ extension Directive {
     }
 
     /// A whole number.
-    static func number(
-        _ name: String, _ path: Path<Int>, in range: ClosedRange<Int>
-    ) -> Self {
+    static func number(_ name: String, _ path: Path<Int>, in range: ClosedRange<Int>) -> Self {
         Directive(
             name: name, expects: range.sentence,
             read: { value, scope throws(ValueError) in scope[keyPath: path] = try value.number(in: range) },
@@ -54,6 +52,15 @@ extension Directive {
             write: { "\($0[keyPath: path] ?? 0)" })
     }
 
+    /// The same in a block, where saying nothing leaves what is said further up.
+    static func limit(_ name: String, overriding path: Path<Int?>) -> Self {
+        let range = 0...Int(Int32.max)
+        return Directive(
+            name: name, expects: range.sentence,
+            read: { value, scope throws(ValueError) in scope[keyPath: path] = try value.number(in: range) },
+            write: { $0[keyPath: path].map { "\($0)" } })
+    }
+
     /// A number of bytes, where 0 means that there is no limit.
     static func size(_ name: String, orNoLimit path: Path<Int?>) -> Self {
         let range = 0...(1 << 50)
@@ -67,10 +74,7 @@ extension Directive {
     }
 
     /// A time of at least one unit.
-    static func time(
-        _ name: String, in unit: TimeUnit, _ path: Path<Duration>,
-        from least: Int = 1
-    ) -> Self {
+    static func time(_ name: String, in unit: TimeUnit, _ path: Path<Duration>, from least: Int = 1) -> Self {
         let range = least...Int(Int32.max)
         return Directive(
             name: name, expects: "\(range.sentence), in \(unit.rawValue)",
@@ -92,9 +96,7 @@ extension Directive {
     }
 
     /// A time, where 0 means that it never comes.
-    static func time(
-        _ name: String, in unit: TimeUnit, orNever path: Path<Duration?>
-    ) -> Self {
+    static func time(_ name: String, in unit: TimeUnit, orNever path: Path<Duration?>) -> Self {
         let range = 0...Int(Int32.max)
         return Directive(
             name: name, expects: "\(range.sentence), in \(unit.rawValue)",

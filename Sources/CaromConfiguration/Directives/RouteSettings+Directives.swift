@@ -10,6 +10,7 @@ extension RouteSettings: ConfigurationScope {
             .secret("password", \.password), commonNames,
             .text("auth_file", optional: \.authFile),
             clientMaximum,
+            .limit("max_user_client_connections", overriding: \.maxUserClients),
             .flag("client_fwd_error", \.clientForwardError),
             .flag("client_show_id", \.clientShowID),
             .flag("log_debug", \.logDebug),

@@ -19,6 +19,8 @@ extension Settings: CustomStringConvertible {
         }
         for route in routes {
             lines += ["", "database \(Self.word(route.pattern.database)) {"]
+            lines += Self.lines(
+                of: DatabaseScope(settings: route.database), by: DatabaseScope.directives, indent: 1)
             lines += ["    user \(Self.word(route.pattern.user)) {"]
             lines += Self.lines(of: route, by: RouteSettings.directives, indent: 2)
             lines += Self.lines(of: route.options, named: "options")

@@ -52,6 +52,8 @@ extension Settings: ConfigurationScope {
         .limit("client_max", \.clientMax),
         ignoredParameters,
         .limit("client_max_routing", \.clientMaxRouting),
+        .limit("max_db_client_connections", \.maxDatabaseClients),
+        .limit("max_user_client_connections", \.maxUserClients),
         .size("prepared_statements_memory", orNoLimit: \.preparedStatementsMemory),
         .time("server_login_retry", in: .milliseconds, \.serverLoginRetry),
         .time("backend_connect_timeout_ms", in: .milliseconds, \.backendConnectTimeout),

@@ -19,6 +19,9 @@ package struct SettingsChanges: Equatable, Sendable {
             "route", old.routes.map { ("\($0.pattern)", $0) }, new.routes.map { ("\($0.pattern)", $0) })
         for route in new.routes {
             guard let before = old.routes.first(where: { $0.pattern == route.pattern }) else { continue }
+            add(
+                "route \(route.pattern): ", DatabaseScope(settings: before.database),
+                DatabaseScope(settings: route.database), lasting: [])
             if before.options != route.options { lines.append("route \(route.pattern): options changed") }
             if before.backendStartupOptions != route.backendStartupOptions {
                 lines.append("route \(route.pattern): backend_startup_options changed")

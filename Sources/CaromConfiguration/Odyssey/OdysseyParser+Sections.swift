@@ -114,9 +114,12 @@ extension OdysseyParser {
         let name = parseName("database")
         guard openBlock("database") else { return }
         var block = ConfigurationBlock(DatabaseScope(name: name), at: word.position)
+        let first = draft.routes.count
         parseStatements(
             of: &block,
             sections: ["user": { parser, word, database in parser.parseUser(word, database: &database) }])
+        // What the block says holds for users above it, too.
+        for route in first..<draft.routes.count { draft.routes[route].value.database = block.value.settings }
         if block.given["user"] == nil, !block.isDamaged {
             warn(word.position, "the database has no user, so it has no route")
         }
@@ -151,15 +154,5 @@ extension OdysseyParser {
             ])
         // Without its names the route serves no client; its own mistakes are reported all the same.
         if database.value.name != nil, name != nil { draft.routes.append(block) }
-    }
-}
-
-/// A `database` block of Odyssey's grammar: nothing but the first half of its routes' names.
-struct DatabaseScope: ConfigurationScope {
-    /// `nil` if it could not be read.
-    var name: RouteName?
-
-    static var directives: DirectiveTable<DatabaseScope> {
-        DirectiveTable(block: "database", sections: ["user"], foreign: ["group"], [])
     }
 }

@@ -5,6 +5,8 @@
 package struct RouteSettings: Equatable, Sendable {
     /// Which clients the route is for.
     package var pattern: RoutePattern
+    /// What the `database` block says of all its routes.
+    package var database = DatabaseSettings()
 
     // Clients
     /// `authentication`.
@@ -23,6 +25,8 @@ package struct RouteSettings: Equatable, Sendable {
     package var commonNames: [String] = []
     /// `client_max`; `nil` for no limit.
     package var clientMax: Int?
+    /// `max_user_client_connections`: clients of the user over all routes; `nil` for what the top says, 0 for no limit.
+    package var maxUserClients: Int?
     /// `client_fwd_error`: a server's own login error is passed on to the client.
     package var clientForwardError = false
     /// `client_show_id`: our errors carry the client's id.

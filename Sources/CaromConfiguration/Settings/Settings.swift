@@ -75,6 +75,10 @@ package struct Settings: Equatable, Sendable {
     package var clientMax: Int?
     /// `client_max_routing`: clients that have not logged in; `nil` for as many as descriptors suggest.
     package var clientMaxRouting: Int?
+    /// `max_db_client_connections`: clients of each database over all routes; `nil` for no limit.
+    package var maxDatabaseClients: Int?
+    /// `max_user_client_connections`: clients of each user over all routes; `nil` for no limit.
+    package var maxUserClients: Int?
     /// `prepared_statements_memory`: bytes that the prepared statements of clients may take; `nil` for no limit.
     package var preparedStatementsMemory: Int? = 256 << 20
     /// `server_login_retry`, from milliseconds: first pause before a server that could not be connected to is tried again.

@@ -36,6 +36,7 @@ final class ClientSession {
     /// Places under limits, which are given back at the end.
     @exclusivity(unchecked) private var isAdmitted = false
     @exclusivity(unchecked) private var enteredRoute: Route?
+    @exclusivity(unchecked) private var isCounted = false
     @exclusivity(unchecked) private var enteredConsole: Admission?
     @exclusivity(unchecked) private var enteredRole: ConsoleRole?
 
@@ -242,7 +243,7 @@ final class ClientSession {
     /// The refusal that a client without a route is told once it has proved who it is, and the log in any case.
     func whyNobodyMayCome(_ startup: StartupMessage) -> SessionEnd {
         worker.snapshot.route(database: startup.database, user: startup.user) == nil
-            ? Self.noRoute(startup) : .blocked(startup)
+            ? .noRoute(startup) : .blocked(startup)
     }
 
     /// Gives the authenticated client its place where its route leads.
@@ -252,7 +253,7 @@ final class ClientSession {
         let limit = definition.clientMax
         if let console = definition.console {
             // The configuration may have changed during the login.
-            guard leads(to: console) else { throw Self.noRoute(startup) }
+            guard leads(to: console) else { throw .noRoute(startup) }
             guard console.enter(limit: limit) else { throw Self.noRoom("the console", limit) }
             enteredConsole = console
             guard let role = consoleRole(definition) else {
@@ -275,19 +276,15 @@ final class ClientSession {
             guard
                 let found = worker.router.enter(
                     definition.settings.pattern, database: startup.database, user: startup.user)
-            else { throw Self.noRoute(startup) }
+            else { throw .noRoute(startup) }
             (route, hasRoom) = found
         }
         guard hasRoom else { throw Self.noRoom("route \(route.name)", limit) }
         enteredRoute = route
+        try worker.router.census.admit(database: database, user: user, route.definition.clientLimits)
+        isCounted = true
         route.counters[worker.reactor.index].count(.login)
         return .relay(route)
-    }
-
-    private static func noRoute(_ startup: StartupMessage) -> SessionEnd {
-        .fatal(
-            .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
-            hint: "add a database and user block to the configuration, or a default one")
     }
 
     private static func noRoom(_ place: String, _ limit: Int?) -> SessionEnd {
@@ -297,6 +294,8 @@ final class ClientSession {
     private func leaveLimits() {
         if isAdmitted { worker.admission.leave() }
         isAdmitted = false
+        if isCounted { worker.router.census.leave(database: database, user: user) }
+        isCounted = false
         if let enteredRoute { worker.router.leave(enteredRoute) }
         enteredRoute = nil
         enteredConsole?.leave()

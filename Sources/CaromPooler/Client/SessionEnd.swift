@@ -27,6 +27,13 @@ enum SessionEnd: Error, Equatable {
             ErrorFields(severity: .fatal, code: code, message: message, detail: detail, hint: hint))
     }
 
+    /// There is no route by these names.
+    static func noRoute(_ startup: StartupMessage) -> SessionEnd {
+        .fatal(
+            .invalidCatalogName, "route for '\(startup.database).\(startup.user)' is not found",
+            hint: "add a database and user block to the configuration, or a default one")
+    }
+
     /// The route lets nobody in.
     static func blocked(_ startup: StartupMessage) -> SessionEnd {
         .fatal(.invalidAuthorization, "user blocked: \(startup.database) \(startup.user)")

@@ -34,7 +34,7 @@ struct ShowDatabases: ConsoleCommand {
         var rows: [[String?]: Entry] = [:]
         for route in settings.routes.map({ $0.inheriting(settings) }) {
             let entry = Entry(
-                route, settings.storage(of: route), live["\(route.pattern)"] ?? [], switches)
+                route, settings, live["\(route.pattern)"] ?? [], switches)
             rows[entry.labels] = rows[entry.labels].map { $0 + entry } ?? entry
         }
         let order = rows.values.sorted { $0.order < $1.order }
@@ -48,15 +48,19 @@ struct ShowDatabases: ConsoleCommand {
         private var minPoolSize: Int
         private let lifetime: Int?
         private var servers: Int
+        /// Of the routes one by one.
         private var clientMax: Int
+        /// Of the whole database.
+        private var clientLimit: Int?
         private var clients: Int
         private var isPaused: Bool
         private let isDisabled: Bool
 
         init(
-            _ route: RouteSettings, _ storage: StorageSettings, _ live: [PoolerStatistics.Route],
+            _ route: RouteSettings, _ settings: Settings, _ live: [PoolerStatistics.Route],
             _ switches: DatabaseSwitches
         ) {
+            let storage = settings.storage(of: route)
             let isConsole = storage.type == .local
             let name = if case .exact(let name) = route.pattern.database { name } else { "*" }
             let place = isConsole ? nil : Self.place(storage)
@@ -71,6 +75,7 @@ struct ShowDatabases: ConsoleCommand {
                 ? nil : (route.limits.serverLifetime?.duration).map { Int($0.components.seconds) } ?? 0
             servers = live.reduce(0) { $0 + $1.pool.slots }
             clientMax = route.clientMax ?? 0
+            clientLimit = isConsole ? nil : ClientLimits(route, settings).database
             clients = live.reduce(0) { $0 + $1.clients.total }
             // Of databases that have no name of their own some can be paused and others not.
             isPaused =
@@ -101,6 +106,7 @@ struct ShowDatabases: ConsoleCommand {
             sum.minPoolSize += right.minPoolSize
             sum.servers += right.servers
             sum.clientMax = Self.sum(left.clientMax, right.clientMax)
+            sum.clientLimit = [left.clientLimit, right.clientLimit].compactMap { $0 }.min()
             sum.clients += right.clients
             sum.isPaused = left.isPaused && right.isPaused
             return sum
@@ -110,7 +116,9 @@ struct ShowDatabases: ConsoleCommand {
 
         var row: [String?] {
             let sizes: [Int?] = [poolSize, minPoolSize, 0, lifetime]
-            let counts = [poolSize, servers, clientMax, clients, isPaused ? 1 : 0, isDisabled ? 1 : 0]
+            let counts = [
+                poolSize, servers, clientLimit ?? clientMax, clients, isPaused ? 1 : 0, isDisabled ? 1 : 0,
+            ]
             return labels[..<5] + sizes.map { $0.map(String.init) } + [labels[5], nil]
                 + counts.map(String.init)
         }

@@ -4,7 +4,8 @@
 import Carom
 import CaromConfiguration
 
-/// Each user, as servers know it, and those of the configuration that nobody has come as yet.
+/// Each user that clients came as or servers know, and those of the configuration that nobody has come as yet. Servers are counted
+/// by the user they were logged in to as, clients by the one they gave.
 struct ShowUsers: ConsoleCommand {
     static let name = "SHOW USERS"
 
@@ -24,17 +25,26 @@ struct ShowUsers: ConsoleCommand {
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
         let statistics = context.statistics
+        let settings = context.snapshot.settings
         let live = Dictionary(grouping: statistics.routes, by: \.user)
-        let names = Set(live.keys).union(Self.configured(context.snapshot.settings))
+        let names = Set(live.keys).union(Self.configured(settings)).union(statistics.clientsByUser.keys)
         return .table(
             names.sorted().map { name in
                 let routes = live[name] ?? []
-                // Limits are those of routes, not of users.
+                let clientLimit = Self.clientLimit(name, settings)
                 return [
-                    name, nil, nil, nil, "0", "\(routes.reduce(0) { $0 + $1.pool.slots })", "0",
-                    "\(routes.reduce(0) { $0 + $1.clients.total })",
+                    name, nil, nil, nil, "0", "\(routes.reduce(0) { $0 + $1.pool.slots })",
+                    "\(clientLimit ?? 0)", "\(statistics.clientsByUser[name] ?? 0)",
                 ]
             })
+    }
+
+    /// The lowest limit of the routes that a user may come by.
+    private static func clientLimit(_ name: String, _ settings: Settings) -> Int? {
+        let own = settings.routes.filter { $0.pattern.user == .exact(name) }
+        let routes = own.isEmpty ? settings.routes.filter { $0.pattern.user == .anything } : own
+        if routes.isEmpty { return settings.maxUserClients }
+        return routes.compactMap { ClientLimits($0, settings).user }.min()
     }
 
     /// The users that the configuration names.

@@ -34,6 +34,8 @@ final class RouteDefinition: Sendable {
     /// because no client chooses its names.
     let keepsPool: Bool
     let clientMax: Int?
+    /// Limits of clients that it shares with other routes.
+    let clientLimits: ClientLimits
     let logsQueries: Bool
     /// What its clients may take; nil if nothing is watched.
     let limits: TimeLimits?
@@ -59,8 +61,11 @@ final class RouteDefinition: Sendable {
     }
 
     /// Whether a definition of these would be the same as this one.
-    func isStillTrue(_ settings: RouteSettings, _ policy: Policy, _ access: ServerAccess) -> Bool {
-        settings == self.settings && policy == self.policy && access == self.access
+    func isStillTrue(
+        _ settings: RouteSettings, _ clientLimits: ClientLimits, _ policy: Policy, _ access: ServerAccess
+    ) -> Bool {
+        settings == self.settings && clientLimits == self.clientLimits && policy == self.policy
+            && access == self.access
     }
 
     /// Whether secrets are asked for in this way.
@@ -92,8 +97,8 @@ final class RouteDefinition: Sendable {
     ///   - previous: the same route before.
     ///   - mockSecret: see ``ClientAuthentication``.
     init(
-        _ settings: RouteSettings, policy: Policy, target: Target, tcp: TCPOptions,
-        encryption: ServerEncryption? = nil, access: ServerAccess,
+        _ settings: RouteSettings, clientLimits: ClientLimits, policy: Policy, target: Target,
+        tcp: TCPOptions, encryption: ServerEncryption? = nil, access: ServerAccess,
         sources: SecretSources = SecretSources(), choices: [AuthenticationMethod: SecretSources] = [:],
         previous: RouteDefinition?,
         mockSecret: [UInt8], cryptography: some ProtocolCryptography
@@ -111,6 +116,7 @@ final class RouteDefinition: Sendable {
             ? sources.users != nil || sources.query != nil : settings.serverPassword?.form == .scramVerifier
         keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil && !needsClient
         clientMax = settings.clientMax
+        self.clientLimits = clientLimits
         logsQueries = settings.logQuery
         limits = TimeWatch.isNeeded(for: settings.limits) ? settings.limits : nil
         self.sources = sources

@@ -45,6 +45,8 @@ final class Router: Sendable {
         }
     }
 
+    /// Clients that have entered, by the names they gave.
+    let census = ClientCensus()
     private let reactors: [Reactor]
     private let state: Mutex<State>
     /// A database is disabled; read at every login.

@@ -69,6 +69,7 @@ final class Snapshot: Sendable {
         var definitions: [(RoutePattern, RouteDefinition)] = []
         for route in settings.routes.map({ $0.inheriting(settings) }) {
             let policy = Policy(route, settings)
+            let clientLimits = ClientLimits(route, settings)
             do throws(PolicyError) { try policy.validate() } catch {
                 throw SnapshotError(description: "route \(route.pattern): \(error)")
             }
@@ -100,8 +101,8 @@ final class Snapshot: Sendable {
                 }
             }
             let sources = try secrets(by: route.authentication)
-            if let old, old.isStillTrue(route, policy, access), old.sources.users === sources.users,
-                old.asks(sources.query)
+            if let old, old.isStillTrue(route, clientLimits, policy, access),
+                old.sources.users === sources.users, old.asks(sources.query)
             {
                 definitions.append((route.pattern, old))
                 continue
@@ -116,8 +117,9 @@ final class Snapshot: Sendable {
                 choices[method] = try secrets(by: method)
             }
             let definition = RouteDefinition(
-                route, policy: policy, target: target, tcp: tcp, encryption: encryption?.server,
-                access: access, sources: sources, choices: choices, previous: old, mockSecret: mockSecret,
+                route, clientLimits: clientLimits, policy: policy, target: target, tcp: tcp,
+                encryption: encryption?.server, access: access, sources: sources, choices: choices,
+                previous: old, mockSecret: mockSecret,
                 cryptography: cryptography)
             definitions.append((route.pattern, definition))
         }

@@ -111,6 +111,8 @@ struct PoolerStatistics: Sendable {
     var clients: Clients
     /// Clients connected to each worker.
     var clientsByWorker: [Int]
+    /// Clients of servers by the user they came as, those that have any.
+    var clientsByUser: [String: Int]
     /// By database, user and rule.
     var routes: [Route]
     /// Lines of the log that were lost since the start: nobody took them in time, or they could not be written.

@@ -37,6 +37,7 @@ final class StatisticsCollector: Sendable {
             StatisticsReadings(
                 takenAt: .nanoseconds(SystemPoolClock().now.nanoseconds), process: process,
                 clients: presences.map(\.count), consoleClients: current.value.consoleClients,
+                clientsByUser: router.census.users,
                 routes: router.all.map(StatisticsReadings.Route.init), lostLogLines: log.lostLines,
                 statementMemory: (statementMemory.bytes, statementMemory.limit),
                 refusals: PoolerStatistics.Refusals(

@@ -28,6 +28,8 @@ struct StatisticsReadings {
     var clients: [Int]
     /// Clients at the console.
     var consoleClients: Int
+    /// Clients of servers, by user.
+    var clientsByUser: [String: Int] = [:]
     var routes: [Route]
     /// Lines of the log that were lost since the start.
     var lostLogLines = 0
@@ -47,6 +49,7 @@ extension PoolerStatistics {
         statementMemory = readings.statementMemory
         refusals = readings.refusals
         clientsByWorker = readings.clients
+        clientsByUser = readings.clientsByUser
         let sorted = readings.routes.sorted {
             ($0.database, $0.user, $0.rule) < ($1.database, $1.user, $1.rule)
         }

@@ -34,6 +34,7 @@ import Testing
         try check(
             StorageSettings.directives, StorageSettings(name: "x"), under: "== `storage \"name\" { … }`",
             required: ["type"])
+        try check(DatabaseScope.directives, DatabaseScope(), under: "== `database \"name\" { … }`")
         let pattern = RoutePattern(database: .anything, user: .anything)
         try check(
             RouteSettings.directives, RouteSettings(pattern: pattern),

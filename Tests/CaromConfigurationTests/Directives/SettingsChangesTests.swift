@@ -37,6 +37,10 @@ import Testing
         ("host \"127.0.0.1\" }", "host \"[::1]\" }", "storage \"pg\": host is \"[::1]\", was \"127.0.0.1\""),
         ("pool_size 4", "pool_size 8", "route shop.bob: pool_size is 8, was 4"),
         ("pool_size 4", "pool_size 4 storage_db \"x\"", "route shop.bob: storage_db is \"x\", was nothing"),
+        (
+            "{ user", "{ max_db_client_connections 3 user",
+            "route shop.bob: max_db_client_connections is 3, was nothing"
+        ),
         ("pool_size 4", "pool_size 4 options { \"a\" \"b\" }", "route shop.bob: options changed"),
     ])
     func eachDifferenceIsALine(_ old: String, _ new: String, _ line: String) throws {

@@ -35,7 +35,8 @@ import Testing
             log_debug yes log_config yes log_session no log_query yes log_stats no stats_interval 60
             stats_listen "[::1]:9187" admin_users "ada, Bob the boss ,," stats_users "eve"
             readahead 16kb nodelay no keepalive 0 keepalive_keep_interval 7 keepalive_probes 9
-            client_max 100 client_max_routing 40 prepared_statements_memory 32mb
+            client_max 100 client_max_routing 40 max_db_client_connections 21 max_user_client_connections 22
+            prepared_statements_memory 32mb
             server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0
             graceful_shutdown_timeout_ms 0
             listen { port 6000 backlog 16 client_login_timeout 250 tls "prefer"
@@ -43,8 +44,8 @@ import Testing
                      tls_ciphers "x" tls_cipher_suites "y" tls_groups "z" }
             storage "s" { type "remote" srv "_pg._tcp.db.example" nameserver "[::1]:5353, 10.0.0.2"
                           tls "verify_full" tls_ca_file "b" }
-            database "d" { user "u" {
-                auth_common_name "clerk, keeper"
+            database "d" { max_db_client_connections 31 user "u" {
+                max_user_client_connections 32 auth_common_name "clerk, keeper"
                 authentication "scram-sha-256" password "p\"q" client_max 3 client_fwd_error yes
                 client_show_id no log_debug yes log_query yes storage "s" storage_db "sd" storage_user "su"
                 storage_password "sp" pool "transaction" pool_size 8 min_pool_size 2 pool_timeout 100 pool_ttl 60
@@ -77,6 +78,7 @@ import Testing
         #expect(settings.readahead == 16384 && !settings.noDelay && settings.keepalive == nil)
         #expect(settings.keepaliveInterval == .seconds(7) && settings.keepaliveProbes == 9)
         #expect(settings.clientMax == 100 && settings.clientMaxRouting == 40)
+        #expect(settings.maxDatabaseClients == 21 && settings.maxUserClients == 22)
         #expect(settings.preparedStatementsMemory == 32 << 20)
         #expect(settings.serverLoginRetry == .milliseconds(5))
         #expect(settings.backendConnectTimeout == .milliseconds(1500) && settings.cancelTimeout == nil)
@@ -103,6 +105,7 @@ import Testing
         #expect(route.pattern.description == "d.u")
         #expect(route.authentication == .scramSHA256 && route.password?.reveal() == "p\"q")
         #expect(route.commonNames == ["clerk", "keeper"])
+        #expect(settings.routes.allSatisfy { $0.database.maxClients == 31 } && route.maxUserClients == 32)
         #expect(route.clientMax == 3 && route.clientForwardError && !route.clientShowID)
         #expect(route.logDebug && route.logQuery && route.storage == "s")
         #expect(route.serverDatabase(forClientDatabase: "d") == "sd")
@@ -131,7 +134,7 @@ import Testing
 
                 log_format "%m \" \\" client_max 7 unix_socket_dir "/tmp" unix_socket_mode "0007"
                 storage "more" { type "remote" host "a.example:1, unix:///run/pg,[fe80::1]:2" tls "require" }
-                database "x" { user "hansel" {
+                database "x" { max_db_client_connections 0 user "hansel" {
                     authentication "md5" password "gretel" storage_password "witch"
                     storage "more" pool "transaction" options { "a" "b\"c\d" }
                 } }

@@ -50,8 +50,8 @@ enum Sample {
             StatisticsReadings(
                 takenAt: .seconds(seconds),
                 process: .init(version: "9.8.7", startedAt: 1_700_000_000, workers: clients.count),
-                clients: clients, consoleClients: consoleClients, routes: routes,
-                lostLogLines: 17, statementMemory: (73, 74),
+                clients: clients, consoleClients: consoleClients, clientsByUser: ["app": 30, "guest": 1],
+                routes: routes, lostLogLines: 17, statementMemory: (73, 74),
                 refusals: .init(descriptors: 18, logins: 19, lateLogins: 20)))
     }
 

@@ -50,6 +50,8 @@ class Config:
     workers: int = 1
     listen: dict = field(default_factory=dict)
     globals: dict = field(default_factory=dict)
+    #: Of each database, by its name: what its block says beside its users.
+    databases: dict = field(default_factory=dict)
     unix_socket_dir: str | None = None
     #: Addresses of further listeners, as (host, port).
     more_addresses: list = field(default_factory=list)
@@ -76,6 +78,7 @@ class Config:
             lines += [block(f'storage "{CONSOLE}"', {"type": "local"})]
         for database in dict.fromkeys(route.database for route in self.routes):
             lines += [f"database {name(database)} {{"]
+            lines += [f"    {key} {literal(value)}" for key, value in self.databases.get(database, {}).items()]
             lines += [block(f"user {name(route.user)}", route.options())
                       for route in self.routes if route.database == database]
             lines += ["}"]
