@@ -57,6 +57,12 @@ extension Pool {
         engine.setWatchesLeaks(policy.leakThreshold != nil)
     }
 
+    /// Goes by limits that it shares with other pools from now on; none means that nothing is shared. Connections that are there
+    /// count, and those beyond a limit are closed as nobody uses them. A pool shares the limits of one quota at a time.
+    package func share(_ quota: SharedQuota, limits: [QuotaLimit]) {
+        engine.share(quota, limits)
+    }
+
     /// The policy in force.
     public var policy: Policy {
         engine.state.withLock { $0.core.policy.source }

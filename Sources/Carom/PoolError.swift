@@ -65,6 +65,8 @@ public struct PoolError: Error, Sendable {
         let limit: Int
         let backends: Int
         let causes: [Cause]
+        /// Limits shared with other pools that kept it from another connection.
+        let obstacles: [QuotaLimit]
         /// Nobody has called `run()`.
         let isAwaitingRun: Bool
         let requirement: [String: String]
@@ -73,7 +75,7 @@ public struct PoolError: Error, Sendable {
 
         init(
             pool: String, waited: Duration = .zero, inUse: Int = 0, limit: Int = 0, backends: Int = 0,
-            causes: [Cause] = [],
+            causes: [Cause] = [], obstacles: [QuotaLimit] = [],
             isAwaitingRun: Bool = false, requirement: [String: String] = [:], candidates: [Candidate] = []
         ) {
             self.pool = pool
@@ -82,6 +84,7 @@ public struct PoolError: Error, Sendable {
             self.limit = limit
             self.backends = backends
             self.causes = causes
+            self.obstacles = obstacles
             self.isAwaitingRun = isAwaitingRun
             self.requirement = requirement
             self.candidates = candidates
@@ -111,7 +114,9 @@ public struct PoolError: Error, Sendable {
             (details.candidates.isEmpty
                 ? "no backends online: none of \(details.backends) could serve the claim" : noneAmong)
                 + (details.inUse > 0 ? " (\(details.inUse) of \(details.limit) in use)" : "")
-        case .exhausted: "exhausted: \(details.inUse) of \(details.limit) in use"
+        case .exhausted:
+            "exhausted: \(details.inUse) of \(details.limit) in use"
+                + details.obstacles.map { ", and all \($0.limit) that \($0.group) may have" }.joined()
         case .timedOut: "timed out"
         case .queueFull: "queue full: no more claims may wait"
         case .overloaded: "overloaded: shed from a standing queue"

@@ -98,6 +98,8 @@ public enum PoolEvent: Sendable, Equatable {
         case tooOld
         /// More connections than needed.
         case surplus
+        /// Another pool had a better right to it, under a limit that they share.
+        case madeRoom
         /// Its backend is gone.
         case backendRemoved
         /// The pool stops.

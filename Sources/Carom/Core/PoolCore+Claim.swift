@@ -81,7 +81,7 @@ extension PoolCore {
         {
             return .noBackendsOnline
         }
-        if counts.claimed >= capacity { return .exhausted }
+        if counts.claimed >= capacity || lacksPlace { return .exhausted }
         let isThere = slots.contains { $0.state.isUsable && attributes.matches($0.attributes, requirement) }
         return isThere ? .exhausted : .noBackendsOnline
     }
@@ -154,6 +154,8 @@ extension PoolCore {
         case .queued:
             queue.leaveQueue(waiter)
             if queue.count == 0 { delay.calm() }
+            // It may have been what a place was wanted for.
+            if lacksPlace { needsConnects = true }
         case .acquiring:
             slots[Int(queue.records[waiter].slot)].waiter = -1
             queue.endAcquiring(waiter)

@@ -9,6 +9,7 @@ extension PoolCore {
         needsConnects = false
         connectAt = replanAt
         blocked = false
+        lacksPlace = false
         if isEmptied { return }
         var effective = 0
         for backend in order where !backends[backend].isDead || backends[backend].reserved > 0 {
@@ -33,6 +34,7 @@ extension PoolCore {
         }
         lacking = (trustedPriority == nil ? max(planned, wantedTotal) : wantedTotal) - effective
         probe(reserved: max(0, goal - effective), now: now)
+        askForPlace(now)
         if blocked, counts.closing == 0 { makeRoom(now) }
     }
 
@@ -48,8 +50,7 @@ extension PoolCore {
             if backends[backend].health.isProven || backends[backend].counts.live == 0 { blocked = true }
             return false
         }
-        startConnect(backend, now: now)
-        return true
+        return startConnect(backend, now: now)
     }
 
     /// A connect that takes its time does not count: it may be one of many to hosts that are gone.
@@ -73,7 +74,7 @@ extension PoolCore {
         if due.count > 1 { due.sort { $0.at < $1.at } }
         for (backend, _) in due where mayConnectMore {
             if counts.all < policy.maxSlots - reserved {
-                startConnect(backend, now: now)
+                if !startConnect(backend, now: now) { return }
             } else {
                 // Nobody is left but the doubted: the others have a turn when one does not answer.
                 if isNeeded, trustedPriority == nil, slowConnects > 0 { blocked = true }
@@ -97,7 +98,9 @@ extension PoolCore {
         return planned > 0 && backends[backend].backend.priority <= trustedPriority
     }
 
-    private mutating func startConnect(_ backend: Int, now: Int64) {
+    /// False: others have all the places there are.
+    private mutating func startConnect(_ backend: Int, now: Int64) -> Bool {
+        guard mayTakePlace() else { return false }
         let slot = makeSlot(backend: backend)
         totals.connects += 1
         backends[backend].totalConnects += 1
@@ -112,6 +115,7 @@ extension PoolCore {
             .connect(
                 id(slot), backends[backend].backend, attempt: attempt, affinity: affinityOfNextWaiter(),
                 deadline: slots[slot].deadline))
+        return true
     }
 
     /// The worker of the oldest waiter no connect was started for, who counts as provided for from now on.

@@ -7,7 +7,7 @@ extension PoolCore {
     /// Whether holders may keep connections by them: nobody waits for one, and no claim has to be seen.
     @inline(__always)
     var mayPark: Bool {
-        mutating get { parksAtAll && queue.count == 0 && mode == .running }
+        mutating get { parksAtAll && queue.count == 0 && mode == .running && !isPressed }
     }
 
     /// No hook, timer or observer has to see each claim.

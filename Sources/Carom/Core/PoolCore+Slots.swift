@@ -9,7 +9,9 @@ extension PoolCore {
             return false
         }
         let backend = Int(slots[slot].backend)
-        backends[backend].health.connected(after: now.since(slots[slot].connectedAt))
+        let time = now.since(slots[slot].connectedAt)
+        backends[backend].health.connected(after: time)
+        if isLimited { connectTime = connectTime == 0 ? time : (3 * connectTime + time) / 4 }
         if observed { emit(.connected(id, backends[backend].id)) }
         keepIfOvertaken(slot)
         endConnecting(slot)

@@ -84,6 +84,20 @@ struct PoolCore: ~Copyable, Sendable {
     var rebalanceAt: Int64
     var decoherenceAt: Int64
 
+    /// Others share limits with the pool; see ``mayTakePlace()``.
+    var isLimited = false
+    /// Others wait for places that this pool has.
+    var isPressed = false
+    /// Granted and not yet used.
+    var places = 0
+    /// Free again since they were counted last.
+    var freedPlaces = 0
+    /// What a connect takes of late, if limits are shared.
+    var connectTime: Int64 = 0
+    /// A connect is due and has no place, and whether that is to be said.
+    var lacksPlace = false
+    var asksForPlace = false
+
     var effects: [PoolEffect] = []
     let observed: Bool
     /// Somebody wants the events of every claim, too, or at least of those that wait.
@@ -204,6 +218,7 @@ extension PoolCore {
     /// The slot is over: its record is free and its backend too, if that drained and this was its last.
     mutating func freeSlot(_ slot: Int) {
         move(slot, to: .free)
+        if isLimited { freedPlaces += 1 }
         timers.set(slot, at: .never)
         attributes.release(slots[slot].attributes)
         let backend = Int(slots[slot].backend)

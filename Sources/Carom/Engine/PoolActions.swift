@@ -14,6 +14,7 @@ struct PoolActions: Sendable {
         case event(PoolEvent)
         case sleep(BackgroundTask, until: Int64)
         case finish(UnsafeContinuation<Void, Never>)
+        case settle(SharedQuota)
     }
 
     /// Calls on an open connection.
@@ -32,11 +33,12 @@ extension EngineState {
     @inline(__always)
     mutating func collect(_ now: Int64) -> PoolActions? {
         if mustAttendToParking { attendToParking(now) }
+        let quota = core.isLimited && reportToQuota(now) ? membership?.quota : nil
         // Before the pool runs nothing is there that time could do something to but claims that wait: a pool that was claimed
         // from and never run ends with its last claim.
         let next = hasRun ? min(core.nextDeadline, sampleAt) : deadlineBeforeRun(now)
-        if core.effects.isEmpty, next >= armed { return nil }
-        return pack(next, now: now)
+        if core.effects.isEmpty, next >= armed, quota == nil { return nil }
+        return pack(next, quota, now: now)
     }
 
     private mutating func deadlineBeforeRun(_ now: Int64) -> Int64 {
@@ -45,7 +47,7 @@ extension EngineState {
         return min(core.queue.earliestDeadline, complainAt)
     }
 
-    private mutating func pack(_ next: Int64, now: Int64) -> PoolActions? {
+    private mutating func pack(_ next: Int64, _ quota: SharedQuota?, now: Int64) -> PoolActions? {
         var work = PoolActions()
         let effects = core.effects
         core.effects = []
@@ -70,6 +72,8 @@ extension EngineState {
             armed = next
             work.items.append(.sleep(task, until: next))
         }
+        // Last: it calls other pools, and this one again.
+        if let quota { work.items.append(.settle(quota)) }
         return work
     }
 
@@ -138,6 +142,7 @@ extension EngineState {
 
     private mutating func finish(_ work: inout PoolActions) {
         finished = true
+        leaveQuota()
         if let timer { work.items.append(.cancel(timer)) }
         timer = nil
         for stopper in stoppers { work.items.append(.finish(stopper)) }

@@ -176,6 +176,7 @@ extension PoolEngine {
             state.countClaims(box)
             if let learnt { state.learn(box, learnt, now) }
             if kind.isSuspicious { state.takeAllParked(now) }
+            let kind = state.core.isPressed ? state.underPressure(kind, now) : kind
             let decision = state.core.giveBack(slot, kind, affinity: standing.affinity, now: now)
             if !state.places.isEmpty, decision != .late { state.places[slot] = nil }
             if case .serve(let served) = decision {

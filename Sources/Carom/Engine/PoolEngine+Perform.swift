@@ -16,6 +16,7 @@ extension PoolEngine {
             case .event(let event): observer?.observe(event)
             case .sleep(let task, let instant): sleep(task, until: instant)
             case .finish(let continuation): continuation.resume()
+            case .settle(let quota): quota.settle(now)
             }
         }
     }

@@ -105,6 +105,8 @@ struct EngineState: ~Copyable, Sendable {
     /// When observers are next given the numbers.
     var sampleAt: Int64 = .never
     var finished = false
+    /// Limits that the pool shares with others.
+    var membership: QuotaMembership?
     var runner: UnsafeContinuation<Void, Never>?
     var stoppers: [UnsafeContinuation<Void, Never>] = []
     var failedWaiters = 0
@@ -177,6 +179,8 @@ struct EngineState: ~Copyable, Sendable {
             details: PoolError.Details(
                 pool: name, waited: .nanoseconds(now.since(since)), inUse: core.counts.claimed,
                 limit: core.capacity, backends: core.order.count, causes: causes,
+                obstacles: code == .exhausted
+                    ? membership.map { $0.quota.obstacles(of: $0.member) } ?? [] : [],
                 isAwaitingRun: isAwaitingRun, requirement: requirement,
                 candidates: isSought
                     ? core.order.map {

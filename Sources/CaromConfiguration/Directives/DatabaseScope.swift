@@ -10,5 +10,8 @@ struct DatabaseScope: ConfigurationScope {
     /// What may stand in a `database` block.
     static let directives = DirectiveTable<DatabaseScope>(
         block: "database", sections: ["user"], foreign: ["group"],
-        [.limit("max_db_client_connections", overriding: \.settings.maxClients)])
+        [
+            .limit("max_db_connections", overriding: \.settings.maxServers),
+            .limit("max_db_client_connections", overriding: \.settings.maxClients),
+        ])
 }

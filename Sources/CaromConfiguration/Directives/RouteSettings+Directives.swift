@@ -21,6 +21,8 @@ extension RouteSettings: ConfigurationScope {
             .secret("storage_password", \.storagePassword),
             .choice("pool", \.pool),
             .limit("pool_size", \.poolSize),
+            .text("shared_pool", optional: \.sharedPool),
+            .limit("max_user_connections", overriding: \.maxUserServers),
             .number("min_pool_size", \.minPoolSize, in: 0...Int(Int32.max)),
             .flag("pool_cancel", \.poolCancel),
             .flag("pool_rollback", \.poolRollback),
@@ -58,6 +60,6 @@ extension RouteSettings: ConfigurationScope {
         "password_passthrough", "pool_acquire_fail_fast", "pool_attach_check",
         "pool_pin_on_listen", "pool_reserve_prepared_statement", "pool_routing", "pool_smart_discard",
         "quantiles", "reserve_session_server_connection", "role", "server_drop_on_cached_plan_error",
-        "shared_pool", "target_session_attrs",
+        "target_session_attrs",
     ]
 }

@@ -17,6 +17,10 @@ extension Settings: CustomStringConvertible {
                 ? ["    type \"local\"", "}"]
                 : Self.lines(of: storage, by: StorageSettings.directives, indent: 1) + ["}"]
         }
+        for pool in sharedPools {
+            lines += ["", "shared_pool \(quoted(pool.name)) {"]
+            lines += Self.lines(of: pool, by: SharedPoolSettings.directives, indent: 1) + ["}"]
+        }
         for route in routes {
             lines += ["", "database \(Self.word(route.pattern.database)) {"]
             lines += Self.lines(

@@ -4,7 +4,7 @@
 extension Settings: ConfigurationScope {
     /// What may stand at the top of the file.
     package static let directives = DirectiveTable<Settings>(
-        block: "", sections: ["include", "listen", "storage", "database"], foreign: foreign,
+        block: "", sections: ["include", "listen", "storage", "shared_pool", "database"], foreign: foreign,
         service + logging + sockets + access + console + limits + Directive.timeLimits + Directive.serverHooks
             + meaningless.map { .ignored($0) })
 
@@ -52,6 +52,8 @@ extension Settings: ConfigurationScope {
         .limit("client_max", \.clientMax),
         ignoredParameters,
         .limit("client_max_routing", \.clientMaxRouting),
+        .limit("max_db_connections", \.maxDatabaseServers),
+        .limit("max_user_connections", \.maxUserServers),
         .limit("max_db_client_connections", \.maxDatabaseClients),
         .limit("max_user_client_connections", \.maxUserClients),
         .size("prepared_statements_memory", orNoLimit: \.preparedStatementsMemory),
@@ -79,7 +81,7 @@ extension Settings: ConfigurationScope {
         "enable_host_watcher", "enable_online_restart", "external_auth_socket_path", "group_checker_interval",
         "keepalive_usr_timeout", "ldap_endpoint", "locks_dir", "log_general_stats_prom",
         "log_route_stats_prom", "max_sigterms_to_die", "online_restart_drop_options", "priority",
-        "promhttp_server_port", "query_parsing", "sequential_routing", "shared_pool",
+        "promhttp_server_port", "query_parsing", "sequential_routing",
         "smart_search_path_enquoting", "soft_oom", "virtual_processing", "virtual_transaction",
     ]
 

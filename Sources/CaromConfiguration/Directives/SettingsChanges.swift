@@ -16,6 +16,9 @@ package struct SettingsChanges: Equatable, Sendable {
             "storage", old.storages.map { ("\"\($0.name)\"", $0) },
             new.storages.map { ("\"\($0.name)\"", $0) })
         compare(
+            "shared_pool", old.sharedPools.map { ("\"\($0.name)\"", $0) },
+            new.sharedPools.map { ("\"\($0.name)\"", $0) })
+        compare(
             "route", old.routes.map { ("\($0.pattern)", $0) }, new.routes.map { ("\($0.pattern)", $0) })
         for route in new.routes {
             guard let before = old.routes.first(where: { $0.pattern == route.pattern }) else { continue }

@@ -8,7 +8,7 @@ extension StorageSettings: ConfigurationScope {
         foreign: ["balancing", "endpoints_status_poll_interval", "watchdog"],
         [
             .choice("type", \.type), hostList, serviceName, hostsFile, nameserverList,
-            .number("port", \.port, in: 1...65535),
+            .number("port", \.port, in: 1...65535), .limit("max_connections", \.maxConnections),
             .number("server_max_routing", \.maxRouting, in: 1...10_000),
         ]
             + Directive.tls + [.choice("tls_negotiation", \.tlsNegotiation)])

@@ -8,9 +8,10 @@
 package struct ConfigurationDraft: Sendable {
     /// Directives outside of any block.
     package var top: ConfigurationBlock<Settings>
-    /// In the order of the file, as the next two.
+    /// In the order of the file, as the next three.
     package var listeners: [ConfigurationBlock<ListenSettings>] = []
     package var storages: [ConfigurationBlock<StorageSettings>] = []
+    package var sharedPools: [ConfigurationBlock<SharedPoolSettings>] = []
     package var routes: [ConfigurationBlock<RouteSettings>] = []
     /// What was found while reading.
     package var findings = ConfigurationFindings()

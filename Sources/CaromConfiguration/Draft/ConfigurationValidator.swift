@@ -8,6 +8,7 @@ struct ConfigurationValidator {
     private let top: ConfigurationBlock<Settings>
     private let listeners: [ConfigurationBlock<ListenSettings>]
     private let storages: [ConfigurationBlock<StorageSettings>]
+    private let sharedPools: [ConfigurationBlock<SharedPoolSettings>]
     private let routes: [ConfigurationBlock<RouteSettings>]
     private(set) var findings: ConfigurationFindings
     /// Files that are named are opened.
@@ -19,6 +20,7 @@ struct ConfigurationValidator {
         top = draft.top
         listeners = draft.listeners
         storages = draft.storages
+        sharedPools = draft.sharedPools
         routes = draft.routes
         findings = draft.findings
         settings = draft.top.value
@@ -32,12 +34,14 @@ struct ConfigurationValidator {
         checkListenersDiffer()
         var defined: [String: ConfigurationPosition] = [:]
         for block in storages { check(block, defined: &defined) }
+        checkSharedPools()
         var known: [RoutePattern: ConfigurationPosition] = [:]
         for block in routes { check(block, known: &known) }
         var unified: [StorageSettings] = []
         for block in storages { unified.append(unify(block)) }
         settings.listeners = listeners.map(\.value)
         settings.storages = unified
+        settings.sharedPools = sharedPools.map(\.value)
         settings.routes = routes.map(\.value)
     }
 
@@ -222,8 +226,36 @@ struct ConfigurationValidator {
             report(position, "min_pool_size \(route.minPoolSize) is above pool_size \(size)")
         }
         if isConsole { checkConsole(block) }
+        checkSharedPool(of: block)
         checkPassword(block)
         checkCertificate(block)
+    }
+
+    private mutating func checkSharedPools() {
+        var defined: [String: ConfigurationPosition] = [:]
+        for block in sharedPools {
+            let name = quoted(block.value.name)
+            if let first = defined.updateValue(block.position, forKey: block.value.name) {
+                report(block.position, "shared_pool \(name) is already defined at \(first)")
+            }
+            if block.given["pool_size"] == nil, !block.isDamaged {
+                report(block.position, "shared_pool \(name) needs a pool_size")
+            }
+        }
+    }
+
+    private mutating func checkSharedPool(of block: ConfigurationBlock<RouteSettings>) {
+        guard let name = block.value.sharedPool, let position = block.given["shared_pool"] else { return }
+        let names = sharedPools.map(\.value.name)
+        if !names.contains(name) {
+            let near = nearest(to: name, among: names)
+            report(
+                position, "shared_pool \(quoted(name)) is not defined",
+                hint: near.map { "did you mean \(quoted($0))?" })
+        }
+        if block.value.poolSize != nil, let size = block.given["pool_size"] {
+            report(size, "a route has either 'pool_size' or 'shared_pool'")
+        }
     }
 
     /// Whoever may act on the pooler must have proved who they are.

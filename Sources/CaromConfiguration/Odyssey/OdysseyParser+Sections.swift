@@ -10,6 +10,7 @@ extension OdysseyParser {
                 "include": { parser, word, top in parser.parseInclude(word, into: &top) },
                 "listen": { parser, word, _ in parser.parseListen(word) },
                 "storage": { parser, word, _ in parser.parseStorage(word) },
+                "shared_pool": { parser, word, _ in parser.parseSharedPool(word) },
                 "database": { parser, word, _ in parser.parseDatabase(word) },
             ])
     }
@@ -77,6 +78,15 @@ extension OdysseyParser {
         block.isDamaged = name == nil
         parseStatements(of: &block, sections: [:])
         draft.storages.append(block)
+    }
+
+    private mutating func parseSharedPool(_ word: OdysseyToken) {
+        let name = parseText("shared_pool")
+        guard openBlock("shared_pool") else { return }
+        var block = ConfigurationBlock(SharedPoolSettings(name: name ?? ""), at: word.position)
+        block.isDamaged = name == nil
+        parseStatements(of: &block, sections: [:])
+        draft.sharedPools.append(block)
     }
 
     /// The string behind the name of a block; `nil`, with a diagnostic, when there is none.

@@ -55,6 +55,10 @@ package struct RouteSettings: Equatable, Sendable {
     package var pool = PoolingMode.session
     /// `pool_size`; `nil` for no limit.
     package var poolSize: Int?
+    /// `shared_pool`: its name, in place of a size of its own.
+    package var sharedPool: String?
+    /// `max_user_connections`: servers of the user over all routes; `nil` for what the top says, 0 for no limit.
+    package var maxUserServers: Int?
     /// `min_pool_size`.
     package var minPoolSize = 0
     /// After how long something ends; what is not said here is as the top of the file says it.

@@ -75,6 +75,10 @@ package struct Settings: Equatable, Sendable {
     package var clientMax: Int?
     /// `client_max_routing`: clients that have not logged in; `nil` for as many as descriptors suggest.
     package var clientMaxRouting: Int?
+    /// `max_db_connections`: servers of each database over all routes; `nil` for no limit.
+    package var maxDatabaseServers: Int?
+    /// `max_user_connections`: servers of each user over all routes; `nil` for no limit.
+    package var maxUserServers: Int?
     /// `max_db_client_connections`: clients of each database over all routes; `nil` for no limit.
     package var maxDatabaseClients: Int?
     /// `max_user_client_connections`: clients of each user over all routes; `nil` for no limit.
@@ -100,6 +104,7 @@ package struct Settings: Equatable, Sendable {
     /// At least one.
     package var listeners: [ListenSettings] = []
     package var storages: [StorageSettings] = []
+    package var sharedPools: [SharedPoolSettings] = []
     /// At least one; no two have the same database and user.
     package var routes: [RouteSettings] = []
 

@@ -13,6 +13,8 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
     package var nameservers: [NameserverAddress] = []
     /// `port`: for hosts that name none of their own.
     package var port = 5432
+    /// `max_connections`: to all servers of the storage, over all routes; `nil` for no limit.
+    package var maxConnections: Int?
     /// `tls` and `tls_…`.
     package var tls = TLSSettings()
     /// `tls_negotiation`: how a connection comes to TLS.

@@ -19,9 +19,8 @@ struct ShowConfig: ConsoleCommand {
         var rows = settings.entries.map { entry in
             [entry.name, entry.value, entry.standard, entry.needsRestart ? "no" : "yes"]
         }
-        // Where readers of PgBouncer's look for limits; 0 is none.
+        // Where readers of PgBouncer's look for the limit; 0 is none.
         rows.append(["max_client_conn", "\(settings.clientMax ?? 0)", "0", "yes"])
-        rows.append(["max_user_connections", "0", "0", "no"])
         return .table(rows.sorted { ($0[0] ?? "") < ($1[0] ?? "") })
     }
 }

@@ -48,6 +48,8 @@ struct ShowDatabases: ConsoleCommand {
         private var minPoolSize: Int
         private let lifetime: Int?
         private var servers: Int
+        /// Of the whole database.
+        private var serverLimit: Int?
         /// Of the routes one by one.
         private var clientMax: Int
         /// Of the whole database.
@@ -68,7 +70,8 @@ struct ShowDatabases: ConsoleCommand {
                 name, place?.host, place?.port, isConsole ? name : route.storageDatabase, route.storageUser,
                 isConsole ? nil : route.pool.rawValue,
             ]
-            poolSize = route.poolSize ?? 0
+            poolSize = PoolSize(route, settings).size ?? 0
+            serverLimit = isConsole ? nil : ServerLimits(route, settings).database
             minPoolSize = route.minPoolSize
             lifetime =
                 isConsole
@@ -105,6 +108,7 @@ struct ShowDatabases: ConsoleCommand {
             sum.poolSize = Self.sum(left.poolSize, right.poolSize)
             sum.minPoolSize += right.minPoolSize
             sum.servers += right.servers
+            sum.serverLimit = [left.serverLimit, right.serverLimit].compactMap { $0 }.min()
             sum.clientMax = Self.sum(left.clientMax, right.clientMax)
             sum.clientLimit = [left.clientLimit, right.clientLimit].compactMap { $0 }.min()
             sum.clients += right.clients
@@ -117,7 +121,8 @@ struct ShowDatabases: ConsoleCommand {
         var row: [String?] {
             let sizes: [Int?] = [poolSize, minPoolSize, 0, lifetime]
             let counts = [
-                poolSize, servers, clientLimit ?? clientMax, clients, isPaused ? 1 : 0, isDisabled ? 1 : 0,
+                serverLimit ?? poolSize, servers, clientLimit ?? clientMax, clients, isPaused ? 1 : 0,
+                isDisabled ? 1 : 0,
             ]
             return labels[..<5] + sizes.map { $0.map(String.init) } + [labels[5], nil]
                 + counts.map(String.init)

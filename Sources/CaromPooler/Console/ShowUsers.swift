@@ -33,7 +33,8 @@ struct ShowUsers: ConsoleCommand {
                 let routes = live[name] ?? []
                 let clientLimit = Self.clientLimit(name, settings)
                 return [
-                    name, nil, nil, nil, "0", "\(routes.reduce(0) { $0 + $1.pool.slots })",
+                    name, nil, nil, nil, "\(Self.serverLimit(name, settings) ?? 0)",
+                    "\(routes.reduce(0) { $0 + $1.pool.slots })",
                     "\(clientLimit ?? 0)", "\(statistics.clientsByUser[name] ?? 0)",
                 ]
             })
@@ -45,6 +46,18 @@ struct ShowUsers: ConsoleCommand {
         let routes = own.isEmpty ? settings.routes.filter { $0.pattern.user == .anything } : own
         if routes.isEmpty { return settings.maxUserClients }
         return routes.compactMap { ClientLimits($0, settings).user }.min()
+    }
+
+    /// The lowest limit of the routes whose servers are logged in to as this user.
+    private static func serverLimit(_ name: String, _ settings: Settings) -> Int? {
+        func isOwn(_ route: RouteSettings) -> Bool {
+            route.storageUser == name || route.storageUser == nil && route.pattern.user == .exact(name)
+        }
+        let own = settings.routes.filter(isOwn)
+        let any = settings.routes.filter { $0.storageUser == nil && $0.pattern.user == .anything }
+        let routes = own.isEmpty ? any : own
+        if routes.isEmpty { return settings.maxUserServers }
+        return routes.compactMap { ServerLimits($0, settings).user }.min()
     }
 
     /// The users that the configuration names.

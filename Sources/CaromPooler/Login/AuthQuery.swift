@@ -18,6 +18,8 @@ struct AuthQueryDefinition: Sendable {
     let tcp: TCPOptions
     let encryption: ServerEncryption?
     let access: ServerAccess
+    /// Its connections count among those of the storage.
+    let limit: QuotaLimit?
     let mockSecret: [UInt8]
 
     /// - Parameter route: says how the servers are found and logged in to. Nothing else of it counts: no setting shall change what the
@@ -42,13 +44,14 @@ struct AuthQueryDefinition: Sendable {
         self.tcp = tcp
         self.encryption = encryption
         access = ServerAccess(route, storage, tcp, encryption)
+        limit = QuotaLimit(storage)
         self.mockSecret = mockSecret
     }
 
     /// Whether the same is asked of the same servers in the same way.
     func isSame(_ other: AuthQueryDefinition) -> Bool {
         text == other.text && method == other.method && access == other.access
-            && configuration.user == other.configuration.user
+            && limit == other.limit && configuration.user == other.configuration.user
             && configuration.database == other.configuration.database
     }
 }

@@ -22,6 +22,11 @@ final class Route: Sendable {
             self.user = settings.serverUser(forClientUser: user)
             pattern = settings.pattern
         }
+
+        /// What clients call the database; what the server does where they choose the name.
+        var clientDatabase: String {
+            if case .exact(let name) = pattern.database { name } else { database }
+        }
     }
 
     let key: Key
@@ -84,9 +89,12 @@ final class Route: Sendable {
     /// `database.user`, for people.
     var name: String { "\(key.database).\(key.user)" }
 
-    /// What its clients call the database; what the server does where clients choose the name.
-    var clientDatabase: String {
-        if case .exact(let name) = key.pattern.database { name } else { key.database }
+    /// See ``Key/clientDatabase``.
+    var clientDatabase: String { key.clientDatabase }
+
+    /// Limits of servers that it shares with other routes.
+    var serverLimits: [QuotaLimit] {
+        definition.serverLimits.all(database: clientDatabase, user: key.user)
     }
 
     /// What a log line about the route says of it.
@@ -144,7 +152,9 @@ final class Route: Sendable {
         case .exhausted, .timedOut, .queueFull, .overloaded:
             return .fatal(
                 .tooManyConnections, "too many active clients for route \(name): \(error.message)",
-                hint: "raise pool_size or pool_timeout, or let transactions end sooner")
+                hint:
+                    "raise pool_size, the limit that is named, or pool_timeout, or let transactions end sooner"
+            )
         case .stopped, .cancelled:
             return .fatal(.adminShutdown, "the pooler is shutting down")
         default:

@@ -36,6 +36,8 @@ final class RouteDefinition: Sendable {
     let clientMax: Int?
     /// Limits of clients that it shares with other routes.
     let clientLimits: ClientLimits
+    /// The same of connections to servers.
+    let serverLimits: ServerLimits
     let logsQueries: Bool
     /// What its clients may take; nil if nothing is watched.
     let limits: TimeLimits?
@@ -62,9 +64,11 @@ final class RouteDefinition: Sendable {
 
     /// Whether a definition of these would be the same as this one.
     func isStillTrue(
-        _ settings: RouteSettings, _ clientLimits: ClientLimits, _ policy: Policy, _ access: ServerAccess
+        _ settings: RouteSettings, _ clientLimits: ClientLimits, _ serverLimits: ServerLimits,
+        _ policy: Policy, _ access: ServerAccess
     ) -> Bool {
-        settings == self.settings && clientLimits == self.clientLimits && policy == self.policy
+        settings == self.settings && clientLimits == self.clientLimits && serverLimits == self.serverLimits
+            && policy == self.policy
             && access == self.access
     }
 
@@ -97,8 +101,8 @@ final class RouteDefinition: Sendable {
     ///   - previous: the same route before.
     ///   - mockSecret: see ``ClientAuthentication``.
     init(
-        _ settings: RouteSettings, clientLimits: ClientLimits, policy: Policy, target: Target,
-        tcp: TCPOptions, encryption: ServerEncryption? = nil, access: ServerAccess,
+        _ settings: RouteSettings, clientLimits: ClientLimits, serverLimits: ServerLimits, policy: Policy,
+        target: Target, tcp: TCPOptions, encryption: ServerEncryption? = nil, access: ServerAccess,
         sources: SecretSources = SecretSources(), choices: [AuthenticationMethod: SecretSources] = [:],
         previous: RouteDefinition?,
         mockSecret: [UInt8], cryptography: some ProtocolCryptography
@@ -117,6 +121,7 @@ final class RouteDefinition: Sendable {
         keepsPool = settings.minPoolSize > 0 && settings.pattern.names != nil && !needsClient
         clientMax = settings.clientMax
         self.clientLimits = clientLimits
+        self.serverLimits = serverLimits
         logsQueries = settings.logQuery
         limits = TimeWatch.isNeeded(for: settings.limits) ? settings.limits : nil
         self.sources = sources

@@ -47,6 +47,8 @@ final class Router: Sendable {
 
     /// Clients that have entered, by the names they gave.
     let census = ClientCensus()
+    /// Limits of servers over all routes.
+    let quota = SharedQuota()
     private let reactors: [Reactor]
     private let state: Mutex<State>
     /// A database is disabled; read at every login.
@@ -100,6 +102,9 @@ final class Router: Sendable {
         _ pattern: RoutePattern, database: String, user: String, _ body: (Route) -> Result
     ) -> Result? {
         var made: Route?
+        var isOpened = false
+        // A pool that nobody will have is no member of the quota.
+        defer { if let made, !isOpened { made.pool.share(quota, limits: []) } }
         while true {
             let (result, missing): (Result?, (Route.Key, RouteDefinition, Route.History?)?) = state.withLock {
                 state in
@@ -113,9 +118,11 @@ final class Router: Sendable {
                 state.histories[key] = nil
                 if state.switches.isPaused(made.clientDatabase) { made.pool.empty() }
                 events.yield(.opened(made))
+                isOpened = true
                 return (body(made), nil)
             }
             guard let missing else { return result }
+            made?.pool.share(quota, limits: [])
             // Not under the lock. If the configuration changes meanwhile, again.
             made = make(missing.0, missing.1, missing.2)
         }
@@ -164,6 +171,7 @@ final class Router: Sendable {
             do throws(PolicyError) { try route.pool.update(policy: route.definition.policy) } catch {
                 preconditionFailure("a snapshot has checked the policy of each route: \(error)")
             }
+            route.pool.share(quota, limits: route.serverLimits)
         }
         return retired
     }
@@ -230,12 +238,14 @@ final class Router: Sendable {
     func query(_ definition: AuthQueryDefinition, _ keyring: SCRAMKeyring) -> AuthQuery {
         if let known = state.withLock({ $0.query(definition) }) { return known }
         let made = AuthQuery(definition, pool: pool(of: definition), keyring: keyring)
-        return state.withLock { state in
+        let query = state.withLock { state in
             if let known = state.query(definition) { return known }
             state.queries.append(made)
             events.yield(.queryOpened(made))
             return made
         }
+        made.pool.share(quota, limits: query === made ? [definition.limit].compactMap { $0 } : [])
+        return query
     }
 
     private func pool(of definition: AuthQueryDefinition) -> Pool<PostgresConnector> {
@@ -324,8 +334,10 @@ final class Router: Sendable {
                 logger: log.libraryLogger(label: "pool \(name)", isDebugging: isDebugging),
                 // Timers and background work on a worker's thread: nothing here makes the default executor open files.
                 clock: ReactorPoolClock(reactors[0]), executor: reactors[0])
-            return Route(
+            let route = Route(
                 key: key, definition: definition, connector: connector, pool: pool, history: history)
+            pool.share(quota, limits: route.serverLimits)
+            return route
         } catch {
             preconditionFailure("a snapshot has checked the policy of each route: \(error)")
         }

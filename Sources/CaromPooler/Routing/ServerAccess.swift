@@ -28,6 +28,9 @@ struct ServerAccess: Equatable, Sendable {
         _ route: RouteSettings, _ storage: StorageSettings, _ tcp: TCPOptions,
         _ encryption: ServerEncryption? = nil
     ) {
+        var storage = storage
+        // How many there may be says nothing of how they are reached.
+        storage.maxConnections = nil
         self.storage = storage
         database = route.storageDatabase
         user = route.storageUser

@@ -8,7 +8,7 @@ extension Policy {
     /// A route's pool in the library's terms.
     init(_ route: RouteSettings, _ settings: Settings) {
         self.init()
-        maxSlots = route.poolSize ?? Self.noLimit
+        maxSlots = PoolSize(route, settings).size ?? Self.noLimit
         perBackendMax = maxSlots
         spares = 0
         minSlots = min(route.minPoolSize, maxSlots)

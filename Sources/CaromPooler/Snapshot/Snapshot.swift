@@ -70,6 +70,7 @@ final class Snapshot: Sendable {
         for route in settings.routes.map({ $0.inheriting(settings) }) {
             let policy = Policy(route, settings)
             let clientLimits = ClientLimits(route, settings)
+            let serverLimits = ServerLimits(route, settings)
             do throws(PolicyError) { try policy.validate() } catch {
                 throw SnapshotError(description: "route \(route.pattern): \(error)")
             }
@@ -101,7 +102,7 @@ final class Snapshot: Sendable {
                 }
             }
             let sources = try secrets(by: route.authentication)
-            if let old, old.isStillTrue(route, clientLimits, policy, access),
+            if let old, old.isStillTrue(route, clientLimits, serverLimits, policy, access),
                 old.sources.users === sources.users, old.asks(sources.query)
             {
                 definitions.append((route.pattern, old))
@@ -117,8 +118,8 @@ final class Snapshot: Sendable {
                 choices[method] = try secrets(by: method)
             }
             let definition = RouteDefinition(
-                route, clientLimits: clientLimits, policy: policy, target: target, tcp: tcp,
-                encryption: encryption?.server, access: access, sources: sources, choices: choices,
+                route, clientLimits: clientLimits, serverLimits: serverLimits, policy: policy, target: target,
+                tcp: tcp, encryption: encryption?.server, access: access, sources: sources, choices: choices,
                 previous: old, mockSecret: mockSecret,
                 cryptography: cryptography)
             definitions.append((route.pattern, definition))

@@ -35,6 +35,9 @@ import Testing
             StorageSettings.directives, StorageSettings(name: "x"), under: "== `storage \"name\" { … }`",
             required: ["type"])
         try check(DatabaseScope.directives, DatabaseScope(), under: "== `database \"name\" { … }`")
+        try check(
+            SharedPoolSettings.directives, SharedPoolSettings(name: "x"),
+            under: "== `shared_pool \"name\" { … }`", required: ["pool_size"])
         let pattern = RoutePattern(database: .anything, user: .anything)
         try check(
             RouteSettings.directives, RouteSettings(pattern: pattern),

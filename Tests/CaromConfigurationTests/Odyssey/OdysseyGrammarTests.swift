@@ -36,6 +36,7 @@ import Testing
             stats_listen "[::1]:9187" admin_users "ada, Bob the boss ,," stats_users "eve"
             readahead 16kb nodelay no keepalive 0 keepalive_keep_interval 7 keepalive_probes 9
             client_max 100 client_max_routing 40 max_db_client_connections 21 max_user_client_connections 22
+            max_db_connections 23 max_user_connections 24 shared_pool "few" { pool_size 25 }
             prepared_statements_memory 32mb
             server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0
             graceful_shutdown_timeout_ms 0
@@ -43,15 +44,15 @@ import Testing
                      tls_key_file "k" tls_cert_file "c" tls_ca_file "a" tls_crl_file "r" tls_protocols "tlsv1.3"
                      tls_ciphers "x" tls_cipher_suites "y" tls_groups "z" }
             storage "s" { type "remote" srv "_pg._tcp.db.example" nameserver "[::1]:5353, 10.0.0.2"
-                          tls "verify_full" tls_ca_file "b" }
-            database "d" { max_db_client_connections 31 user "u" {
-                max_user_client_connections 32 auth_common_name "clerk, keeper"
+                          tls "verify_full" tls_ca_file "b" max_connections 26 }
+            database "d" { max_db_client_connections 31 max_db_connections 33 user "u" {
+                max_user_client_connections 32 max_user_connections 34 auth_common_name "clerk, keeper"
                 authentication "scram-sha-256" password "p\"q" client_max 3 client_fwd_error yes
                 client_show_id no log_debug yes log_query yes storage "s" storage_db "sd" storage_user "su"
                 storage_password "sp" pool "transaction" pool_size 8 min_pool_size 2 pool_timeout 100 pool_ttl 60
                 pool_cancel no pool_rollback no pool_discard no pool_reset_timeout_ms 0 server_lifetime 0
                 options { "work_mem" "1MB" "TimeZone" "UTC" } backend_startup_options { "jit" "off" }
-            } user "v" { authentication "md5" storage "s" pool "session" auth_file "users" }
+            } user "v" { authentication "md5" storage "s" pool "session" shared_pool "few" auth_file "users" }
             user "w" { authentication "md5" storage "s" pool "session"
                 auth_query "select $1" auth_query_db "d" auth_query_user "u" }
             user "x" { authentication "md5" storage "s" pool "session" auth_query_user "u" auth_dbname "d" } }
@@ -79,6 +80,9 @@ import Testing
         #expect(settings.keepaliveInterval == .seconds(7) && settings.keepaliveProbes == 9)
         #expect(settings.clientMax == 100 && settings.clientMaxRouting == 40)
         #expect(settings.maxDatabaseClients == 21 && settings.maxUserClients == 22)
+        #expect(settings.maxDatabaseServers == 23 && settings.maxUserServers == 24)
+        #expect(settings.sharedPools.map(\.name) == ["few"] && settings.sharedPools[0].poolSize == 25)
+        #expect(settings.routes.map(\.sharedPool) == [nil, "few", nil, nil])
         #expect(settings.preparedStatementsMemory == 32 << 20)
         #expect(settings.serverLoginRetry == .milliseconds(5))
         #expect(settings.backendConnectTimeout == .milliseconds(1500) && settings.cancelTimeout == nil)
@@ -98,6 +102,7 @@ import Testing
             storage.nameservers == [
                 NameserverAddress(address: "::1", port: 5353), NameserverAddress(address: "10.0.0.2"),
             ])
+        #expect(storage.maxConnections == 26)
         #expect(storage.tls.mode == .verifyFull && storage.tls.caFile == "b")
         #expect(storage.backends.serviceDomain == "db.example")
 
@@ -106,6 +111,7 @@ import Testing
         #expect(route.authentication == .scramSHA256 && route.password?.reveal() == "p\"q")
         #expect(route.commonNames == ["clerk", "keeper"])
         #expect(settings.routes.allSatisfy { $0.database.maxClients == 31 } && route.maxUserClients == 32)
+        #expect(settings.routes.allSatisfy { $0.database.maxServers == 33 } && route.maxUserServers == 34)
         #expect(route.clientMax == 3 && route.clientForwardError && !route.clientShowID)
         #expect(route.logDebug && route.logQuery && route.storage == "s")
         #expect(route.serverDatabase(forClientDatabase: "d") == "sd")
@@ -134,9 +140,10 @@ import Testing
 
                 log_format "%m \" \\" client_max 7 unix_socket_dir "/tmp" unix_socket_mode "0007"
                 storage "more" { type "remote" host "a.example:1, unix:///run/pg,[fe80::1]:2" tls "require" }
+                shared_pool "p" { pool_size 3 }
                 database "x" { max_db_client_connections 0 user "hansel" {
                     authentication "md5" password "gretel" storage_password "witch"
-                    storage "more" pool "transaction" options { "a" "b\"c\d" }
+                    storage "more" pool "transaction" shared_pool "p" options { "a" "b\"c\d" }
                 } }
                 """#
         let settings = try ConfigurationFile.parse(text: text).settings

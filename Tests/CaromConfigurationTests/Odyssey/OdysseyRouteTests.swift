@@ -79,6 +79,7 @@ import Testing
         ),
         (good + " pool_size 2 min_pool_size 3", ["4:63: error: min_pool_size 3 is above pool_size 2"]),
         (good + " min_pool_size 3", []),
+        (good + " shared_pool \"x\"", ["4:51: error: shared_pool \"x\" is not defined"]),
         (
             good + " pool_smart_discard yes",
             ["4:51: error: directive 'pool_smart_discard' in 'user' is Odyssey's and not supported"]

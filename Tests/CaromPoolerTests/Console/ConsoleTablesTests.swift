@@ -215,7 +215,7 @@ import Testing
         let keys = rows.map { $0.prefix { $0 != "|" } }
         #expect(
             keys == keys.sorted() && rows.contains("client_max|0|0|yes") && rows.contains("workers|1|1|no"))
-        #expect(rows.contains("max_client_conn|0|0|yes") && rows.contains("max_user_connections|0|0|no"))
+        #expect(rows.contains("max_client_conn|0|0|yes") && rows.contains("max_user_connections|0|0|yes"))
     }
 
     @Test func backendsAreThoseOfEachRoute() {

@@ -134,6 +134,16 @@ import Testing
         #expect(old !== new && (old.access == new.access) == keepsServers)
     }
 
+    @Test func howManyThereMayBeSaysNothingOfHowTheyAreReached() throws {
+        let first = try Self.snapshot(Self.settings())
+        let next = try Self.snapshot(
+            Self.settings(storage: "host \"127.0.0.1\" max_connections 5"), previous: first)
+        let (old, new) = (try Self.definition(first), try Self.definition(next))
+        #expect(old !== new && old.access == new.access)
+        let limits = new.serverLimits.all(database: "shop", user: "bob")
+        #expect(limits.map(\.limit) == [5] && limits[0].group.description.hasPrefix("storage "))
+    }
+
     @Test func otherServersAreOthersThoughTheirStorageHasTheSameName() throws {
         let first = try Self.snapshot(Self.settings())
         let next = try Self.snapshot(Self.settings(storage: "host \"127.0.0.2\""), previous: first)

@@ -10,7 +10,7 @@ import Testing
 /// A real pool in virtual time, with a fake connector and a scripted resolver. It ends with its test: what is still held is
 /// released, and the pool stopped, so that a leak check finds only what the library leaks.
 final class ShellRig {
-    let clock = ManualClock()
+    let clock: ManualClock
     let connector: FakeConnector
     let resolver: ScriptedResolver
     let pool: Pool<FakeConnector>
@@ -21,8 +21,10 @@ final class ShellRig {
     init(
         _ backends: [Backend]? = [Backend(name: "a", address: .unix(path: "/a"))],
         script: FakeConnector.Script = FakeConnector.Script(), logger: Logger? = nil,
-        observer: (any PoolObserver)? = nil, _ change: (inout Policy) -> Void = { _ in }
+        observer: (any PoolObserver)? = nil, clock: ManualClock = ManualClock(),
+        _ change: (inout Policy) -> Void = { _ in }
     ) throws {
+        self.clock = clock
         var policy = Policy()
         policy.spares = 2
         policy.maxSlots = 4

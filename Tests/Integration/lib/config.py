@@ -52,6 +52,8 @@ class Config:
     globals: dict = field(default_factory=dict)
     #: Of each database, by its name: what its block says beside its users.
     databases: dict = field(default_factory=dict)
+    #: Sizes of shared pools, by their names.
+    shared_pools: dict = field(default_factory=dict)
     unix_socket_dir: str | None = None
     #: Addresses of further listeners, as (host, port).
     more_addresses: list = field(default_factory=list)
@@ -76,6 +78,7 @@ class Config:
         lines += [block('storage "pg"', {"type": "remote", **servers})]
         if any(route.storage == CONSOLE for route in self.routes):
             lines += [block(f'storage "{CONSOLE}"', {"type": "local"})]
+        lines += [block(f'shared_pool "{pool}"', {"pool_size": size}) for pool, size in self.shared_pools.items()]
         for database in dict.fromkeys(route.database for route in self.routes):
             lines += [f"database {name(database)} {{"]
             lines += [f"    {key} {literal(value)}" for key, value in self.databases.get(database, {}).items()]

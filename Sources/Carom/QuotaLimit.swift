@@ -1,0 +1,27 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// What several pools have in common that may have only so many connections, such as a database or a user.
+package struct QuotaGroup: Hashable, Sendable, CustomStringConvertible {
+    /// `database`, for people.
+    package let kind: String
+    package let name: String
+
+    package init(_ kind: String, _ name: String) {
+        self.kind = kind
+        self.name = name
+    }
+
+    package var description: String { "\(kind) \"\(name)\"" }
+}
+
+/// A limit that a pool goes by: it opens no connection as long as the pools of the group have so many together.
+package struct QuotaLimit: Hashable, Sendable {
+    package let group: QuotaGroup
+    package let limit: Int
+
+    package init(_ group: QuotaGroup, _ limit: Int) {
+        self.group = group
+        self.limit = limit
+    }
+}

@@ -1,0 +1,43 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import Carom
+import CaromConfiguration
+
+/// Limits of connections to servers that a route shares with others, as it goes by them; nil is no limit.
+struct ServerLimits: Equatable, Sendable {
+    let storage: QuotaLimit?
+    let sharedPool: QuotaLimit?
+    let database: Int?
+    let user: Int?
+}
+
+extension ServerLimits {
+    /// The most specific counts: what the block says, else the top.
+    init(_ route: RouteSettings, _ settings: Settings) {
+        storage = QuotaLimit(settings.storage(of: route))
+        sharedPool = PoolSize(route, settings).shared.map {
+            QuotaLimit(QuotaGroup("shared_pool", $0.name), $0.poolSize)
+        }
+        database = (route.database.maxServers ?? settings.maxDatabaseServers).limit
+        user = (route.maxUserServers ?? settings.maxUserServers).limit
+    }
+
+    /// - Parameters:
+    ///   - database: as clients call it.
+    ///   - user: as servers know it.
+    func all(database: String, user: String) -> [QuotaLimit] {
+        [
+            storage, sharedPool, self.database.map { QuotaLimit(QuotaGroup("database", database), $0) },
+            self.user.map { QuotaLimit(QuotaGroup("user", user), $0) },
+        ].compactMap { $0 }
+    }
+}
+
+extension QuotaLimit {
+    /// Of all connections to the servers of a storage; nil if it has no limit.
+    init?(_ storage: StorageSettings) {
+        guard let limit = storage.maxConnections else { return nil }
+        self.init(QuotaGroup("storage", storage.name), limit)
+    }
+}

@@ -1,0 +1,17 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+
+/// How many servers the pools of a route may have.
+struct PoolSize: Equatable, Sendable {
+    /// The pool that the route shares with others, if it does.
+    let shared: SharedPoolSettings?
+    /// Its own or that of the shared pool; nil is no limit.
+    let size: Int?
+
+    init(_ route: RouteSettings, _ settings: Settings) {
+        shared = settings.sharedPools.first { $0.name == route.sharedPool }
+        size = route.poolSize ?? shared?.poolSize
+    }
+}
