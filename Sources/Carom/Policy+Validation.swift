@@ -7,6 +7,8 @@ extension Policy {
     /// - Throws: ``PolicyError`` for the first that does not hold.
     public func validate() throws(PolicyError) {
         try atLeast(1, maxSlots, "maxSlots")
+        try atLeast(0, reserveSlots, "reserveSlots")
+        try positive(reserveAfter, "reserveAfter")
         try atLeast(0, spares, "spares")
         try atLeast(0, minSlots, "minSlots")
         if minSlots > maxSlots {

@@ -22,6 +22,10 @@ public struct Policy: Sendable, Hashable {
     public var maxSlots: Int = 16
     /// Idle connections to keep beyond those lent and those waited for. Default 8, at least 0.
     public var spares: Int = 8
+    /// Connections beyond ``maxSlots``, for claims that have waited for ``reserveAfter``. Default 0, at least 0.
+    package var reserveSlots: Int = 0
+    /// How long a claim waits before the reserve is opened. Default 5 s, more than 0.
+    package var reserveAfter: Duration = .seconds(5)
     /// Connections to keep in all, lent ones included. Default 0, at least 0 and at most ``maxSlots``.
     public var minSlots: Int = 0
     /// Connections to one backend. Default 16, at least 1.

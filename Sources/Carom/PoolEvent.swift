@@ -76,6 +76,10 @@ public enum PoolEvent: Sendable, Equatable {
     case planned(total: Int)
     /// The pool's own state changed.
     case state(from: PoolStats.State, to: PoolStats.State)
+    /// A claim has waited so long that the pool may have so many connections more.
+    case reserveOpened(Int)
+    /// They are not needed any more.
+    case reserveClosed
     /// The policy was changed.
     case policyChanged
 

@@ -31,7 +31,9 @@ public struct PoolLogging: PoolObserver {
     static func level(of event: PoolEvent) -> Logger.Level {
         switch event {
         case .notRunning, .backendState(_, _, to: .dead), .state(_, to: .failed): .warning
-        case .backendState(_, from: .dead, _), .state(from: .failed, to: .running): .notice
+        case .backendState(_, from: .dead, _), .state(from: .failed, to: .running), .reserveOpened,
+            .reserveClosed:
+            .notice
         case .claimFailed, .acquireFailed, .forgotten, .overdue, .overdueReturned, .revoked, .connectFailed,
             .connectedTooLate, .checkFailed, .recycleFailed, .backendAdded, .backendRemoved, .backendState,
             .closeOverdue, .closeAbandoned, .state, .policyChanged:
@@ -48,6 +50,8 @@ public struct PoolLogging: PoolObserver {
         switch event {
         case .notRunning: "a claim waits, and nobody has called the pool's run()"
         case .backendState(let backend, let before, let now): "backend \(backend) is \(now), was \(before)"
+        case .reserveOpened(let count): "a claim has waited too long: \(count) connections from the reserve"
+        case .reserveClosed: "the reserve is not needed any more"
         case .state(let before, let now): "the pool is \(now), was \(before)"
         default: "\(event)"
         }

@@ -103,6 +103,8 @@ public struct PoolStats: Sendable {
         public var closes: UInt64 = 0
         /// Leases taken away.
         public var revocations: UInt64 = 0
+        /// How often connections beyond the pool's size were allowed, because a claim had waited too long.
+        public var reserveOpenings: UInt64 = 0
         /// Claims forgotten by their holder.
         public var forgotten: UInt64 = 0
 

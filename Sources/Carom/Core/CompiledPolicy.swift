@@ -28,7 +28,10 @@ struct CompiledPolicy: Sendable {
     let idleLimit: Int64
     /// How often parked connections are looked at; 0: nothing may be parked.
     let sweepInterval: Int64
-    let maxSlots: Int
+    /// With the reserve, while it is open.
+    var maxSlots: Int
+    let reserveSlots: Int
+    let reserveAfter: Int64
     let spares: Int
     let minSlots: Int
 
@@ -61,6 +64,8 @@ struct CompiledPolicy: Sendable {
         }
         sweepInterval = Self.sweepInterval(within: [validationBypass, healthInterval, idleLimit])
         maxSlots = policy.maxSlots
+        reserveSlots = policy.reserveSlots
+        reserveAfter = time(policy.reserveAfter)
         spares = policy.spares
         minSlots = policy.minSlots
     }

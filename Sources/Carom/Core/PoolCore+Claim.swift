@@ -47,7 +47,7 @@ extension PoolCore {
         } else {
             queue.enqueue(waiter)
             // Backends in doubt may be asked sooner, or at all, now that somebody waits.
-            if trustedPriority == nil { needsConnects = true }
+            if trustedPriority == nil || policy.reserveSlots > 0 { needsConnects = true }
             if queue.records[waiter].requirementQueue > 0 { needsPlan = true }
             mostWaiting = max(mostWaiting, queue.count)
             if observesWaits { emit(.claimQueued(id, waiting: queue.count)) }

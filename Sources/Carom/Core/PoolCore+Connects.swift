@@ -11,6 +11,8 @@ extension PoolCore {
         blocked = false
         lacksPlace = false
         if isEmptied { return }
+        reviewReserve(now)
+        if needsPlan { return }
         var effective = 0
         for backend in order where !backends[backend].isDead || backends[backend].reserved > 0 {
             effective += min(backends[backend].counts.live, backends[backend].wanted)

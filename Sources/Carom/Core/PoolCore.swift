@@ -98,6 +98,9 @@ struct PoolCore: ~Copyable, Sendable {
     var lacksPlace = false
     var asksForPlace = false
 
+    /// Since when the reserve is open and not needed.
+    var reserveIdleSince: Int64 = .never
+
     var effects: [PoolEffect] = []
     let observed: Bool
     /// Somebody wants the events of every claim, too, or at least of those that wait.

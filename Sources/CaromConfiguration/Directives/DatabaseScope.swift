@@ -11,6 +11,7 @@ struct DatabaseScope: ConfigurationScope {
     static let directives = DirectiveTable<DatabaseScope>(
         block: "database", sections: ["user"], foreign: ["group"],
         [
+            .limit("reserve_pool_size", overriding: \.settings.reservePoolSize),
             .limit("max_db_connections", overriding: \.settings.maxServers),
             .limit("max_db_client_connections", overriding: \.settings.maxClients),
         ])

@@ -23,6 +23,7 @@ extension RouteSettings: ConfigurationScope {
             .limit("pool_size", \.poolSize),
             .text("shared_pool", optional: \.sharedPool),
             .limit("max_user_connections", overriding: \.maxUserServers),
+            .limit("reserve_pool_size", overriding: \.reservePoolSize),
             .number("min_pool_size", \.minPoolSize, in: 0...Int(Int32.max)),
             .flag("pool_cancel", \.poolCancel),
             .flag("pool_rollback", \.poolRollback),

@@ -52,6 +52,8 @@ extension Settings: ConfigurationScope {
         .limit("client_max", \.clientMax),
         ignoredParameters,
         .limit("client_max_routing", \.clientMaxRouting),
+        .number("reserve_pool_size", \.reservePoolSize, in: 0...Int(Int32.max)),
+        .time("reserve_pool_timeout", in: .seconds, orNever: \.reservePoolTimeout),
         .limit("max_db_connections", \.maxDatabaseServers),
         .limit("max_user_connections", \.maxUserServers),
         .limit("max_db_client_connections", \.maxDatabaseClients),

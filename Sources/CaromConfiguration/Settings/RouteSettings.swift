@@ -59,6 +59,8 @@ package struct RouteSettings: Equatable, Sendable {
     package var sharedPool: String?
     /// `max_user_connections`: servers of the user over all routes; `nil` for what the top says, 0 for no limit.
     package var maxUserServers: Int?
+    /// `reserve_pool_size`: servers beyond the pool's size; `nil` for what the `database` block or the top says.
+    package var reservePoolSize: Int?
     /// `min_pool_size`.
     package var minPoolSize = 0
     /// After how long something ends; what is not said here is as the top of the file says it.

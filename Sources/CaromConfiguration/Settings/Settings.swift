@@ -75,6 +75,10 @@ package struct Settings: Equatable, Sendable {
     package var clientMax: Int?
     /// `client_max_routing`: clients that have not logged in; `nil` for as many as descriptors suggest.
     package var clientMaxRouting: Int?
+    /// `reserve_pool_size`: servers of each route beyond its pool's size.
+    package var reservePoolSize = 0
+    /// `reserve_pool_timeout`, from seconds: how long a client waits before they are used; `nil` never.
+    package var reservePoolTimeout: Duration? = .seconds(5)
     /// `max_db_connections`: servers of each database over all routes; `nil` for no limit.
     package var maxDatabaseServers: Int?
     /// `max_user_connections`: servers of each user over all routes; `nil` for no limit.

@@ -46,6 +46,7 @@ struct ShowDatabases: ConsoleCommand {
         let labels: [String?]
         private var poolSize: Int
         private var minPoolSize: Int
+        private var reserve: Int
         private let lifetime: Int?
         private var servers: Int
         /// Of the whole database.
@@ -70,9 +71,11 @@ struct ShowDatabases: ConsoleCommand {
                 name, place?.host, place?.port, isConsole ? name : route.storageDatabase, route.storageUser,
                 isConsole ? nil : route.pool.rawValue,
             ]
-            poolSize = PoolSize(route, settings).size ?? 0
+            let size = PoolSize(route, settings)
+            poolSize = size.size ?? 0
             serverLimit = isConsole ? nil : ServerLimits(route, settings).database
             minPoolSize = route.minPoolSize
+            reserve = isConsole ? 0 : size.reserve
             lifetime =
                 isConsole
                 ? nil : (route.limits.serverLifetime?.duration).map { Int($0.components.seconds) } ?? 0
@@ -107,6 +110,7 @@ struct ShowDatabases: ConsoleCommand {
             var sum = left
             sum.poolSize = Self.sum(left.poolSize, right.poolSize)
             sum.minPoolSize += right.minPoolSize
+            sum.reserve += right.reserve
             sum.servers += right.servers
             sum.serverLimit = [left.serverLimit, right.serverLimit].compactMap { $0 }.min()
             sum.clientMax = Self.sum(left.clientMax, right.clientMax)
@@ -119,7 +123,7 @@ struct ShowDatabases: ConsoleCommand {
         var order: String { labels.map { $0 ?? "" }.joined(separator: "\0") }
 
         var row: [String?] {
-            let sizes: [Int?] = [poolSize, minPoolSize, 0, lifetime]
+            let sizes: [Int?] = [poolSize, minPoolSize, reserve, lifetime]
             let counts = [
                 serverLimit ?? poolSize, servers, clientLimit ?? clientMax, clients, isPaused ? 1 : 0,
                 isDisabled ? 1 : 0,

@@ -8,8 +8,11 @@ extension Policy {
     /// A route's pool in the library's terms.
     init(_ route: RouteSettings, _ settings: Settings) {
         self.init()
-        maxSlots = PoolSize(route, settings).size ?? Self.noLimit
-        perBackendMax = maxSlots
+        let size = PoolSize(route, settings)
+        maxSlots = size.size ?? Self.noLimit
+        reserveSlots = size.reserve
+        if let time = settings.reservePoolTimeout { reserveAfter = time }
+        perBackendMax = maxSlots + reserveSlots
         spares = 0
         minSlots = min(route.minPoolSize, maxSlots)
         let limits = route.limits.filled(from: settings.limits)

@@ -9,9 +9,14 @@ struct PoolSize: Equatable, Sendable {
     let shared: SharedPoolSettings?
     /// Its own or that of the shared pool; nil is no limit.
     let size: Int?
+    /// Servers beyond that, for clients that have waited too long.
+    let reserve: Int
 
     init(_ route: RouteSettings, _ settings: Settings) {
         shared = settings.sharedPools.first { $0.name == route.sharedPool }
         size = route.poolSize ?? shared?.poolSize
+        let isUsed = size != nil && settings.reservePoolTimeout != nil
+        reserve =
+            isUsed ? route.reservePoolSize ?? route.database.reservePoolSize ?? settings.reservePoolSize : 0
     }
 }

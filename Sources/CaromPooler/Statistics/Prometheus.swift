@@ -131,6 +131,7 @@ extension PoolerStatistics {
         ("recycle_failures", "Of those, failed ones.", { Double($0.recycleFailures) }),
         ("closes", "Connections closed.", { Double($0.closes) }),
         ("revocations", "Connections taken from their holder.", { Double($0.revocations) }),
+        ("reserve_openings", "Times the reserve pool was needed.", { Double($0.reserveOpenings) }),
         ("forgotten_claims", "Connections their holder forgot.", { Double($0.forgotten) }),
     ]
 

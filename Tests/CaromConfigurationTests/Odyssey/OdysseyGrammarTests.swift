@@ -36,7 +36,7 @@ import Testing
             stats_listen "[::1]:9187" admin_users "ada, Bob the boss ,," stats_users "eve"
             readahead 16kb nodelay no keepalive 0 keepalive_keep_interval 7 keepalive_probes 9
             client_max 100 client_max_routing 40 max_db_client_connections 21 max_user_client_connections 22
-            max_db_connections 23 max_user_connections 24 shared_pool "few" { pool_size 25 }
+            reserve_pool_size 27 reserve_pool_timeout 28 max_db_connections 23 max_user_connections 24 shared_pool "few" { pool_size 25 }
             prepared_statements_memory 32mb
             server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0
             graceful_shutdown_timeout_ms 0
@@ -45,8 +45,8 @@ import Testing
                      tls_ciphers "x" tls_cipher_suites "y" tls_groups "z" }
             storage "s" { type "remote" srv "_pg._tcp.db.example" nameserver "[::1]:5353, 10.0.0.2"
                           tls "verify_full" tls_ca_file "b" max_connections 26 }
-            database "d" { max_db_client_connections 31 max_db_connections 33 user "u" {
-                max_user_client_connections 32 max_user_connections 34 auth_common_name "clerk, keeper"
+            database "d" { reserve_pool_size 35 max_db_client_connections 31 max_db_connections 33 user "u" {
+                reserve_pool_size 36 max_user_client_connections 32 max_user_connections 34 auth_common_name "clerk, keeper"
                 authentication "scram-sha-256" password "p\"q" client_max 3 client_fwd_error yes
                 client_show_id no log_debug yes log_query yes storage "s" storage_db "sd" storage_user "su"
                 storage_password "sp" pool "transaction" pool_size 8 min_pool_size 2 pool_timeout 100 pool_ttl 60
@@ -80,6 +80,8 @@ import Testing
         #expect(settings.keepaliveInterval == .seconds(7) && settings.keepaliveProbes == 9)
         #expect(settings.clientMax == 100 && settings.clientMaxRouting == 40)
         #expect(settings.maxDatabaseClients == 21 && settings.maxUserClients == 22)
+        #expect(settings.reservePoolSize == 27 && settings.reservePoolTimeout == .seconds(28))
+        #expect(settings.routes.map(\.reservePoolSize) == [36, nil, nil, nil])
         #expect(settings.maxDatabaseServers == 23 && settings.maxUserServers == 24)
         #expect(settings.sharedPools.map(\.name) == ["few"] && settings.sharedPools[0].poolSize == 25)
         #expect(settings.routes.map(\.sharedPool) == [nil, "few", nil, nil])
@@ -111,6 +113,7 @@ import Testing
         #expect(route.authentication == .scramSHA256 && route.password?.reveal() == "p\"q")
         #expect(route.commonNames == ["clerk", "keeper"])
         #expect(settings.routes.allSatisfy { $0.database.maxClients == 31 } && route.maxUserClients == 32)
+        #expect(settings.routes.allSatisfy { $0.database.reservePoolSize == 35 })
         #expect(settings.routes.allSatisfy { $0.database.maxServers == 33 } && route.maxUserServers == 34)
         #expect(route.clientMax == 3 && route.clientForwardError && !route.clientShowID)
         #expect(route.logDebug && route.logQuery && route.storage == "s")

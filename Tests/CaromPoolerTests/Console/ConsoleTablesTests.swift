@@ -92,7 +92,7 @@ import Testing
 
     private static let shop = """
         database "shop" {
-            user "app" { authentication "none" storage "pg" pool "transaction" pool_size 8 client_max 3 }
+            user "app" { authentication "none" storage "pg" pool "transaction" pool_size 8 reserve_pool_size 5 client_max 3 }
             user "ops" { authentication "none" storage "pg" pool "transaction" max_user_client_connections 0 pool_size 2 min_pool_size 1 client_max 4 }
             user "root" { authentication "none" storage "pg" storage_user "postgres" pool "session" }
         }
@@ -187,7 +187,7 @@ import Testing
         #expect(
             Self.table("databases", Self.context) == [
                 "console|null|null|console|null|0|0|0|null|null|null|0|0|0|0|0|0",
-                "shop|10.0.0.1|5433|null|null|10|1|0|3600|transaction|null|10|28|9|10|0|0",
+                "shop|10.0.0.1|5433|null|null|10|1|5|3600|transaction|null|10|28|9|10|0|0",
                 "shop|10.0.0.1|5433|null|postgres|0|0|0|3600|session|null|0|0|9|0|0|0",
             ])
     }

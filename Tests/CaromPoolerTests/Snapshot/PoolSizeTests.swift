@@ -36,4 +36,20 @@ import Testing
         let shared = try Self.size("shared_pool \"few\"")
         #expect(shared.size == 2 && shared.shared?.name == "few")
     }
+
+    @Test func theReserveIsThatOfTheMostSpecificThatSaysOne() throws {
+        #expect(try Self.size("pool_size 7").reserve == 0)
+        #expect(try Self.size("pool_size 7", top: "reserve_pool_size 1").reserve == 1)
+        let (top, database) = ("reserve_pool_size 1", "reserve_pool_size 3")
+        #expect(try Self.size("pool_size 7", top: top, database: database).reserve == 3)
+        #expect(try Self.size("shared_pool \"few\"", top: top, database: database).reserve == 3)
+        #expect(try Self.size("pool_size 7 reserve_pool_size 4", top: top, database: database).reserve == 4)
+        #expect(try Self.size("pool_size 7 reserve_pool_size 0", top: top, database: database).reserve == 0)
+    }
+
+    @Test func withoutALimitOrATimeToWaitThereIsNoReserve() throws {
+        #expect(try Self.size("reserve_pool_size 4").reserve == 0)
+        let never = "reserve_pool_timeout 0"
+        #expect(try Self.size("pool_size 7 reserve_pool_size 4", top: never).reserve == 0)
+    }
 }
