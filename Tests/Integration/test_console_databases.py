@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from lib.config import OPERATOR_PASSWORD, Route
 from lib.config import console as console_route
 from lib.waiting import wait_until
-from lib.wire import ServerError, error_fields, query
+from lib.wire import ConnectionLost, ServerError, error_fields, query
 
 pytestmark = pytest.mark.own
 
@@ -187,7 +187,7 @@ def test_shutdown_waits_for_clients_to_leave(pooler):
         def refused():
             try:
                 pooler.connect().close()
-            except OSError:
+            except (OSError, ConnectionLost):
                 return True
         wait_until(refused, "nobody new is let in")
         for _ in range(3):
