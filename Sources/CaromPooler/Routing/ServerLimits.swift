@@ -16,9 +16,7 @@ extension ServerLimits {
     /// The most specific counts: what the block says, else the top.
     init(_ route: RouteSettings, _ settings: Settings) {
         storage = QuotaLimit(settings.storage(of: route))
-        sharedPool = PoolSize(route, settings).shared.map {
-            QuotaLimit(QuotaGroup("shared_pool", $0.name), $0.poolSize)
-        }
+        sharedPool = PoolSize(route, settings).limit
         database = (route.database.maxServers ?? settings.maxDatabaseServers).limit
         user = (route.maxUserServers ?? settings.maxUserServers).limit
     }

@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromConfiguration
 
 /// How many servers the pools of a route may have.
@@ -11,6 +12,11 @@ struct PoolSize: Equatable, Sendable {
     let size: Int?
     /// Servers beyond that, for clients that have waited too long.
     let reserve: Int
+
+    /// Of the shared pool.
+    var limit: QuotaLimit? {
+        shared.map { QuotaLimit(QuotaGroup("shared_pool", $0.name), $0.poolSize) }
+    }
 
     init(_ route: RouteSettings, _ settings: Settings) {
         shared = settings.sharedPools.first { $0.name == route.sharedPool }

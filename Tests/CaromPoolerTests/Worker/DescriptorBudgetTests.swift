@@ -33,6 +33,39 @@ import Testing
         #expect(!budget.hasRoom(for: Int32(limit - reserve)))
     }
 
+    @Test(
+        arguments: [
+            // at the top, of the storage, of a user; servers of four of these users
+            ("", "", "pool_size 5", 20),
+            ("reserve_pool_size 2", "", "pool_size 5", 28),
+            ("reserve_pool_size 2 reserve_pool_timeout 0", "", "pool_size 5", 20),
+            ("", "", "shared_pool \"few\"", 7),
+            ("", "max_connections 6", "", 6),
+            ("", "max_connections 6", "pool_size 1", 4),
+            ("", "max_connections 6", "shared_pool \"few\"", 6),
+        ])
+    func serversThatShareALimitAreNoMoreThanThat(
+        top: String, storage: String, user: String, servers: Int
+    ) throws {
+        let settings = try ConfigurationFile.parse(
+            text: """
+                \(top)
+                listen { host "*" }
+                shared_pool "few" { pool_size 7 }
+                storage "pg" { type "remote" host "10.0.0.1" \(storage) }
+                storage "console" { type "local" }
+                database "console" { user "ann" { authentication "none" storage "console" } }
+                database "shop" {
+                \((1...4).map { """
+                    user "u\($0)" { authentication "none" storage "pg" pool "session" \(user) }
+
+                    """ }.joined())
+                }
+                """
+        ).settings
+        #expect(DescriptorBudget(settings, limit: 1000).reserve == servers + 32)
+    }
+
     @Test func theConfigurationMayFixTheLogins() {
         let budget = DescriptorBudget(settings([8], routing: 10), limit: 1000)
         #expect(budget.logins == 10)
