@@ -63,6 +63,11 @@ extension Pool {
         engine.share(quota, limits)
     }
 
+    /// The limits that it shares with others and that keep it from another connection.
+    package var obstacles: [QuotaLimit] {
+        engine.state.withLock { $0.membership.map { $0.quota.obstacles(of: $0.member) } ?? [] }
+    }
+
     /// The policy in force.
     public var policy: Policy {
         engine.state.withLock { $0.core.policy.source }

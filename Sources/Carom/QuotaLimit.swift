@@ -25,3 +25,28 @@ package struct QuotaLimit: Hashable, Sendable {
         self.limit = limit
     }
 }
+
+/// What a group has come to.
+package struct QuotaUse: Hashable, Sendable {
+    package var group: QuotaGroup
+    /// The highest that any of its pools goes by.
+    package var limit: Int
+    /// Connections of its pools, those that are being opened or closed included.
+    package var held: Int
+    package var pools: Int
+    /// Pools with claims that wait because the group has no place left.
+    package var waiting: Int
+    /// How long the oldest of these claims has waited.
+    package var oldestWait: Duration
+
+    package init(
+        _ group: QuotaGroup, limit: Int, held: Int, pools: Int, waiting: Int = 0, oldestWait: Duration = .zero
+    ) {
+        self.group = group
+        self.limit = limit
+        self.held = held
+        self.pools = pools
+        self.waiting = waiting
+        self.oldestWait = oldestWait
+    }
+}

@@ -11,9 +11,10 @@ import statistics
 import subprocess
 import threading
 
+import psycopg
 import pytest
 
-from lib.config import Route
+from lib.config import OPERATOR_PASSWORD, Route, console
 from lib.load import environment
 from lib.postgres import binary
 from lib.waiting import wait_until
@@ -153,6 +154,26 @@ def test_who_gets_no_server_is_told_which_limit_it_is(start, postgres, pool):
         pooler.connect("bench", "tenant1").rows("select 1")
     assert error.value.code == "53300"
     holder.close()
+
+
+def test_a_limit_and_who_waits_for_it_show(start, postgres):
+    pooler = start(console(), *[Route(database=database, pool_size=None, more={"shared_pool": "few"})
+                                for database in ("postgres", "bench")], shared_pools={"few": 1})
+    host, port = pooler.address
+    with psycopg.connect(host=host, port=port, user="operator", password=OPERATOR_PASSWORD, dbname="console",
+                         autocommit=True, row_factory=psycopg.rows.dict_row) as operator, \
+            pooler.connect("bench", "tenant0") as holder, pooler.connect("postgres", "tenant1") as second:
+        holder.rows("begin")
+        second.send(query("select 1"))
+        wait_until(lambda: operator.execute("SHOW WAITERS").fetchall(), "it waits")
+        row, = operator.execute("SHOW LIMITS").fetchall()
+        assert row.pop("maxwait") * 1_000_000 + row.pop("maxwait_us") > 0
+        assert row == {"kind": "shared_pool", "name": "few", "max_servers": 1, "servers": 1, "routes": 2,
+                       "waiting_routes": 1}
+        waiter, = operator.execute("SHOW WAITERS").fetchall()
+        assert waiter["reason"] == 'all 1 that shared_pool "few" may have are in use'
+        holder.rows("commit")
+        assert second.result() == [["1"]]
 
 
 def run(pooler, users, seconds, clients, work="select pg_sleep(0.005)", log=None):

@@ -236,6 +236,21 @@ struct Quota: Sendable {
     func held(by member: Int) -> Int { members[member].held }
     func leaving(by member: Int) -> Int { members[member].leaving }
 
+    /// All groups, in no order.
+    func uses(now: Int64) -> [QuotaUse] {
+        known.map { key, group in
+            let limits = groups[group].members.flatMap { member in
+                members[member].links.filter { $0.group == group }.map(\.limit)
+            }
+            let oldest = groups[group].wanting.filter { isBlocked($0, by: group) }.map { members[$0].since }
+                .min()
+            return QuotaUse(
+                key, limit: limits.max() ?? 0, held: groups[group].held, pools: groups[group].members.count,
+                waiting: waiting(for: group),
+                oldestWait: .nanoseconds(oldest.map { now.since($0) } ?? 0))
+        }
+    }
+
     /// The limits that keep a member from another place.
     func obstacles(of member: Int) -> [QuotaLimit] {
         blocking(member).map { QuotaLimit(groups[$0.group].key, $0.limit) }

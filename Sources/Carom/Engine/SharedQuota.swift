@@ -23,6 +23,14 @@ package final class SharedQuota: Sendable {
     /// How many connections the pools of a group have, those that are being opened or closed included.
     package func count(_ group: QuotaGroup) -> Int { state.withLock { $0.core.held(group) } }
 
+    /// What all groups have come to at this moment, in no order.
+    ///
+    /// - Parameter clock: that of the pools.
+    package func uses(_ clock: some PoolClock) -> [QuotaUse] {
+        let now = clock.now.nanoseconds
+        return state.withLock { $0.core.uses(now: now) }
+    }
+
     // MARK: For members, under their locks
 
     func join(_ engine: PoolEngine, _ limits: [QuotaLimit], held: Int) -> Int {

@@ -37,7 +37,7 @@ struct ConsoleConnections: Sendable {
 
     private static func waiters(of route: Route, _ clients: [ConsoleClient]) -> [ConsoleWaiter] {
         if clients.isEmpty { return [] }
-        let stats = route.pool.stats
+        let (stats, obstacles) = (route.pool.stats, route.pool.obstacles)
         let queue = route.pool.waiters.sorted { $0.waited > $1.waited }
         let places = Dictionary(
             queue.enumerated().map { ($1.id, (place: $0 + 1, report: $1)) },
@@ -45,7 +45,7 @@ struct ConsoleConnections: Sendable {
         )
         return clients.compactMap { client in
             guard let found = client.report?.waiter.flatMap({ places[$0] }) else { return nil }
-            return ConsoleWaiter(client, route, found.report, place: found.place, stats)
+            return ConsoleWaiter(client, route, found.report, place: found.place, stats, obstacles)
         }.sorted { $0.place < $1.place }
     }
 
@@ -98,22 +98,27 @@ struct ConsoleWaiter: Sendable {
     let reason: String
 
     init(
-        _ client: ConsoleClient, _ route: Route, _ report: WaiterReport, place: Int, _ stats: PoolStats
+        _ client: ConsoleClient, _ route: Route, _ report: WaiterReport, place: Int, _ stats: PoolStats,
+        _ obstacles: [QuotaLimit]
     ) {
         self.client = client
         self.route = route.name
         waited = report.waited
         self.place = place
-        reason = Self.reason(report, stats)
+        reason = Self.reason(report, stats, obstacles)
     }
 
-    static func reason(_ report: WaiterReport, _ stats: PoolStats) -> String {
+    /// - Parameter obstacles: limits that the route shares with others and that are reached.
+    static func reason(
+        _ report: WaiterReport, _ stats: PoolStats, _ obstacles: [QuotaLimit] = []
+    ) -> String {
         if stats.state == .suspended { return "the pool is paused" }
         if report.isBeingServed { return "a server is being prepared for it" }
         if stats.backends.isEmpty { return "no backend is known" }
         if stats.slots >= stats.maxSlots, stats.claimed == stats.slots {
             return "all \(stats.slots) servers are in use"
         }
+        if let limit = obstacles.first { return "all \(limit.limit) that \(limit.group) may have are in use" }
         if stats.connecting > 0 { return "\(stats.connecting) servers are being connected to" }
         if let error = stats.backends.compactMap(\.lastError).first, stats.claimed + stats.idle == 0 {
             return "no server can be connected to: \(error)"

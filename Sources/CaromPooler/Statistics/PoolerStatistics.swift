@@ -115,6 +115,8 @@ struct PoolerStatistics: Sendable {
     var clientsByUser: [String: Int]
     /// By database, user and rule.
     var routes: [Route]
+    /// Limits of servers that routes share, by kind and name.
+    var limits: [QuotaUse]
     /// Lines of the log that were lost since the start: nobody took them in time, or they could not be written.
     var lostLogLines: Int
     /// What clients' prepared statements take of memory, and what they may; nil for any amount.

@@ -12,6 +12,7 @@ extension PoolerStatistics {
     func metrics(_ dialect: OpenMetrics.Dialect) -> String {
         var metrics = OpenMetrics(dialect)
         addProcess(to: &metrics)
+        LimitMetrics.add(limits, to: &metrics)
         addRoutes(to: &metrics)
         SessionMetrics.add(routes, to: &metrics)
         addPools(to: &metrics)

@@ -38,7 +38,8 @@ final class StatisticsCollector: Sendable {
                 takenAt: .nanoseconds(SystemPoolClock().now.nanoseconds), process: process,
                 clients: presences.map(\.count), consoleClients: current.value.consoleClients,
                 clientsByUser: router.census.users,
-                routes: router.all.map(StatisticsReadings.Route.init), lostLogLines: log.lostLines,
+                routes: router.all.map(StatisticsReadings.Route.init),
+                limits: router.quota.uses(SystemPoolClock()), lostLogLines: log.lostLines,
                 statementMemory: (statementMemory.bytes, statementMemory.limit),
                 refusals: PoolerStatistics.Refusals(
                     descriptors: refusals.count,

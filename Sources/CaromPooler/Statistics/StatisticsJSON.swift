@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromConfiguration
 import CaromStats
 import FoundationEssentials
@@ -34,17 +35,32 @@ private struct StatisticsDocument: Encodable {
         var clientsByWorker: [Int]
         var servers: [String: Int]
         var routes: [Route]
+        var limits: [Limit]
         var lostLogLines: Int
         var preparedStatements: [String: Int?]
         var refusedClients: [String: Int]
 
         enum CodingKeys: String, CodingKey {
-            case version, workers, clients, servers, routes
+            case version, workers, clients, servers, routes, limits
             case startedAt = "started_at"
             case clientsByWorker = "clients_by_worker"
             case preparedStatements = "prepared_statements"
             case lostLogLines = "lost_log_lines"
             case refusedClients = "refused_clients"
+        }
+    }
+
+    private struct Limit: Encodable {
+        var kind: String
+        var name: String
+        var maxServers: Int
+        var servers: Int
+        var waitingRoutes: Int
+
+        enum CodingKeys: String, CodingKey {
+            case kind, name, servers
+            case maxServers = "max_servers"
+            case waitingRoutes = "waiting_routes"
         }
     }
 
@@ -98,6 +114,11 @@ private struct StatisticsDocument: Encodable {
                         SessionEvent.resets.map { ($0.name, route.counters[$0.event]) }),
                     parses: Self.counts(
                         SessionEvent.parses.map { ($0.name, route.counters[$0.event]) }))
+            },
+            limits: statistics.limits.map { use in
+                Limit(
+                    kind: use.group.kind, name: use.group.name, maxServers: use.limit, servers: use.held,
+                    waitingRoutes: use.waiting)
             }, lostLogLines: statistics.lostLogLines,
             preparedStatements: [
                 "bytes": statistics.statementMemory.bytes, "limit_bytes": statistics.statementMemory.limit,

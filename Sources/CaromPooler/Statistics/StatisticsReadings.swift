@@ -31,6 +31,8 @@ struct StatisticsReadings {
     /// Clients of servers, by user.
     var clientsByUser: [String: Int] = [:]
     var routes: [Route]
+    /// Limits of servers that routes share.
+    var limits: [QuotaUse] = []
     /// Lines of the log that were lost since the start.
     var lostLogLines = 0
     var statementMemory: (bytes: Int, limit: Int?) = (0, nil)
@@ -50,6 +52,9 @@ extension PoolerStatistics {
         refusals = readings.refusals
         clientsByWorker = readings.clients
         clientsByUser = readings.clientsByUser
+        limits = readings.limits.sorted {
+            ($0.group.kind, $0.group.name) < ($1.group.kind, $1.group.name)
+        }
         let sorted = readings.routes.sorted {
             ($0.database, $0.user, $0.rule) < ($1.database, $1.user, $1.rule)
         }

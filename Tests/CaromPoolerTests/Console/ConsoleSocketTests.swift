@@ -49,7 +49,9 @@ import Testing
     }
 
     @Test func whyAClientWaits() {
-        func reason(_ change: (inout PoolStats) -> Void, isBeingServed: Bool = false) -> String {
+        func reason(
+            _ change: (inout PoolStats) -> Void, isBeingServed: Bool = false, _ obstacles: [QuotaLimit] = []
+        ) -> String {
             var backend = Sample.backend(Sample.first)
             (backend.connecting, backend.claimed, backend.idle, backend.lastError) = (0, 2, 0, nil)
             var stats = Sample.pool("shop.app", [backend])
@@ -58,11 +60,14 @@ import Testing
             let report = WaiterReport(
                 id: WaiterID(index: 1, generation: 1), waited: .zero, requirement: [:],
                 isBeingServed: isBeingServed)
-            return ConsoleWaiter.reason(report, stats)
+            return ConsoleWaiter.reason(report, stats, obstacles)
         }
         #expect(reason { _ in } == "all 2 servers are in use")
         #expect(reason { $0.state = .suspended } == "the pool is paused")
         #expect(reason({ _ in }, isBeingServed: true) == "a server is being prepared for it")
+        let limit = QuotaLimit(QuotaGroup("user", "ann"), 5)
+        #expect(reason({ $0.maxSlots = 4 }, [limit]) == "all 5 that user \"ann\" may have are in use")
+        #expect(reason({ _ in }, [limit]) == "all 2 servers are in use")
         #expect(reason { $0.backends = [] } == "no backend is known")
         #expect(
             reason {

@@ -38,6 +38,8 @@ import Testing
         fd i, task t, user t, database t, addr t, port i, cancel b, link i, client_encoding t, std_strings t, \
         datestyle t, timezone t, password t, scram_client_key y, scram_server_key y
         """,
+        "limits":
+            "kind t, name t, max_servers i, servers i, routes i, waiting_routes i, maxwait i, maxwait_us i",
         "lists": "list t, items i",
         "mem": "name t, size i, used i, free i, memtotal i",
         "peer_pools": """
@@ -199,6 +201,17 @@ import Testing
                 "guest|null|null|null|0|0|6|1",
                 "ops|null|null|null|0|0|0|0", "postgres|null|null|null|0|0|6|0",
             ])
+    }
+
+    @Test func limitsAreThoseThatRoutesShare() {
+        let limits = [
+            QuotaUse(QuotaGroup("user", "ann"), limit: 5, held: 4, pools: 3),
+            QuotaUse(
+                QuotaGroup("storage", "pg"), limit: 9, held: 8, pools: 7, waiting: 6,
+                oldestWait: .microseconds(2_000_003)),
+        ]
+        let rows = Self.table("limits", Sample.console(Sample.statistics([], limits: limits)))
+        #expect(rows == ["storage|pg|9|8|7|6|2|3", "user|ann|5|4|3|0|0|0"])
     }
 
     @Test func listsCount() {

@@ -26,20 +26,27 @@ import Testing
         return values
     }()
 
-    private static let everything = Sample.statistics([
-        Sample.route(
-            "shop", "app", counters: [counters], statements: (71, 72),
-            Sample.pool(
-                "shop.app",
-                [
-                    Sample.backend(Sample.first),
-                    // The same name at another address, and the same address under another name.
-                    Sample.backend(Backend(name: "db1", address: .ip("10.0.0.9", port: 5432)), state: .dead),
-                    Sample.backend(Backend(name: "db9", address: .ip("10.0.0.1", port: 5432))),
-                ])),
-        Sample.route("shop", "app", rule: "default.app"),
-        Sample.route("shop", "ops", Sample.pool("shop.ops", [Sample.backend(Sample.second)])),
-    ])
+    private static let everything = Sample.statistics(
+        [
+            Sample.route(
+                "shop", "app", counters: [counters], statements: (71, 72),
+                Sample.pool(
+                    "shop.app",
+                    [
+                        Sample.backend(Sample.first),
+                        // The same name at another address, and the same address under another name.
+                        Sample.backend(
+                            Backend(name: "db1", address: .ip("10.0.0.9", port: 5432)), state: .dead),
+                        Sample.backend(Backend(name: "db9", address: .ip("10.0.0.1", port: 5432))),
+                    ])),
+            Sample.route("shop", "app", rule: "default.app"),
+            Sample.route("shop", "ops", Sample.pool("shop.ops", [Sample.backend(Sample.second)])),
+        ],
+        limits: [
+            QuotaUse(
+                QuotaGroup("shared_pool", "few"), limit: 81, held: 82, pools: 83, waiting: 84,
+                oldestWait: .milliseconds(8_500))
+        ])
 
     @Test func bothFormatsHaveTheSameSamples() {
         let (new, old) = (Self.everything.prometheus, Self.everything.metrics(.text))
@@ -67,6 +74,10 @@ import Testing
             #"carom_refused_clients_total{reason="descriptors"}"#: "18",
             #"carom_refused_clients_total{reason="logins"}"#: "19",
             #"carom_refused_clients_total{reason="login_timeout"}"#: "20",
+            #"carom_limit_servers{kind="shared_pool",name="few"}"#: "82",
+            #"carom_limit_max_servers{kind="shared_pool",name="few"}"#: "81",
+            #"carom_limit_waiting_routes{kind="shared_pool",name="few"}"#: "84",
+            #"carom_limit_oldest_wait_seconds{kind="shared_pool",name="few"}"#: "8.5",
             #"carom_worker_clients{worker="0"}"#: "20",
             #"carom_clients{state="idle"}"#: "13",
             "carom_route_info{\(route),mode=\"transaction\"}": "1",

@@ -44,14 +44,14 @@ enum Sample {
 
     static func statistics(
         _ routes: [StatisticsReadings.Route], clients: [Int] = [20, 5], consoleClients: Int = 0,
-        at seconds: Int = 0
+        limits: [QuotaUse] = [], at seconds: Int = 0
     ) -> PoolerStatistics {
         PoolerStatistics(
             StatisticsReadings(
                 takenAt: .seconds(seconds),
                 process: .init(version: "9.8.7", startedAt: 1_700_000_000, workers: clients.count),
                 clients: clients, consoleClients: consoleClients, clientsByUser: ["app": 30, "guest": 1],
-                routes: routes, lostLogLines: 17, statementMemory: (73, 74),
+                routes: routes, limits: limits, lostLogLines: 17, statementMemory: (73, 74),
                 refusals: .init(descriptors: 18, logins: 19, lateLogins: 20)))
     }
 

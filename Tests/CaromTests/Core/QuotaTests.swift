@@ -41,6 +41,24 @@ import Testing
         #expect(Self.granted(&quota) == [pool] && quota.held(by: pool) == 2)
     }
 
+    @Test func whatAGroupHasComeToIsTold() {
+        var quota = Quota()
+        let limits = [QuotaLimit(Self.shop, 2), QuotaLimit(Self.bob, 9)]
+        let first = quota.join(limits, held: 2)
+        let second = quota.join([QuotaLimit(Self.shop, 1)], held: 0)
+        _ = quota.report(first, wants: true, since: .never, released: 0, now: 0)
+        _ = quota.report(second, wants: true, since: 3 * Self.ms, released: 0, now: 0)
+        #expect(
+            Set(quota.uses(now: 10 * Self.ms)) == [
+                QuotaUse(
+                    Self.shop, limit: 2, held: 2, pools: 2, waiting: 1, oldestWait: .milliseconds(7)),
+                QuotaUse(Self.bob, limit: 9, held: 2, pools: 1),
+            ])
+        quota.leave(first)
+        quota.leave(second)
+        #expect(quota.uses(now: 0).isEmpty)
+    }
+
     @Test func whoHasWaitedLongestComesFirstWhateverThePool() {
         var quota = Quota()
         let pools = (0..<4).map { _ in quota.join([QuotaLimit(Self.shop, 4)], held: 0) }
