@@ -50,6 +50,20 @@ def the_same_names_mean_different_things(address):
 
 
 @scenario
+def a_warning_about_a_text_is_told_when_it_is_parsed_and_not_again(address):
+    with clients(address, 4) as (wire, *others):
+        # The name is cut short, with a notice; in old strings a backslash is warned of.
+        seen = [said(wire, query("set standard_conforming_strings = off"))]
+        for name in ("", "s"):
+            seen.append(said(wire, parse(name, f"select 'back\\\\slash' as {'long_' * 20}"), SYNC))
+            elsewhere(others)
+            seen += [said(wire, run(name), SYNC), said(wire, describe(b"S", name), SYNC)]
+            seen.append([notice["C"] for notice in wire.notices])
+            assert len(wire.notices) % 2 == 0, "both are told"
+        return seen
+
+
+@scenario
 def many_clients_have_the_same_text(address):
     with clients(address, 12) as wires:
         text = "select $1::text || ' of everybody'"

@@ -277,11 +277,12 @@ extension ServerState {
     @inline(__always)
     private func isHidden(_ tag: UInt8) -> Bool { flow.answersHidden && Self.hideable.contains(tag) }
 
-    /// What may answer an extended message of our own. Errors are the client's, and what a server says by itself.
+    /// What may answer an extended message of our own, with warnings about its text, which the client was told when it sent it. Errors are
+    /// the client's, and what a server says by itself.
     private static let hideable = TagSet(
         [
             .parseComplete, .bindComplete, .commandComplete, .closeComplete, .parameterDescription,
-            .rowDescription, .noData,
+            .rowDescription, .noData, .noticeResponse,
         ] as [BackendTag])
 
     /// The server has told the client that it is ready.
