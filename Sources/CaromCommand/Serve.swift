@@ -13,7 +13,9 @@ struct Serve: AsyncParsableCommand {
         abstract: "Run the pooler in the foreground.",
         discussion: """
             SIGTERM and SIGINT stop it: clients finish their transactions first; a second signal, or SIGQUIT, ends them at \
-            once. SIGHUP reads the configuration again; SIGUSR1 opens the log file again. Exit code 0 after an orderly stop, 1 when it could not start.
+            once. SIGUSR2 stops it too, however long clients take. SIGHUP reads the configuration again; SIGUSR1 opens the \
+            log file again. Under systemd it speaks the protocol of Type=notify-reload, with the watchdog, and takes over \
+            the sockets of a socket unit. Exit code 0 after an orderly stop, 1 when it could not start.
             """)
 
     @OptionGroup var argument: ConfigurationArgument
@@ -23,7 +25,11 @@ struct Serve: AsyncParsableCommand {
         do {
             try DescriptorLimit.raise()
             let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-            let pooler = try Pooler(settings, file: argument.file, processors: processors)
+            let environment: (String) -> String? = { getenv($0).map { String(cString: $0) } }
+            let pooler = try Pooler(
+                settings, file: argument.file, processors: processors,
+                manager: ServiceManager(environment: environment, processID: getpid()),
+                inherited: InheritedSockets(environment: environment, processID: getpid()))
             pooler.reportFaults()
             try await pooler.run()
         } catch {

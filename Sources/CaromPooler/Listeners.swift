@@ -21,12 +21,16 @@ final class Listeners: Sendable {
         var definition: ListenerDefinition
     }
 
+    private let inherited: InheritedSockets
     private let open = Mutex<[SocketAddress: Open]>([:])
     /// Sockets that were opened and are to be accepted on, until ``stop()``.
     let opened: AsyncStream<Listener>
     private let news: AsyncStream<Listener>.Continuation
 
-    init() { (opened, news) = AsyncStream.makeStream(of: Listener.self) }
+    init(inherited: InheritedSockets) {
+        self.inherited = inherited
+        (opened, news) = AsyncStream.makeStream(of: Listener.self)
+    }
 
     /// The kernel may keep a caller for so long until it sends its startup packet: then one event brings both. Longer would
     /// keep a silent caller out of `client_login_timeout`.
@@ -59,10 +63,17 @@ final class Listeners: Sendable {
         do throws(SystemError) {
             for wish in wishes where !known.contains(wish.address) {
                 do throws(SystemError) {
-                    sockets[wish.address] = try Listener(
-                        on: wish.address, backlog: Int32(clamping: wish.definition.settings.backlog),
-                        mode: wish.mode, tcp: snapshot.tcp, deferAccept: Self.acceptDeferral, reactor: reactor
-                    )
+                    sockets[wish.address] =
+                        if let descriptor = inherited.take(wish.address) {
+                            try Listener(
+                                adopting: descriptor, tcp: snapshot.tcp, deferAccept: Self.acceptDeferral,
+                                reactor: reactor)
+                        } else {
+                            try Listener(
+                                on: wish.address, backlog: Int32(clamping: wish.definition.settings.backlog),
+                                mode: wish.mode, tcp: snapshot.tcp, deferAccept: Self.acceptDeferral,
+                                reactor: reactor)
+                        }
                 } catch  where error.code == EAFNOSUPPORT && wish.definition.isOptional(wish.address) {
                     log.info("\(error); this machine has no IPv6")
                 }
@@ -104,6 +115,13 @@ final class Listeners: Sendable {
             guard let socket = new[wish.address] else { continue }
             log.info("listening on \(socket.address)")
             news.yield(socket)
+        }
+    }
+
+    /// Closes what was handed over and is not wished for.
+    func closeRest(_ log: PoolerLog) {
+        for address in inherited.closeRest() {
+            log.error("the socket on \(address) was handed over, but no listen block has this address: closed")
         }
     }
 

@@ -21,7 +21,8 @@ package final class Pooler: Sendable {
     private let reactors: ReactorGroup
     private let router: Router
     private let routeEvents: AsyncStream<Router.Event>
-    private let listeners = Listeners()
+    private let listeners: Listeners
+    private let manager: ServiceManager?
     /// Where a reload reads the configuration.
     private let file: String?
     private let reloads: AsyncStream<ReloadRequest>
@@ -39,9 +40,16 @@ package final class Pooler: Sendable {
     /// - Parameters:
     ///   - file: where the settings come from, and a reload finds the next ones; nil if there is none.
     ///   - processors: how many the machine has, for `workers "auto"`.
+    ///   - manager: who wants to be told what the process is doing.
+    ///   - inherited: sockets that listen already.
     /// - Throws: `SystemError`, `LogWriter.Failure` or ``SnapshotError`` when a resource is not available.
-    package init(_ settings: Settings, file: String? = nil, processors: Int) throws {
+    package init(
+        _ settings: Settings, file: String? = nil, processors: Int, manager: ServiceManager? = nil,
+        inherited: InheritedSockets = InheritedSockets(environment: { _ in nil }, processID: 0)
+    ) throws {
         self.file = file
+        self.manager = manager
+        listeners = Listeners(inherited: inherited)
         (reloads, reloadRequests) = AsyncStream.makeStream(of: ReloadRequest.self)
         let log = try PoolerLog(settings)
         self.log = log
@@ -98,6 +106,9 @@ package final class Pooler: Sendable {
         for definition in snapshot.keptRoutes { router.open(definition) }
     }
 
+    /// It takes no more clients.
+    var takesNoMore: Bool { isStopping.load(ordering: .relaxed) }
+
     /// Clients that are connected.
     var clientCount: Int { workers.reduce(0) { $0 + $1.clientCount } }
 
@@ -117,7 +128,9 @@ package final class Pooler: Sendable {
         }
         log.configuration(snapshot.settings)
         await withTaskExecutorPreference(first) { self.listeners.use(wishes, sockets, self.log) }
+        listeners.closeRest(log)
         for definition in snapshot.keptRoutes { router.open(definition) }
+        manager?.tell(.ready)
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { background in
                 background.addTask(executorPreference: first) { await self.runPools() }
@@ -128,6 +141,7 @@ package final class Pooler: Sendable {
                 background.addTask(executorPreference: first) { await self.followSignals(first) }
                 background.addTask(executorPreference: first) { await self.followReloads(on: first) }
                 background.addTask(executorPreference: first) { await self.accept(on: first) }
+                background.addTask(executorPreference: first) { await self.showSignsOfLife(on: first) }
                 await self.serve()
                 background.cancelAll()
             }
@@ -240,7 +254,9 @@ package final class Pooler: Sendable {
     /// Serves requests for a reload one after the other.
     private func followReloads(on reactor: Reactor) async {
         for await request in reloads {
+            manager?.tell(.reloading)
             let outcome = await reload(request.change, on: reactor)
+            manager?.tell(takesNoMore ? .stopping : .ready)
             switch outcome {
             case .failed(let reason): log.error("reload: nothing has changed: \(reason)")
             case .done(let changes): log.info("reload: done, \(changes.count) changes")
@@ -251,7 +267,7 @@ package final class Pooler: Sendable {
 
     private func reload(_ change: SettingChange?, on reactor: Reactor) async -> ReloadOutcome {
         if change == nil, file == nil { return .failed("there is no file to read") }
-        if isStopping.load(ordering: .relaxed) { return .failed("the pooler is shutting down") }
+        if takesNoMore { return .failed("the pooler is shutting down") }
         let reload: Reload
         let sockets: [SocketAddress: Listener]
         do {
@@ -271,7 +287,7 @@ package final class Pooler: Sendable {
         }
         log.configuration(reload.snapshot.settings)
         await use(reload.snapshot)
-        if isStopping.load(ordering: .relaxed) {
+        if takesNoMore {
             for socket in sockets.values { socket.close() }
         } else {
             listeners.use(reload.listeners, sockets, log)
@@ -341,6 +357,9 @@ package final class Pooler: Sendable {
                 if let limit = snapshot.settings.gracefulShutdownTimeout {
                     deadline = .now + limit
                 }
+            case .drain:
+                log.info("signal \(signal): stopping; clients may finish their transactions, however long")
+                stop()
             case .abort(let reason): abort(reason)
             case .reload: reloadRequests.yield(ReloadRequest())
             case .reopenLog: log.reopen()
@@ -349,9 +368,19 @@ package final class Pooler: Sendable {
         }
     }
 
+    /// Tells a service manager that wants to know it that all loops turn. Twice as often as it must: a message may be late.
+    private func showSignsOfLife(on reactor: Reactor) async {
+        guard let manager, let patience = manager.patience else { return }
+        let pulse = WorkerPulse()
+        while await reactor.sleep(for: patience / 2) {
+            if pulse.take(of: reactors.reactors) { manager.tell(.alive) }
+        }
+    }
+
     /// Takes no more clients, and ends each of those that are here when it holds no server.
     private func stop() {
         isStopping.store(true, ordering: .relaxed)
+        manager?.tell(.stopping)
         reactors.reactors[0].call { self.listeners.stop() }
         for worker in workers { worker.stop() }
     }

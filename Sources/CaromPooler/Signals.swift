@@ -8,6 +8,8 @@ struct SignalDecision {
     enum Action: Equatable {
         /// Take no more clients, and let those that are here finish what they have begun.
         case stop
+        /// The same, however long it takes them.
+        case drain
         /// End all clients now, for the reason given.
         case abort(String)
         /// Read the configuration again.
@@ -43,6 +45,7 @@ struct SignalDecision {
             return .abort("SIGQUIT")
         case SIGHUP: return .reload
         case SIGUSR1: return .reopenLog
+        case SIGUSR2: return isStopping ? .none : .drain
         default: return .none
         }
     }

@@ -94,6 +94,43 @@ public final class Listener: @unchecked Sendable {
         self.address = path == nil ? Self.boundAddress(descriptor) : address
     }
 
+    /// Takes over a socket that listens already, which another process has opened. Call it on the reactor's thread.
+    ///
+    /// A Unix socket's file stays where it is when this listener is closed: it belongs to whoever made it.
+    ///
+    /// - Parameters: as those of the other initializer.
+    /// - Throws: ``SystemError``.
+    package init(
+        adopting descriptor: Int32, tcp: TCPOptions? = nil, deferAccept: Duration? = nil, reactor: Reactor
+    ) throws(SystemError) {
+        let address = Self.boundAddress(descriptor)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        if !address.isUnix {
+            tcp?.apply(to: descriptor)
+            if let deferAccept { Self.deferAccepting(descriptor, deferAccept) }
+        }
+        do throws(SystemError) {
+            registration = try reactor.register(descriptor, handler: waker)
+        } catch {
+            Glibc.close(descriptor)
+            throw error
+        }
+        self.descriptor = descriptor
+        self.reactor = reactor
+        restTimer = reactor.makeTimer(waker)
+        unlinkPath = nil
+        self.address = address
+    }
+
+    /// Where a descriptor listens; nil if it is no socket that does.
+    package static func address(ofListening descriptor: Int32) -> SocketAddress? {
+        var isListening: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        let result = getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &length)
+        return result == 0 && isListening != 0 ? boundAddress(descriptor) : nil
+    }
+
     deinit { close() }
 
     /// Waits for the next connection; `nil` once the listener is closed.

@@ -5,18 +5,25 @@ package import FoundationEssentials
 
 /// Something that a ``StatsServer`` serves beside its own, or instead of it where the path is the same.
 package struct StatsDocument: Sendable {
-    let path: String
-    let content: @Sendable (_ accept: String?) -> (type: String, body: Data)
+    /// What somebody who asks is told.
+    package struct Content: Sendable {
+        let type: String
+        let body: Data
+        /// Told with status 503 instead of 200.
+        let isUnavailable: Bool
 
-    /// - Parameter body: made anew for each request, on no particular thread.
-    package init(path: String, contentType: String, body: @escaping @Sendable () -> Data) {
-        self.init(path: path) { _ in (contentType, body()) }
+        package init(type: String, body: Data, isUnavailable: Bool = false) {
+            self.type = type
+            self.body = body
+            self.isUnavailable = isUnavailable
+        }
     }
 
+    let path: String
+    let content: @Sendable (_ accept: String?) -> Content
+
     /// - Parameter content: made anew for each request, on no particular thread; told the request's Accept header.
-    package init(
-        path: String, content: @escaping @Sendable (_ accept: String?) -> (type: String, body: Data)
-    ) {
+    package init(path: String, content: @escaping @Sendable (_ accept: String?) -> Content) {
         self.path = path
         self.content = content
     }

@@ -112,9 +112,10 @@ public struct StatsServer: Sendable {
         // The first of two routes with one path is the one that counts.
         for document in documents {
             await server.appendRoute(HTTPRoute("GET \(document.path)")) { request in
-                let (type, body) = document.content(request.headers[HTTPHeader("Accept")])
+                let content = document.content(request.headers[HTTPHeader("Accept")])
                 return HTTPResponse(
-                    statusCode: .ok, headers: [.contentType: type, .cacheControl: "no-store"], body: body)
+                    statusCode: content.isUnavailable ? .serviceUnavailable : .ok,
+                    headers: [.contentType: content.type, .cacheControl: "no-store"], body: content.body)
             }
         }
         let allPools = pools

@@ -14,7 +14,9 @@ import Testing
         ([SIGINT, SIGINT, SIGTERM], [.stop, .abort("second signal"), .abort("second signal")]),
         ([SIGQUIT], [.abort("SIGQUIT")]), ([SIGTERM, SIGQUIT], [.stop, .abort("SIGQUIT")]),
         ([SIGQUIT, SIGTERM], [.abort("SIGQUIT"), .abort("second signal")]),
-        ([SIGHUP, SIGUSR1, SIGUSR2, SIGTERM], [.reload, .reopenLog, .none, .stop]),
+        ([SIGHUP, SIGUSR1, SIGUSR2, SIGTERM], [.reload, .reopenLog, .drain, .stop]),
+        ([SIGUSR2, SIGTERM, SIGTERM], [.drain, .stop, .abort("second signal")]),
+        ([SIGTERM, SIGUSR2, SIGTERM], [.stop, .none, .abort("second signal")]),
     ])
     func aSignalHasItsMeaning(signals: [Int32], actions: [SignalDecision.Action]) {
         var decision = SignalDecision()

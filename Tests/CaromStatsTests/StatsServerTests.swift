@@ -68,8 +68,11 @@ func get(_ target: String, _ port: UInt16, _ reactor: Reactor) async throws -> S
         try reactor.start()
         defer { reactor.stop() }
         let (ports, continuation) = AsyncStream.makeStream(of: UInt16.self)
-        let documents = ["/stats", "/more"].map { path in
-            StatsDocument(path: path, contentType: "text/x-test") { Data("this is \(path)".utf8) }
+        let documents = ["/stats", "/more", "/gone"].map { path in
+            StatsDocument(path: path) { _ in
+                StatsDocument.Content(
+                    type: "text/x-test", body: Data("this is \(path)".utf8), isUnavailable: path == "/gone")
+            }
         }
         try await withThrowingTaskGroup { group in
             group.addTask {
@@ -78,8 +81,9 @@ func get(_ target: String, _ port: UInt16, _ reactor: Reactor) async throws -> S
                 ).run { continuation.yield($0) }
             }
             let port = try #require(await ports.first { _ in true })
-            for path in ["/stats", "/more"] {
+            for (path, status) in [("/stats", 200), ("/more", 200), ("/gone", 503)] {
                 let answer = try await get(path, port, reactor)
+                #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
                 #expect(answer.contains("text/x-test") && answer.hasSuffix("this is \(path)"))
             }
             group.cancelAll()

@@ -20,6 +20,9 @@ extension Pooler {
     /// Serves statistics over HTTP if `stats_listen` says where, until the task is cancelled.
     func serveStatistics() async {
         guard let address = snapshot.settings.statsListen else { return }
-        await StatisticsService(address: address, collector: statistics, log: log).run()
+        await StatisticsService(
+            address: address, collector: statistics,
+            isStopping: { [self] in takesNoMore }, log: log
+        ).run()
     }
 }

@@ -10,6 +10,7 @@ import Logging
 struct StatisticsService: Sendable {
     let address: StatsAddress
     let collector: StatisticsCollector
+    let isStopping: @Sendable () -> Bool
     let log: PoolerLog
 
     /// Pause before an address that cannot be had is tried again: it may belong to a process that is just ending.
@@ -32,14 +33,27 @@ struct StatisticsService: Sendable {
         }
     }
 
+    private static let plainText = "text/plain; charset=utf-8"
+
     private var documents: [StatsDocument] {
-        let collector = collector
+        let (collector, isStopping) = (collector, isStopping)
         return [
             StatsDocument(path: "/metrics") { accept in
                 let dialect = OpenMetrics.Dialect(accept: accept)
-                return (dialect.contentType, Data(collector.statistics.metrics(dialect).utf8))
+                return StatsDocument.Content(
+                    type: dialect.contentType, body: Data(collector.statistics.metrics(dialect).utf8))
             },
-            StatsDocument(path: "/stats", contentType: "application/json") { collector.statistics.json },
+            StatsDocument(path: "/stats") { _ in
+                StatsDocument.Content(type: "application/json", body: collector.statistics.json)
+            },
+            StatsDocument(path: "/healthz") { _ in
+                StatsDocument.Content(type: Self.plainText, body: Data("alive\n".utf8))
+            },
+            StatsDocument(path: "/readyz") { _ in
+                let readiness = Readiness(collector.statistics, isStopping: isStopping())
+                return StatsDocument.Content(
+                    type: Self.plainText, body: Data(readiness.text.utf8), isUnavailable: !readiness.isReady)
+            },
         ]
     }
 }

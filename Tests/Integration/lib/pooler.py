@@ -25,7 +25,8 @@ def carom_binary():
 class Pooler:
     """A running pooler. `address` is where its clients connect."""
 
-    def __init__(self, place, config: Config, kind=None, name="pooler", prefix=(), address=None, program=None):
+    def __init__(self, place, config: Config, kind=None, name="pooler", prefix=(), address=None, program=None,
+                 pass_fds=()):
         self.kind = kind or ("pgbouncer" if PEER else "carom")
         self.config = config
         self.program = program
@@ -35,7 +36,7 @@ class Pooler:
         output = os.path.join(self.directory, "output")
         command = self._peer() if self.kind == "pgbouncer" else self._carom()
         user = unprivileged() if self.kind == "pgbouncer" else None
-        self.child = Child([*prefix, *command], output, user=user, cwd="/")
+        self.child = Child([*prefix, *command], output, user=user, cwd="/", pass_fds=pass_fds)
         try:
             wait_until(self._accepts, f"{self.kind} accepts on {self.address}", timeout=20)
         except AssertionError as failure:
