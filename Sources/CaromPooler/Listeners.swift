@@ -121,7 +121,8 @@ final class Listeners: Sendable {
     /// Closes what was handed over and is not wished for.
     func closeRest(_ log: PoolerLog) {
         for address in inherited.closeRest() {
-            log.error("the socket on \(address) was handed over, but no listen block has this address: closed")
+            log.error(
+                "the socket on \(address) was handed over, but no listen block has this address: closed")
         }
     }
 

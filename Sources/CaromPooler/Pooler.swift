@@ -272,7 +272,7 @@ package final class Pooler: Sendable {
         let sockets: [SocketAddress: Listener]
         do {
             let thread = try ComputingThread(name: "reload")
-            reload = try await read(change, on: thread)
+            reload = try await Reload.read(file ?? "", change, previous: snapshot, log: log, on: thread)
             sockets = try listeners.prepare(reload.listeners, reload.snapshot, on: reactor, log)
         } catch let error as ReloadError {
             for mistake in error.mistakes { log.error("reload: \(mistake)") }
@@ -293,30 +293,6 @@ package final class Pooler: Sendable {
             listeners.use(reload.listeners, sockets, log)
         }
         return .done(reload.changes.lines)
-    }
-
-    /// Reads the file, or makes the change, beside the workers, which go on meanwhile.
-    private func read(_ change: SettingChange?, on thread: ComputingThread) async throws(ReloadError)
-        -> Reload
-    {
-        let (previous, log, file) = (snapshot, log, file ?? "")
-        let result = await withUnsafeContinuation {
-            (done: UnsafeContinuation<Result<Reload, ReloadError>, Never>) in
-            thread.submit {
-                do throws(ReloadError) {
-                    let reload =
-                        if let change {
-                            try Reload(change, previous: previous, log: log)
-                        } else {
-                            try Reload(of: file, previous: previous, log: log)
-                        }
-                    done.resume(returning: .success(reload))
-                } catch {
-                    done.resume(returning: .failure(error))
-                }
-            }
-        }
-        return try result.get()
     }
 
     // MARK: Stopping

@@ -43,6 +43,30 @@ struct Reload: Sendable {
         try self.init(settings, previous: previous, log: log)
     }
 
+    /// Reads the file, or makes the change, on this thread, beside the workers, which go on meanwhile.
+    static func read(
+        _ file: String, _ change: SettingChange?, previous: Snapshot, log: PoolerLog,
+        on thread: ComputingThread
+    ) async throws(ReloadError) -> Reload {
+        let result = await withUnsafeContinuation {
+            (done: UnsafeContinuation<Result<Reload, ReloadError>, Never>) in
+            thread.submit {
+                do throws(ReloadError) {
+                    let reload =
+                        if let change {
+                            try Reload(change, previous: previous, log: log)
+                        } else {
+                            try Reload(of: file, previous: previous, log: log)
+                        }
+                    done.resume(returning: .success(reload))
+                } catch {
+                    done.resume(returning: .failure(error))
+                }
+            }
+        }
+        return try result.get()
+    }
+
     private init(_ settings: Settings, previous: Snapshot, log: PoolerLog) throws(ReloadError) {
         changes = SettingsChanges(from: previous.settings, to: settings)
         do {

@@ -19,12 +19,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ([:], nil), (["WATCHDOG_USEC": "3000000"], .seconds(3)),
-        (["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "7"], .seconds(3)),
-        (["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "8"], nil), (["WATCHDOG_USEC": "0"], nil),
-        (["WATCHDOG_USEC": "soon"], nil),
-    ] as [([String: String], Duration?)])
+    @Test(
+        arguments: [
+            ([:], nil), (["WATCHDOG_USEC": "3000000"], .seconds(3)),
+            (["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "7"], .seconds(3)),
+            (["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "8"], nil), (["WATCHDOG_USEC": "0"], nil),
+            (["WATCHDOG_USEC": "soon"], nil),
+        ] as [([String: String], Duration?)])
     func theWatchdogIsForThisProcess(_ environment: [String: String], _ patience: Duration?) {
         let all = environment.merging(["NOTIFY_SOCKET": "/run/x"]) { own, _ in own }
         #expect(manager(all)?.patience == patience)
@@ -40,7 +41,9 @@ import Testing
     }
 
     @Test func noSocketsAreTakenThatAreMeantForAnother() {
-        for environment in [["LISTEN_PID": "8", "LISTEN_FDS": "1"], ["LISTEN_FDS": "1"], ["LISTEN_PID": "7"]] {
+        for environment in [
+            ["LISTEN_PID": "8", "LISTEN_FDS": "1"], ["LISTEN_FDS": "1"], ["LISTEN_PID": "7"],
+        ] {
             let sockets = InheritedSockets(environment: { environment[$0] }, processID: 7)
             #expect(sockets.closeRest().isEmpty)
         }
