@@ -50,6 +50,20 @@ def the_same_names_mean_different_things(address):
 
 
 @scenario
+def a_batch_may_end_the_transaction_that_failed_in_front_of_a_deallocate(address):
+    with clients(address) as (wire, *others):
+        seen = []
+        for end in ("rollback", "select 1"):
+            seen += [said(wire, parse("s", "select 'mine'"), SYNC), said(wire, query("begin")), said(wire, query("select 1/0"))]
+            # No Sync between: the status that the server told last is that of a transaction that failed.
+            seen.append(said(wire, parse("e", end), run("e"), query("deallocate s")))
+            seen.append(said(wire, query("rollback")))
+            elsewhere(others)
+            seen += [said(wire, run("s"), SYNC), said(wire, close(b"S", "s"), close(b"S", "e"), SYNC)]
+        return seen
+
+
+@scenario
 def a_warning_about_a_text_is_told_when_it_is_parsed_and_not_again(address):
     with clients(address, 4) as (wire, *others):
         # The name is cut short, with a notice; in old strings a backslash is warned of.

@@ -275,10 +275,9 @@ struct ClientRequests {
             resetSetting =
                 isAlone && effects.contains(.resets) ? SettingNames.reset(by: chunk.extracting(text)) : nil
         }
-        // In a transaction that failed nothing ends.
-        guard effects.contains(.deallocates), maps, server.flow.transactionStatus != .failed else {
-            return .asItIs
-        }
+        // In a transaction that failed nothing ends; but a batch that is open may have ended the transaction.
+        let isHopeless = server.flow.transactionStatus == .failed && !server.flow.hasUnsyncedMessages
+        guard effects.contains(.deallocates), maps, !isHopeless else { return .asItIs }
         deallocating = DeallocatingQuery(chunk.extracting(text), statements, server, book)
         guard let query = deallocating?.rewrite(chunk.extracting(text), &server, &out) else { return .asItIs }
         if let statements { statements.querySent(&server) } else { server.statements.endUnnamed() }

@@ -30,6 +30,7 @@ EXCEPTIONS = {
     "misuse of a statement that cannot be parsed any more": "a server that does not have it says that before 08P01, and "
                                                             "before the parameters of a Describe",
     "rows of an EXECUTE that is parsed again": "are those of the statement that is there by then, so it is parsed and run at once",
+    "description of a FETCH that is parsed again": "is that of the cursor that is there by then, so it is parsed and run at once",
     "refused startup parameter": "without an idle server it is refused before the first query, not at login",
 }
 _TEMP = re.compile(rb"pg_temp_\d+|pg_toast_temp_\d+")

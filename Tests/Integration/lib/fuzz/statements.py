@@ -177,9 +177,14 @@ def role(dice, n):
                                   "select current_user", "set role nobody"]))
 
 
+def fetching(sql):
+    """A FETCH is described as its cursor is when it is parsed."""
+    return Statement(sql, whole=sql.startswith("fetch"))
+
+
 def cursor(dice, n):
     name = dice.choice(["c", "d"])
-    return Statement(dice.choice([
+    return fetching(dice.choice([
         f"declare {name} cursor for select id, name from item order by id",
         f"declare {name} scroll cursor for select g from generate_series(1, 9) g", f"fetch 2 from {name}",
         f"fetch all from {name}", f"move 1 in {name}", f"fetch backward 1 from {name}", f"close {name}", "close all"]))
@@ -187,7 +192,7 @@ def cursor(dice, n):
 
 def hold(dice, n):
     name = dice.choice(["h", "i"])
-    return Statement(dice.choice([
+    return fetching(dice.choice([
         f"declare {name} cursor with hold for select id, name from item order by id", f"fetch 2 from {name}",
         f"fetch 2 from {name}", f"close {name}",
         "select name, is_holdable from pg_cursors where name in ('h', 'i') order by 1"]))
