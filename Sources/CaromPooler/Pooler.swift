@@ -161,7 +161,9 @@ package final class Pooler: Sendable {
             }
         }
         await withDiscardingTaskGroup { group in
-            for route in router.all { group.addTask { await route.pool.stop(grace: Self.closingGrace) } }
+            for route in router.all + router.dedicated {
+                group.addTask { await route.pool.stop(grace: Self.closingGrace) }
+            }
             for query in router.queries { group.addTask { await query.pool.stop(grace: Self.closingGrace) } }
         }
     }

@@ -26,6 +26,7 @@ struct Login {
         var bytes: [UInt8] = []
         StartupMessage(
             user: configuration.user, database: configuration.database,
+            replication: configuration.replication, options: configuration.options,
             parameters: configuration.parameters.sorted { $0.key < $1.key }.map {
                 StartupParameter($0.key, $0.value)
             }

@@ -1,6 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+package import CaromPostgresProtocol
+
 /// How to log in to PostgreSQL servers and how to treat the connections.
 public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomReflectable {
     /// The role to log in as.
@@ -13,6 +15,10 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     package var credentials: (any ServerCredentials)?
     /// Settings for the StartupMessage, for example `application_name` or `search_path`.
     public var parameters: [String: String] = [:]
+    /// Command line switches for the StartupMessage, as a client wrote them.
+    package var options: String?
+    /// What the connections are for. One for replication has one user in its life: there is nothing that would make it clean.
+    package var replication = StartupMessage.Replication.none
     /// How many statements a connection keeps prepared at the server, those used last; 0 for none. Default 100.
     ///
     /// `query` and `execute` with a ``PostgresQuery`` or parameters use them by themselves; what cannot be planned (`CREATE`, `SHOW` …) is never

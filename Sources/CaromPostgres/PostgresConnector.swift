@@ -149,6 +149,7 @@ public final class PostgresConnector: Connector {
     /// Decides without waiting whether the connection can go straight to its next user.
     public func returned(_ connection: PostgresConnection) -> ReturnVerdict {
         if connection.transport.isClosed { return .discard(reason: "the connection was closed") }
+        if configuration.replication != .none { return .discard(reason: "it was for one client") }
         switch connection.state.readiness {
         case .unusable(.failed):
             let failure = connection.state.failure

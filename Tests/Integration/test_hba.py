@@ -87,7 +87,7 @@ def rulings(peer, files):
     with peer.connect() as admin:
         admin.rows("set password_encryption = 'scram-sha-256'")
         for user in USERS:
-            admin.rows(f'create role "{user}" login password \'{PASSWORD}\'')
+            admin.rows(f'create role "{user}" login replication password \'{PASSWORD}\'')
         for database in DATABASES:
             admin.rows(f'create database "{database}"')
     return peer
@@ -104,7 +104,7 @@ def pooler(start, files, authority):
                 "tls_ca_file": authority.cert})
 
 
-def attempt(address, source, user, database, password=PASSWORD, encrypted=False, certificate=None):
+def attempt(address, source, user, database, password=PASSWORD, encrypted=False, certificate=None, **parameters):
     """`in`, or the SQLSTATE of the refusal."""
     stream = socket.socket()
     stream.settimeout(20)
@@ -117,7 +117,7 @@ def attempt(address, source, user, database, password=PASSWORD, encrypted=False,
             assert stream.recv(1) == b"S"
             stream = tls.context(certificate=certificate).wrap_socket(stream)
         wire = Wire(stream, address)
-        wire.send(startup({"user": user, "database": database}))
+        wire.send(startup({"user": user, "database": database, **parameters}))
         wire.authenticate(user, password)
         return "in"
     except ServerError as refusal:
@@ -187,7 +187,8 @@ def test_the_same_lines_are_wrong(rulings, files, tmp_path):
 
 
 def test_the_same_clients_are_let_in(rulings, files, pooler):
-    """Random files, and random clients of each: by where they come from, under TLS or not, with the right password or not."""
+    """Random files, and random clients of each: by where they come from, under TLS or not, with the right password or not, for
+    replication or not."""
     seed = random.randrange(1 << 32)
     author, counts = Author(seed, files.directory), {}
     for _ in range(max(1, LINES // 20)):
@@ -203,8 +204,9 @@ def test_the_same_clients_are_let_in(rulings, files, pooler):
         for _ in range(20):
             client = (author.random.choice(SOURCES), author.random.choice(USERS), author.random.choice(DATABASES),
                       author.random.choice([PASSWORD, PASSWORD, "wrong"]), author.random.random() < 0.3)
-            direct, pooled = attempt(rulings.address, *client), attempt(pooler.address, *client)
-            assert pooled == direct, f"seed {seed}: {client}: {pooled}, directly {direct}\n{text}"
+            kind = {"replication": author.random.choice(["false", "false", "true", "database"])}
+            direct, pooled = attempt(rulings.address, *client, **kind), attempt(pooler.address, *client, **kind)
+            assert pooled == direct, f"seed {seed}: {client} {kind}: {pooled}, directly {direct}\n{text}"
             counts[direct] = counts.get(direct, 0) + 1
     assert {"in", "28000", "28P01"} <= counts.keys(), counts
 

@@ -10,8 +10,14 @@ package struct HostAccessRequest: Sendable {
     package let address: IPNetwork.Address?
     package let database: String
     package let user: String
+    /// It comes for physical replication, which is of no database.
+    package let isPhysicalReplication: Bool
 
-    package init(channel: Channel, address: IPNetwork.Address?, database: String, user: String) {
+    package init(
+        channel: Channel, address: IPNetwork.Address?, database: String, user: String,
+        isPhysicalReplication: Bool = false
+    ) {
+        self.isPhysicalReplication = isPhysicalReplication
         self.channel = channel
         self.address = address
         self.database = database
@@ -89,15 +95,16 @@ package struct HostAccessRule: Equatable, Sendable {
         if connection != .local {
             guard let address = request.address, addresses.contains(address) else { return false }
         }
-        return databases.contains { names($0, database: request.database, user: request.user) }
+        return databases.contains { names($0, request) }
             && users.contains { $0.isKeyword("all") || $0.text.utf8.elementsEqual(request.user.utf8) }
     }
 
-    private func names(_ token: AccessFileLines.Token, database: String, user: String) -> Bool {
+    private func names(_ token: AccessFileLines.Token, _ request: HostAccessRequest) -> Bool {
+        // As in PostgreSQL: nothing else is about such clients, and this about no others.
+        if token.isKeyword("replication") { return request.isPhysicalReplication }
+        if request.isPhysicalReplication { return false }
         if token.isKeyword("all") { return true }
-        if token.isKeyword("sameuser") { return database.utf8.elementsEqual(user.utf8) }
-        // Of connections for replication, which are no databases.
-        if token.isKeyword("replication") { return false }
-        return token.text.utf8.elementsEqual(database.utf8)
+        if token.isKeyword("sameuser") { return request.database.utf8.elementsEqual(request.user.utf8) }
+        return token.text.utf8.elementsEqual(request.database.utf8)
     }
 }

@@ -138,7 +138,9 @@ final class ClientSession {
     func routesChanged() {
         if let relay = stage as? Relay {
             let definition = worker.snapshot.definition(of: relay.route.key.pattern)
-            if let definition { relay.limit(to: definition.limits) }
+            if let definition, relay.route.definition.replication == .none {
+                relay.limit(to: definition.limits)
+            }
             relay.obey(.look)
         }
         if let enteredConsole, !leads(to: enteredConsole) { end(Self.routeRemoved("the console")) }
@@ -212,9 +214,6 @@ final class ClientSession {
             throw .fatal(.tooManyConnections, "too many clients: client_max is \(limit ?? 0)")
         }
         isAdmitted = true
-        if startup.replication != .none {
-            throw .fatal(.featureNotSupported, "replication connections are not supported")
-        }
         let found =
             remembered?.definition ?? worker.snapshot.route(database: startup.database, user: startup.user)
         return found?.authentication.method == .block ? nil : found
@@ -253,7 +252,7 @@ final class ClientSession {
         let limit = definition.clientMax
         if let console = definition.console {
             // The configuration may have changed during the login.
-            guard leads(to: console) else { throw .noRoute(startup) }
+            guard leads(to: console), startup.replication == .none else { throw .noRoute(startup) }
             guard console.enter(limit: limit) else { throw Self.noRoom("the console", limit) }
             enteredConsole = console
             guard let role = consoleRole(definition) else {
@@ -274,8 +273,7 @@ final class ClientSession {
             (route, hasRoom) = (remembered.route, known)
         } else {
             guard
-                let found = worker.router.enter(
-                    definition.settings.pattern, database: startup.database, user: startup.user)
+                let found = worker.router.enter(definition.settings.pattern, startup)
             else { throw .noRoute(startup) }
             (route, hasRoom) = found
         }

@@ -95,7 +95,9 @@ final class ConsoleActions: Sendable {
         }
         watch(
             until: { [router] in
-                router.all.allSatisfy { !databases.contains($0.clientDatabase) || $0.pool.stats.slots == 0 }
+                (router.all + router.dedicated).allSatisfy {
+                    !databases.contains($0.clientDatabase) || $0.pool.stats.slots == 0
+                }
             }, done)
     }
 
@@ -127,7 +129,7 @@ final class ConsoleActions: Sendable {
         for worker in workers {
             worker.reactor.call {
                 if let all = found.add(worker.sessions.compactMap(\.entry)) {
-                    done(.table(table.rows(ConsoleConnections(all, router.all))))
+                    done(.table(table.rows(ConsoleConnections(all, router.all + router.dedicated))))
                 }
             }
         }

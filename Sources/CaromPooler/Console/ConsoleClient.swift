@@ -59,6 +59,7 @@ struct ConsoleClient: Sendable {
         socket.link = report.server.map { server in
             ("\(server.connection.id)", server.connection.facts?.descriptor)
         }
+        socket.replication = report.route.definition.replication
         socket.applicationName = report.applicationName
         socket.waitingBytes = (report.waitingBytes.fromClient, report.waitingBytes.toClient)
         return socket

@@ -56,6 +56,7 @@ struct ConsoleConnections: Sendable {
             var socket = ConsoleSocket(side: .server, state: state(found.state))
             socket.user = route.key.user
             socket.database = route.key.database
+            socket.replication = route.definition.replication
             switch found.backend.address {
             case .ip(let host, let port): (socket.host, socket.port) = (host, Int(port))
             case .unix(let path): socket.host = path

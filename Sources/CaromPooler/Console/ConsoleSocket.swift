@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromPostgresProtocol
 import CaromReactor
 import CaromTCP
 
@@ -15,6 +16,7 @@ struct ConsoleSocket: Sendable {
     var user: String?
     /// As the client calls it, or as the server does.
     var database: String?
+    var replication = StartupMessage.Replication.none
     /// As PgBouncer has it: `idle`, `active`, `waiting`, `tested`, `new`; `login` for a client that has not logged in.
     var state: String
     var host: String?
@@ -73,7 +75,7 @@ struct ConsoleSocket: Sendable {
         let wait = ConsoleTime.parts(wait)
         let local = facts.map { $0.local.host.isEmpty ? "unix" : $0.local.host }
         return [
-            side.rawValue, user, database, "none", state, host, port.map(String.init), local,
+            side.rawValue, user, database, "\(replication)", state, host, port.map(String.init), local,
             facts.flatMap { $0.local.port == 0 ? nil : "\($0.local.port)" },
             connectedAt.map(ConsoleTime.text),
             nil, "\(wait.seconds)", "\(wait.microseconds)", closesSoon ? "1" : "0", name, link?.name,

@@ -56,7 +56,7 @@ struct DatabaseActions: Sendable {
     }
 
     private static func routes(_ router: Router, _ database: String?) -> [Route] {
-        router.all.filter { database == nil || $0.clientDatabase == database }
+        (router.all + router.dedicated).filter { database == nil || $0.clientDatabase == database }
     }
 
     private static func isClosing(_ route: Route) -> Bool {

@@ -90,7 +90,7 @@ final class HostAccess: Sendable {
         let request = HostAccessRequest(
             channel: isLocal ? .local : tls == nil ? .plain : .tls,
             address: isLocal ? nil : IPNetwork.Address(transport.peer.host), database: startup.database,
-            user: startup.user)
+            user: startup.user, isPhysicalReplication: startup.replication == .physical)
         guard let rule = rules.rule(for: request) else {
             let client = Self.words(for: startup, transport)
             throw .fatal(.invalidAuthorization, "no hba_file entry for \(client)")
@@ -122,6 +122,9 @@ final class HostAccess: Sendable {
     private static func words(for startup: StartupMessage, _ transport: Transport) -> String {
         let host = transport.peer.isUnix ? "[local]" : transport.peer.host
         let encryption = transport.session == nil ? "no encryption" : "SSL encryption"
+        if startup.replication == .physical {
+            return "replication connection from host \"\(host)\", user \"\(startup.user)\", \(encryption)"
+        }
         return "host \"\(host)\", user \"\(startup.user)\", database \"\(startup.database)\", \(encryption)"
     }
 

@@ -46,6 +46,10 @@ final class Opening {
     /// Goes on as far as that is possible now; called again when the relay has got a server.
     func advance(_ relay: Relay) throws(SessionEnd) {
         if relay.route.definition.keepsServer, try !takeServer(relay) { return }
+        if startup.replication != .none, let server = try relay.serverForOpening(mayWait: true) {
+            let entry = AcceptedParameters.Entry(SettingValues(), told: server.state.reported)
+            return try relay.greet(entry, isConfirmed: false, startup.version)
+        }
         let accepted = relay.route.accepted
         let now = Deadline.now
         if let remembered, remembered.route === relay.route, let entry = remembered.settings(at: now) {
@@ -69,12 +73,13 @@ final class Opening {
     }
 
     /// In session pooling a client has its server from the login on, while there is room for one more; when all are taken it is
-    /// greeted all the same, and waits with its first query.
+    /// greeted all the same, and waits with its first query. One for replication must have its own: that has its startup packet.
     ///
     /// - Returns: false if the client waits for one.
     private func takeServer(_ relay: Relay) throws(SessionEnd) -> Bool {
         if relay.position.isWaiting { return false }
-        return try relay.serverForOpening(mayWait: relay.route.hasRoom) != nil || !relay.position.isWaiting
+        let mayWait = startup.replication != .none || relay.route.hasRoom
+        return try relay.serverForOpening(mayWait: mayWait) != nil || !relay.position.isWaiting
     }
 
     /// The server has accepted the settings.

@@ -21,6 +21,8 @@ enum RelayOrder {
         let isWaiting: Bool
         /// Its server, if it has one, is in no transaction and owes nothing.
         let isFree: Bool
+        /// A stream goes both ways, which ends only when somebody ends it, and can go on elsewhere.
+        let isStreaming: Bool
         /// The client has taken all that it was sent.
         let keepsUp: Bool
     }
@@ -32,9 +34,15 @@ enum RelayOrder {
     mutating func follow(_ position: Position, _ session: ClientSession, _ route: Route)
         throws(SessionEnd) -> Route?
     {
-        guard isDue(position) else { return nil }
+        // Nobody waits for a client for replication to leave by itself: that takes days.
+        let isReplication = route.definition.replication != .none
+        let isAtRest = isReplication && self == .stop && (position.isFree || position.isStreaming)
+        guard isAtRest || isDue(position) else { return nil }
         if self == .stop { throw .shutdown }
         let next = try session.successor(of: route)
+        if next !== route, isReplication, !position.isAttached {
+            throw .fatal(.adminShutdown, "terminating connection because its server is replaced")
+        }
         if next !== route, position.isAttached, next.settings.hooks.fastClose == true {
             throw .fatal(
                 .adminShutdown, "terminating connection because its server is replaced",

@@ -32,7 +32,9 @@ struct RelayReport: Sendable {
                 connection: server, statements: server.state.statements.count,
                 waitingBytes: server.output.count)
         }
-        applicationName = book.wishes["application_name"]
+        // The server of one client was told by its startup packet.
+        let told = route.definition.replication == .none ? nil : leg.server?.state.reported
+        applicationName = (told ?? book.wishes)["application_name"]
         waitingBytes = client.waitingBytes
     }
 }

@@ -69,7 +69,7 @@ struct ServerLeg: ~Copyable {
     func position(keepsUp: Bool) -> RelayOrder.Position {
         RelayOrder.Position(
             isAttached: isAttached, isWaiting: isWaiting, isFree: server?.state.flow.isFree == true,
-            keepsUp: keepsUp)
+            isStreaming: server?.state.flow.copyState == .both, keepsUp: keepsUp)
     }
 
     /// The server, which is attached, has taken everything.

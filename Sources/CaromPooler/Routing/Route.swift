@@ -49,6 +49,8 @@ final class Route: Sendable {
         let passedKeys = PassedKeys()
         /// The statements that clients have prepared.
         let statements: StatementRegistry
+        /// There has been a client for replication.
+        let hasReplication = Atomic<Bool>(false)
         /// When the last client left, in nanoseconds of `Deadline`.
         fileprivate let leftAt = Atomic<UInt64>(.max)
 
@@ -92,9 +94,15 @@ final class Route: Sendable {
     /// See ``Key/clientDatabase``.
     var clientDatabase: String { key.clientDatabase }
 
-    /// Limits of servers that it shares with other routes.
+    /// Limits of servers that it shares with other routes, and with its clients for replication.
     var serverLimits: [QuotaLimit] {
-        definition.serverLimits.all(database: clientDatabase, user: key.user)
+        let shared = definition.serverLimits.all(database: clientDatabase, user: key.user)
+        guard let own = definition.serverLimits.route, history.hasReplication.load(ordering: .relaxed)
+        else { return shared }
+        let rule = "\(key.pattern)"
+        return shared + [
+            QuotaLimit(QuotaGroup("route", rule == name ? name : "\(name) (\(rule))"), own)
+        ]
     }
 
     /// What a log line about the route says of it.
@@ -177,7 +185,8 @@ final class Route: Sendable {
 
     /// The server's own error behind a failed claim, for clients whose route says `client_fwd_error yes`.
     private func forwardedError(_ error: PoolError) -> ErrorFields? {
-        guard settings.clientForwardError else { return nil }
+        // A client for replication has a server of its own, and what is wrong may be what it asked for.
+        guard settings.clientForwardError || definition.replication != .none else { return nil }
         for cause in error.causes {
             guard let error = cause.underlying as? PostgresError,
                 let state = error.sqlState.flatMap({ SQLState($0) })

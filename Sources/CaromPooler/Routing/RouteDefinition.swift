@@ -24,6 +24,8 @@ final class RouteDefinition: Sendable {
     // Asked for at each connection or transaction; taken out of the settings, which are large, once.
     /// A client keeps its server between transactions (session pooling).
     let keepsServer: Bool
+    /// What its clients are there for; replication is a definition of its own, see ``init(of:serving:)``.
+    let replication: StartupMessage.Replication
     /// When a server is reset before another client of the route uses it.
     let cleaningRule: CleaningRule
     /// What takes everything out of a server's session.
@@ -108,6 +110,7 @@ final class RouteDefinition: Sendable {
         mockSecret: [UInt8], cryptography: some ProtocolCryptography
     ) {
         self.settings = settings
+        replication = .none
         keepsServer = settings.pool == .session
         cleaningRule = CleaningRule(
             onEveryChange: settings.pool != .session && settings.poolDiscard == true,
@@ -145,6 +148,33 @@ final class RouteDefinition: Sendable {
         self.tcp = tcp
         self.encryption = encryption
         self.access = access
+    }
+
+    /// The same for one client for replication: it has its server as long as it is there, however the others of the route pool, and
+    /// nothing ends what goes on for days.
+    init(of other: RouteDefinition, serving replication: StartupMessage.Replication) {
+        var settings = other.settings
+        settings.pool = .session
+        self.settings = settings
+        self.replication = replication
+        keepsServer = true
+        cleaningRule = CleaningRule(onEveryChange: false, ifTainted: false)
+        resetQuery = other.resetQuery
+        resetsOnLeave = false
+        keepsPool = false
+        limits = nil
+        policy = other.policy.forReplication
+        clientMax = other.clientMax
+        clientLimits = other.clientLimits
+        serverLimits = other.serverLimits.forReplication
+        logsQueries = other.logsQueries
+        authentication = other.authentication
+        target = other.target
+        tcp = other.tcp
+        encryption = other.encryption
+        access = other.access
+        sources = other.sources
+        choices = other.choices
     }
 }
 

@@ -4,6 +4,7 @@
 import Carom
 import CaromConfiguration
 import CaromPostgres
+import CaromPostgresProtocol
 import CaromReactor
 import CaromTCP
 import Synchronization
@@ -49,6 +50,8 @@ final class Router: Sendable {
     let census = ClientCensus()
     /// Limits of servers over all routes.
     let quota = SharedQuota()
+    /// Clients for replication.
+    private let replications = ReplicationRoutes()
     private let reactors: [Reactor]
     private let state: Mutex<State>
     /// A database is disabled; read at every login.
@@ -57,6 +60,8 @@ final class Router: Sendable {
     private let log: PoolerLog
     private let statementMemory: StatementMemory
     private let statementNumbers = StatementNumbers()
+    /// Held while a pool is told what limits it shares, so that it is told last what was true last.
+    private let sharing = Mutex(())
 
     init(
         reactors: [Reactor], snapshot: Snapshot, statementMemory: StatementMemory, log: PoolerLog,
@@ -75,16 +80,40 @@ final class Router: Sendable {
     /// All live routes.
     var all: [Route] { state.withLock { Array($0.routes.values) } }
 
+    /// Routes of single clients for replication. What they do counts as that of the route by whose name they came.
+    var dedicated: [Route] { replications.all }
+
     /// Gives an authenticated client its place in the live route of its definition, which is made if there is none.
     ///
     /// - Returns: the route, and whether it had room; nil if the configuration has no such route any more. A client that got a place
     ///   gives it back with `leave`.
-    func enter(_ pattern: RoutePattern, database: String, user: String) -> (Route, Bool)? {
-        let found = use(pattern, database: database, user: user) { ($0, $0.enter()) }
-        guard let found else { return nil }
-        logClient("client came", of: found.0)
+    func enter(_ pattern: RoutePattern, _ startup: StartupMessage) -> (Route, Bool)? {
+        let found = use(pattern, database: startup.database, user: startup.user) { ($0, $0.enter()) }
+        guard let (route, hasRoom) = found else { return nil }
+        logClient("client came", of: route)
         if state.withLock({ $0.routes.count }) > Self.unusedLimit { collect(after: .zero) }
-        return found
+        return (hasRoom && startup.replication != .none ? dedicate(route, to: startup) : route, hasRoom)
+    }
+
+    /// A route for one client of another.
+    private func dedicate(_ route: Route, to startup: StartupMessage) -> Route {
+        // Both pools come under the size of the one.
+        route.history.hasReplication.store(true, ordering: .relaxed)
+        share(route.key)
+        let definition = RouteDefinition(of: route.definition, serving: startup.replication)
+        let made = make(route.key, definition, route.history, for: startup)
+        replications.add(made)
+        state.withLock { if $0.switches.isPaused(made.clientDatabase) { made.pool.empty() } }
+        events.yield(.opened(made))
+        return made
+    }
+
+    /// Tells the pool of a live route what limits it shares.
+    private func share(_ key: Route.Key) {
+        sharing.withLock { _ in
+            guard let route = state.withLock({ $0.routes[key] }) else { return }
+            route.pool.share(quota, limits: route.serverLimits)
+        }
     }
 
     /// Opens the route of a definition that keeps its pool, before a client comes.
@@ -171,7 +200,7 @@ final class Router: Sendable {
             do throws(PolicyError) { try route.pool.update(policy: route.definition.policy) } catch {
                 preconditionFailure("a snapshot has checked the policy of each route: \(error)")
             }
-            route.pool.share(quota, limits: route.serverLimits)
+            share(route.key)
         }
         return retired
     }
@@ -185,7 +214,10 @@ final class Router: Sendable {
     func successor(of route: Route, database: String, user: String) -> Route? {
         let next = use(route.key.pattern, database: database, user: user) { $0 }
         guard let next, next.key == route.key else { return nil }
-        return next.pool === route.pool ? route : next
+        let isDedicated = route.definition.replication != .none
+        let keepsServers =
+            isDedicated ? next.definition.access == route.definition.access : next.pool === route.pool
+        return keepsServers ? route : next
     }
 
     // MARK: Switches
@@ -208,7 +240,7 @@ final class Router: Sendable {
             }
             hasDisabled.store(!state.switches.isEverythingEnabled, ordering: .relaxed)
             // Under the lock: a route that is opened meanwhile must not be told the other thing.
-            for route in state.routes.values {
+            for route in Array(state.routes.values) + replications.all {
                 let isPaused = state.switches.isPaused(route.clientDatabase)
                 if isPaused, !route.pool.isSuspended { route.pool.empty() }
                 if !isPaused, route.pool.isSuspended { route.pool.resume() }
@@ -279,6 +311,7 @@ final class Router: Sendable {
     /// The client has gone.
     func leave(_ route: Route) {
         route.leave(at: .now)
+        if replications.remove(route) { events.yield(.retired(route)) }
         logClient("client left", of: route)
     }
 
@@ -311,7 +344,11 @@ final class Router: Sendable {
     /// There is nothing worth keeping in a route that never had a server.
     private static let neverConnectedPatience = Duration.seconds(5)
 
-    private func make(_ key: Route.Key, _ definition: RouteDefinition, _ history: Route.History?) -> Route {
+    /// - Parameter startup: of the one client that it is for.
+    private func make(
+        _ key: Route.Key, _ definition: RouteDefinition, _ history: Route.History?,
+        for startup: StartupMessage? = nil
+    ) -> Route {
         guard case .servers(let resolver) = definition.target else {
             preconditionFailure("a client of the console was sent to a pool")
         }
@@ -323,11 +360,14 @@ final class Router: Sendable {
                 statements: StatementRegistry(numbers: statementNumbers, memory: statementMemory))
         var configuration = PostgresConfiguration(definition.settings, user: key.user, database: key.database)
         configuration.credentials = RouteCredentials(definition, user: key.user, history.passedKeys)
+        if let startup {
+            configuration.begin(as: startup, definition.settings, state.withLock { $0.snapshot.settings })
+        }
         let connector = PostgresConnector(
             configuration, reactors: reactors, tcp: definition.tcp, encryption: definition.encryption,
             observer: ServerConnectionLog(
                 log: log, user: key.user, database: key.database, isDebugging: isDebugging))
-        let name = "\(key.database).\(key.user)"
+        let name = "\(key.database).\(key.user)" + (startup == nil ? "" : " (replication)")
         do throws(PolicyError) {
             let pool = try Pool(
                 name: name, resolver: resolver, connector: connector, policy: definition.policy,

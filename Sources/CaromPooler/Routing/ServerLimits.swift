@@ -6,6 +6,9 @@ import CaromConfiguration
 
 /// Limits of connections to servers that a route shares with others, as it goes by them; nil is no limit.
 struct ServerLimits: Equatable, Sendable {
+    /// Of the route itself, with its reserve: shared with its clients for replication, whose servers are none of its pool's.
+    private(set) var route: Int?
+    private let reserve: Int
     let storage: QuotaLimit?
     let sharedPool: QuotaLimit?
     let database: Int?
@@ -15,10 +18,20 @@ struct ServerLimits: Equatable, Sendable {
 extension ServerLimits {
     /// The most specific counts: what the block says, else the top.
     init(_ route: RouteSettings, _ settings: Settings) {
+        let size = PoolSize(route, settings)
+        self.route = route.poolSize.map { $0 + size.reserve }
+        reserve = size.reserve
         storage = QuotaLimit(settings.storage(of: route))
-        sharedPool = PoolSize(route, settings).limit
+        sharedPool = size.limit
         database = (route.database.maxServers ?? settings.maxDatabaseServers).limit
         user = (route.maxUserServers ?? settings.maxUserServers).limit
+    }
+
+    /// The same for clients for replication, who do not open the reserve.
+    var forReplication: ServerLimits {
+        var limits = self
+        limits.route = route.map { $0 - reserve }
+        return limits
     }
 
     /// - Parameters:

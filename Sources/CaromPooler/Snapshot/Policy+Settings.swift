@@ -35,6 +35,17 @@ extension Policy {
         maxBackoff = max(minBackoff, Self.longestPause)
     }
 
+    /// That of a client for replication: one server, for this client. What goes wrong with its startup packet is nobody else's trouble,
+    /// and told at once; no query of ours is understood there.
+    var forReplication: Policy {
+        var policy = self
+        (policy.maxSlots, policy.perBackendMax, policy.minSlots, policy.reserveSlots) = (1, 1, 0, 0)
+        (policy.healthInterval, policy.validationBypass, policy.maxLifetime) = (nil, nil, nil)
+        policy.failedAfter = .zero
+        policy.shrink = .afterIdle(.seconds(1))
+        return policy
+    }
+
     private static let resetMargin = Duration.seconds(1)
     /// More than a process can have descriptors, and small enough to be added up.
     private static let noLimit = 1_000_000

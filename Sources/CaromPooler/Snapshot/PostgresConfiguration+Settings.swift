@@ -3,6 +3,7 @@
 
 import CaromConfiguration
 import CaromPostgres
+import CaromPostgresProtocol
 
 extension PostgresConfiguration {
     /// How a route logs in to its servers and cleans their connections.
@@ -15,6 +16,18 @@ extension PostgresConfiguration {
         connectQuery = route.hooks.connectQuery
         if let query = route.hooks.resetQuery { recycling.resetQuery = ResetQuery(query) }
         recycling.timeout = route.poolResetTimeout ?? Self.unlimited
+    }
+
+    /// The servers of one client are told what it says, and beside that what the route wants.
+    mutating func begin(as startup: StartupMessage, _ route: RouteSettings, _ settings: Settings) {
+        replication = startup.replication
+        options = startup.options
+        connectQuery = nil
+        for parameter in startup.parameters
+        where !settings.ignoreStartupParameters.contains(parameter.name.lowercased()) {
+            parameters[parameter.name] = parameter.value
+        }
+        for option in route.options { parameters[option.name] = option.value }
     }
 
     /// The library has no word for "as long as it takes"; no reset takes a day.

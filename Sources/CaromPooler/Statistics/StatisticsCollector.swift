@@ -33,12 +33,13 @@ final class StatisticsCollector: Sendable {
 
     /// The pooler at this moment, from any thread. O(routes and backends).
     var statistics: PoolerStatistics {
-        PoolerStatistics(
+        let dedicated = Dictionary(grouping: router.dedicated, by: \.key)
+        return PoolerStatistics(
             StatisticsReadings(
                 takenAt: .nanoseconds(SystemPoolClock().now.nanoseconds), process: process,
                 clients: presences.map(\.count), consoleClients: current.value.consoleClients,
                 clientsByUser: router.census.users,
-                routes: router.all.map(StatisticsReadings.Route.init),
+                routes: router.all.map { .init($0, dedicated[$0.key] ?? []) },
                 limits: router.quota.uses(SystemPoolClock()), lostLogLines: log.lostLines,
                 statementMemory: (statementMemory.bytes, statementMemory.limit),
                 refusals: PoolerStatistics.Refusals(
@@ -49,7 +50,8 @@ final class StatisticsCollector: Sendable {
 }
 
 extension StatisticsReadings.Route {
-    init(_ route: Route) {
+    /// - Parameter dedicated: of its clients for replication.
+    init(_ route: Route, _ dedicated: [Route]) {
         // Servers are reset by the clients that come, on their workers, and by the connector when a client has left.
         var cleaning = Counters.Values()
         cleaning[.softReset] = route.connector.resets.soft
@@ -59,6 +61,25 @@ extension StatisticsReadings.Route {
             database: route.key.database, user: route.key.user, rule: route.key.pattern.description,
             mode: route.settings.pool, clients: route.admission.count,
             counters: route.counters.map(\.values) + [cleaning], statements: route.statements.size,
-            pool: route.pool.stats)
+            pool: dedicated.reduce(into: route.pool.stats) { $0.addConnections(of: $1.pool.stats) })
+    }
+}
+
+extension PoolStats {
+    /// Counts the connections of another pool, too, as far as they go to backends of this one, and those who wait for one.
+    fileprivate mutating func addConnections(of other: PoolStats) {
+        slots += other.slots
+        waiting += other.waiting
+        oldestWait = max(oldestWait, other.oldestWait)
+        for backend in other.backends {
+            guard let place = backends.firstIndex(where: { $0.backend.id == backend.backend.id }) else {
+                continue
+            }
+            backends[place].connecting += backend.connecting
+            backends[place].idle += backend.idle
+            backends[place].acquiring += backend.acquiring
+            backends[place].claimed += backend.claimed
+            backends[place].closing += backend.closing
+        }
     }
 }

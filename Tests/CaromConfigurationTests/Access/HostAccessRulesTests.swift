@@ -13,11 +13,11 @@ import Testing
     /// The number of the line that is about a client; nil if none is.
     private static func line(
         _ text: String, _ channel: HostAccessRequest.Channel = .plain, from address: String? = "10.1.2.3",
-        database: String = "shop", user: String = "ann"
+        database: String = "shop", user: String = "ann", replicates: Bool = false
     ) throws -> Int? {
         let request = HostAccessRequest(
             channel: channel, address: address.flatMap { IPNetwork.Address($0) }, database: database,
-            user: user)
+            user: user, isPhysicalReplication: replicates)
         return try read(text).rule(for: request)?.line
     }
 
@@ -49,6 +49,19 @@ import Testing
             ("local all all trust", false), ("host shop ann samenet trust", false),
         ])
     func names(text: String, isAbout: Bool) throws { #expect(try Self.line(text) == (isAbout ? 1 : nil)) }
+
+    @Test(
+        "Physical replication is of no database, and nothing else has its keyword",
+        arguments: [
+            ("host all all all trust", false), ("host shop all all trust", false),
+            ("host sameuser all all trust", false), ("host replication all all trust", true),
+            ("host replication bob all trust", false), ("host \"replication\" all all trust", false),
+            ("host shop,replication ann all trust", true), ("hostssl replication all all trust", false),
+        ])
+    func replication(text: String, isAbout: Bool) throws {
+        let line = try Self.line(text, replicates: true)
+        #expect(line == (isAbout ? 1 : nil))
+    }
 
     @Test(
         "A mask says which bits count",

@@ -28,7 +28,7 @@ import Testing
 
     private func route(_ user: String) throws -> Route {
         let definition = try #require(snapshot.route(database: "shop", user: user))
-        return try #require(router.enter(definition.settings.pattern, database: "shop", user: user)).0
+        return try #require(router.enter(definition.settings.pattern, Self.startup(user))).0
     }
 
     private static func startup(_ user: String) -> StartupMessage {

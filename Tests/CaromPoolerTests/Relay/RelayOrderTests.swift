@@ -8,9 +8,11 @@ import Testing
 /// When a relay does what it was told.
 @Suite struct RelayOrderTests {
     private static func position(
-        attached: Bool = false, waiting: Bool = false, free: Bool = false, keepsUp: Bool = true
+        attached: Bool = false, waiting: Bool = false, free: Bool = false, streaming: Bool = false,
+        keepsUp: Bool = true
     ) -> RelayOrder.Position {
-        RelayOrder.Position(isAttached: attached, isWaiting: waiting, isFree: free, keepsUp: keepsUp)
+        RelayOrder.Position(
+            isAttached: attached, isWaiting: waiting, isFree: free, isStreaming: streaming, keepsUp: keepsUp)
     }
 
     @Test func aClientWithoutAServerObeysAtOnce() {

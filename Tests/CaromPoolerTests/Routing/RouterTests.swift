@@ -3,6 +3,8 @@
 
 import Carom
 import CaromConfiguration
+import CaromPostgres
+import CaromPostgresProtocol
 import CaromReactor
 import Testing
 
@@ -41,8 +43,18 @@ import Testing
         try Snapshot(try ConfigurationFile.parse(text: text).settings, previous: first, log: log)
     }
 
-    private func enter(_ database: String = "shop") throws -> Route {
-        try #require(router.enter(pattern, database: database, user: "bob")).0
+    private func enter(_ database: String = "shop", _ replication: StartupMessage.Replication = .none) throws
+        -> Route
+    {
+        try #require(router.enter(pattern, Self.startup(database, replication))).0
+    }
+
+    private static func startup(_ database: String, _ replication: StartupMessage.Replication = .none)
+        -> StartupMessage
+    {
+        StartupMessage(
+            user: "bob", database: database, replication: replication, options: "-c work_mem=1MB",
+            parameters: [StartupParameter("application_name", "copy"), StartupParameter("search_path", "a")])
     }
 
     private func successor(_ route: Route) -> Route? {
@@ -94,7 +106,7 @@ import Testing
         )
         #expect(router.apply(next).map(ObjectIdentifier.init) == [ObjectIdentifier(route)])
         #expect(successor(route) == nil)
-        #expect(router.enter(pattern, database: "shop", user: "bob") == nil)
+        #expect(router.enter(pattern, Self.startup("shop")) == nil)
     }
 
     @Test func aRouteToAnotherDatabaseIsNoneForThoseWhoAreHere() throws {
@@ -102,6 +114,45 @@ import Testing
         _ = router.apply(try next(Self.text("storage_db \"other\"")))
         #expect(successor(route) == nil)
         #expect(try enter().key.database == "other")
+    }
+
+    @Test func aClientForReplicationHasARouteOfItsOwnWithOneServer() throws {
+        let route = try enter()
+        let (one, other) = (try enter("shop", .physical), try enter("shop", .logical))
+        #expect(one.pool !== route.pool && one.pool !== other.pool && one.key == route.key)
+        #expect(one.definition.replication == .physical && other.definition.replication == .logical)
+        #expect(one.definition.keepsServer && !route.definition.keepsServer)
+        #expect(one.pool.policy.maxSlots == 1 && one.definition.limits == nil)
+        #expect(router.all.count == 1 && router.dedicated.count == 2)
+        #expect(route.admission.count == 3 && one.history === route.history)
+        for route in [one, other] { router.leave(route) }
+        #expect(router.dedicated.isEmpty && route.admission.count == 1)
+    }
+
+    @Test func itsServerIsToldWhatTheClientAndTheRouteSay() throws {
+        _ = router.apply(try next("ignore_startup_parameters \"search_path\"\n" + Self.text("pool_size 4")))
+        let configuration = try enter("shop", .logical).connector.configuration
+        #expect(configuration.replication == .logical && configuration.options == "-c work_mem=1MB")
+        #expect(configuration.parameters == ["application_name": "copy"])
+    }
+
+    @Test func itCountsUnderTheSizeOfItsRoute() throws {
+        let route = try enter()
+        #expect(route.serverLimits.isEmpty)
+        let own = try enter("shop", .physical)
+        let limit = QuotaLimit(QuotaGroup("route", "shop.bob (default.default)"), 4)
+        #expect(route.serverLimits == [limit] && own.serverLimits == [limit])
+        _ = router.apply(try next(Self.text("pool_size 9 reserve_pool_size 2")))
+        #expect(try enter().serverLimits.map(\.limit) == [11])
+        #expect(try enter("shop", .physical).serverLimits.map(\.limit) == [9], "the reserve is not for it")
+    }
+
+    @Test func itKeepsItsServerAsLongAsThatIsReachedInTheSameWay() throws {
+        let own = try enter("shop", .physical)
+        _ = router.apply(try next(Self.text("pool_size 9")))
+        #expect(successor(own) === own)
+        _ = router.apply(try next(Self.text("", host: "127.0.0.2")))
+        #expect(successor(own) !== own)
     }
 
     @Test func noNumberMeansTwoStatements() throws {
