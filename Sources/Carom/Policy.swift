@@ -32,6 +32,8 @@ public struct Policy: Sendable, Hashable {
     public var perBackendMax: Int = 16
     /// How the pool shrinks. Default ``Shrink/lowPass``.
     public var shrink: Shrink = .lowPass
+    /// Lend the connection that is idle longest instead of the one used last, so that all are used alike; none is parked. Default false.
+    package var rotates = false
 
     // MARK: Claims
 

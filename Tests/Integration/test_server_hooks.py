@@ -144,3 +144,18 @@ def test_codel_sends_away_who_waits_too_long_while_the_queue_stands(start):
     for thread in threads:
         thread.join()
     assert ended and set(ended) == {"53300"} and len(ended) < 12
+
+
+@pytest.mark.parametrize("rotates", [True, False])
+def test_servers_take_turns_where_that_is_wanted(start, rotates):
+    pooler = start(Route(pool_size=3, more={"server_round_robin": rotates}), workers=2)
+    wires = [pooler.connect() for _ in range(3)]
+    for wire in wires:
+        wire.rows("begin")
+    for wire in wires:
+        wire.rows("commit")
+    used = [wires[0].value("select pg_backend_pid()") for _ in range(9)]
+    assert len(set(used)) == (3 if rotates else 1)
+    assert used == used[:3] * 3
+    for wire in wires:
+        wire.close()

@@ -26,6 +26,8 @@ struct CompiledPolicy: Sendable {
     let leakThreshold: Int64
     let leaseLimit: Int64
     let idleLimit: Int64
+    /// The connection idle longest is lent first.
+    let rotates: Bool
     /// How often parked connections are looked at; 0: nothing may be parked.
     let sweepInterval: Int64
     /// With the reserve, while it is open.
@@ -62,7 +64,9 @@ struct CompiledPolicy: Sendable {
         case .afterIdle(let limit): idleLimit = time(limit)
         case .lowPass, .never: idleLimit = .never
         }
-        sweepInterval = Self.sweepInterval(within: [validationBypass, healthInterval, idleLimit])
+        rotates = policy.rotates
+        sweepInterval =
+            rotates ? 0 : Self.sweepInterval(within: [validationBypass, healthInterval, idleLimit])
         maxSlots = policy.maxSlots
         reserveSlots = policy.reserveSlots
         reserveAfter = time(policy.reserveAfter)

@@ -3,13 +3,14 @@
 
 extension PoolCore {
     /// The idle connection to lend, -1 if none will do: the one the claimer used last, else one of the best backend,
-    /// there one of the claimer's worker, there the one used last.
+    /// there one of the claimer's worker, there the one used last. Where connections take turns it is that whose turn it is.
     @inline(__always)
     mutating func choose(_ request: borrowing ClaimRequest, now: Int64) -> Int {
         if ready.isEmpty { return -1 }
         if let preferred = request.preferredSlot {
             let slot = Int(preferred.index)
             if slot < slots.count, slots[slot].generation == preferred.generation, slots[slot].state == .idle,
+                !policy.rotates,
                 request.requirement.isEmpty
                     || attributes.matches(slots[slot].attributes, request.requirement)
             {
@@ -72,12 +73,22 @@ extension PoolCore {
         return Int(best)
     }
 
-    /// Puts a connection among the idle ones, as the one used last.
+    /// Puts a connection among the idle ones, as the one used last. Where connections take turns there is one list for all workers, and
+    /// it goes to the end.
     mutating func putIdle(_ slot: Int, now: Int64) {
         move(slot, to: .idle)
         let backend = Int(slots[slot].backend)
-        let idleList = idleList(backend, slots[slot].attributes, slots[slot].affinity)
+        let affinity = policy.rotates ? .noAffinity : slots[slot].affinity
+        let idleList = idleList(backend, slots[slot].attributes, affinity)
         slots[slot].idleList = Int32(idleList)
+        defer {
+            if backends[backend].readyPosition < 0 {
+                backends[backend].readyPosition = Int32(ready.count)
+                ready.append(Int32(backend))
+            }
+            arm(slot, by: idleDeadline(slot))
+        }
+        if policy.rotates { return append(slot, to: idleList, of: backend) }
         slots[slot].previous = -1
         let head = backends[backend].idleLists[idleList].head
         slots[slot].next = head
@@ -87,11 +98,18 @@ extension PoolCore {
             backends[backend].idleLists[idleList].tail = Int32(slot)
         }
         backends[backend].idleLists[idleList].head = Int32(slot)
-        if backends[backend].readyPosition < 0 {
-            backends[backend].readyPosition = Int32(ready.count)
-            ready.append(Int32(backend))
+    }
+
+    private mutating func append(_ slot: Int, to idleList: Int, of backend: Int) {
+        let tail = backends[backend].idleLists[idleList].tail
+        slots[slot].previous = tail
+        slots[slot].next = -1
+        if tail >= 0 {
+            slots[Int(tail)].next = Int32(slot)
+        } else {
+            backends[backend].idleLists[idleList].head = Int32(slot)
         }
-        arm(slot, by: idleDeadline(slot))
+        backends[backend].idleLists[idleList].tail = Int32(slot)
     }
 
     /// Takes a connection out of its idle list; its state is still to be changed.
@@ -145,10 +163,10 @@ extension PoolCore {
     /// The idle connection of a backend that was used longest ago.
     func coldest(_ backend: Int) -> Int? {
         var coldest: Int32 = -1
-        for idleList in backends[backend].idleLists where idleList.tail >= 0 {
-            if coldest < 0 || slots[Int(idleList.tail)].activeAt < slots[Int(coldest)].activeAt {
-                coldest = idleList.tail
-            }
+        for idleList in backends[backend].idleLists {
+            let end = policy.rotates ? idleList.head : idleList.tail
+            if end < 0 { continue }
+            if coldest < 0 || slots[Int(end)].activeAt < slots[Int(coldest)].activeAt { coldest = end }
         }
         return coldest < 0 ? nil : Int(coldest)
     }

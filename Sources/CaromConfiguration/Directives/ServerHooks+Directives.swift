@@ -18,6 +18,7 @@ extension Directive where Scope: ServerHooked & SendableMetatype {
             .text("server_reset_query", optional: \.hooks.resetQuery),
             .text("pool_discard_query", optional: \.hooks.resetQuery).named("server_reset_query"),
             .flag("server_fast_close", optional: \.hooks.fastClose),
+            .flag("server_round_robin", optional: \.hooks.roundRobin),
             .time("codel_target", in: .milliseconds, optional: \.hooks.codelTarget),
             .time("codel_interval", in: .milliseconds, optional: \.hooks.codelInterval),
         ]

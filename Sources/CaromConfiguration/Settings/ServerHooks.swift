@@ -14,6 +14,8 @@ package struct ServerHooks: Equatable, Sendable {
     package var resetQuery: String?
     /// `server_fast_close`: a server that is to be replaced is not kept by its client.
     package var fastClose: Bool?
+    /// `server_round_robin`: servers take turns.
+    package var roundRobin: Bool?
     /// `codel_target`: the wait beyond which clients are sent away while the queue does not get shorter.
     package var codelTarget: Duration?
     /// `codel_interval`: how long it must not.
@@ -29,6 +31,7 @@ package struct ServerHooks: Equatable, Sendable {
         hooks.connectQuery = connectQuery ?? others.connectQuery
         hooks.resetQuery = resetQuery ?? others.resetQuery
         hooks.fastClose = fastClose ?? others.fastClose
+        hooks.roundRobin = roundRobin ?? others.roundRobin
         hooks.codelTarget = codelTarget ?? others.codelTarget
         hooks.codelInterval = codelInterval ?? others.codelInterval
         return hooks

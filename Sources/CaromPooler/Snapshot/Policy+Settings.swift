@@ -26,6 +26,7 @@ extension Policy {
         maxWaiters = Self.noLimit
         // epoll tells when an idle server hangs up, so little is gained by asking before a use.
         validationBypass = hooks.checkDelay
+        rotates = hooks.roundRobin == true
         codelTarget = hooks.codelTarget
         if let interval = hooks.codelInterval { codelInterval = interval }
         let storage = settings.storage(of: route)

@@ -119,7 +119,8 @@ import Testing
 
     @Test(arguments: [
         ("pool_size 3", true), ("pool_timeout 3", true), ("query_timeout 3", true),
-        ("server_fast_close yes", true), ("connect_query \"a\"", false), ("server_check_query \"a\"", false),
+        ("server_fast_close yes", true), ("server_round_robin yes", true), ("connect_query \"a\"", false),
+        ("server_check_query \"a\"", false),
         ("server_reset_query \"a\"", false), ("client_max 3", true), ("pool_discard no", true),
         ("log_query yes", true), ("options { \"work_mem\" \"1MB\" }", true),
         ("storage_password \"x\"", false),

@@ -62,6 +62,7 @@ final class RandomWalk {
         policy.codelTarget = random.below(4) == 0 ? .milliseconds(100) : nil
         policy.maxLifetime = .seconds(60)
         policy.failFastWhenEmpty = random.below(2) == 0
+        policy.rotates = random.below(4) == 0
         return policy
     }
 
