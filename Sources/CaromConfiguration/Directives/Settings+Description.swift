@@ -9,13 +9,22 @@ extension Settings: CustomStringConvertible {
             lines +=
                 ["", "listen {"] + Self.lines(of: listener, by: ListenSettings.directives, indent: 1) + ["}"]
         }
+        for resolver in resolvers {
+            lines += ["", "resolver \(quoted(resolver.name)) {"]
+            // Defaults of another type's would be refused.
+            lines +=
+                Self.lines(of: resolver, by: ResolverSettings.directives, indent: 1) { resolver.takes($0) }
+                + ["}"]
+        }
         for storage in storages {
             lines += ["", "storage \(quoted(storage.name)) {"]
             // The console has nothing but its type; the defaults of the rest would be refused.
             lines +=
                 storage.type == .local
                 ? ["    type \"local\"", "}"]
-                : Self.lines(of: storage, by: StorageSettings.directives, indent: 1) + ["}"]
+                : Self.lines(of: storage, by: StorageSettings.directives, indent: 1) {
+                    $0 != "port" || storage.usesPort
+                } + ["}"]
         }
         for pool in sharedPools {
             lines += ["", "shared_pool \(quoted(pool.name)) {"]
@@ -35,10 +44,11 @@ extension Settings: CustomStringConvertible {
     }
 
     private static func lines<Scope>(
-        of scope: Scope, by table: DirectiveTable<Scope>, indent: Int = 0
+        of scope: Scope, by table: DirectiveTable<Scope>, indent: Int = 0,
+        where isMeant: (String) -> Bool = { _ in true }
     ) -> [String] {
         let space = String(repeating: "    ", count: indent)
-        return table.directives.filter { $0.canonical == nil }.compactMap { directive in
+        return table.directives.filter { $0.canonical == nil && isMeant($0.name) }.compactMap { directive in
             directive.write(scope).map { "\(space)\(directive.name) \($0)" }
         }
     }

@@ -4,7 +4,8 @@
 extension Settings: ConfigurationScope {
     /// What may stand at the top of the file.
     package static let directives = DirectiveTable<Settings>(
-        block: "", sections: ["include", "listen", "storage", "shared_pool", "database"], foreign: foreign,
+        block: "", sections: ["include", "listen", "resolver", "storage", "shared_pool", "database"],
+        foreign: foreign,
         service + logging + sockets + access + console + limits + Directive.timeLimits + Directive.serverHooks
             + meaningless.map { .ignored($0) })
 

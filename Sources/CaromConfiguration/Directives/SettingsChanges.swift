@@ -13,6 +13,9 @@ package struct SettingsChanges: Equatable, Sendable {
         let addresses = (old: Self.addresses(old), new: Self.addresses(new))
         compare("listener", addresses.old, addresses.new, lasting: ["backlog"])
         compare(
+            "resolver", old.resolvers.map { ("\"\($0.name)\"", $0) },
+            new.resolvers.map { ("\"\($0.name)\"", $0) })
+        compare(
             "storage", old.storages.map { ("\"\($0.name)\"", $0) },
             new.storages.map { ("\"\($0.name)\"", $0) })
         compare(

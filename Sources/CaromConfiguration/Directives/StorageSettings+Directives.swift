@@ -7,7 +7,8 @@ extension StorageSettings: ConfigurationScope {
         block: "storage",
         foreign: ["balancing", "endpoints_status_poll_interval", "watchdog"],
         [
-            .choice("type", \.type), hostList, serviceName, hostsFile, nameserverList,
+            .choice("type", \.type), hostList, serviceName, hostsFile, resolverName,
+            nameserverList,
             .number("port", \.port, in: 1...65535), .limit("max_connections", \.maxConnections),
             .number("server_max_routing", \.maxRouting, in: 1...10_000),
         ]
@@ -30,17 +31,9 @@ extension StorageSettings {
         })
 
     static let serviceName = Directive<StorageSettings>(
-        name: "srv", expects: "a name such as \"_postgresql._tcp.db.example\"",
+        name: "srv", expects: ConfigurationValue.serviceExample,
         read: { value, storage throws(ValueError) in
-            let name = try value.text("a name such as \"_postgresql._tcp.db.example\"")
-            let labels = name.split(separator: ".", omittingEmptySubsequences: true)
-            guard HostPort.isDomainName(name), labels.count >= 3, labels[0].hasPrefix("_"),
-                labels[1].hasPrefix("_")
-            else {
-                throw ValueError(
-                    "\(quoted(name)) is no name of SRV records; expected _service._protocol.domain")
-            }
-            storage.backends = .service(name)
+            storage.backends = .service(try value.serviceName())
         },
         write: { storage in
             guard case .service(let name) = storage.backends else { return nil }
@@ -55,27 +48,20 @@ extension StorageSettings {
             return quoted(path)
         })
 
-    static let nameserverList = Directive<StorageSettings>(
-        name: "nameserver", expects: "a list of addresses in double quotes",
+    static let resolverName = Directive<StorageSettings>(
+        name: "resolver", expects: "the name of a resolver in double quotes",
         read: { value, storage throws(ValueError) in
-            var servers: [NameserverAddress] = []
-            for entry in try value.text().split(separator: ",", omittingEmptySubsequences: false) {
-                let host = try StorageHost(entry)
-                guard case .address(let address) = host.location else {
-                    throw ValueError(
-                        "a name server is given by its address, not as \(quoted(HostPort.trimmed(entry)))")
-                }
-                servers.append(NameserverAddress(address: address, port: host.port ?? 53))
-            }
-            storage.nameservers = servers
+            storage.backends = .resolver(try value.text("the name of a resolver in double quotes"))
         },
         write: { storage in
-            guard !storage.nameservers.isEmpty else { return nil }
-            let entries = storage.nameservers.map {
-                StorageHost(.address($0.address), port: $0.port).description
-            }
-            return quoted(entries.joined(separator: ","))
+            guard case .resolver(let name) = storage.backends else { return nil }
+            return quoted(name)
         })
+
+    static let nameserverList = Directive<StorageSettings>(
+        name: "nameserver", expects: "a list of addresses in double quotes",
+        read: { value, storage throws(ValueError) in storage.nameservers = try value.nameservers() },
+        write: { $0.nameservers.list })
 }
 
 extension StorageHost: CustomStringConvertible {

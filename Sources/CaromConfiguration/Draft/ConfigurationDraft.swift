@@ -10,6 +10,7 @@ package struct ConfigurationDraft: Sendable {
     package var top: ConfigurationBlock<Settings>
     /// In the order of the file, as the next three.
     package var listeners: [ConfigurationBlock<ListenSettings>] = []
+    package var resolvers: [ConfigurationBlock<ResolverSettings>] = []
     package var storages: [ConfigurationBlock<StorageSettings>] = []
     package var sharedPools: [ConfigurationBlock<SharedPoolSettings>] = []
     package var routes: [ConfigurationBlock<RouteSettings>] = []

@@ -7,6 +7,7 @@ import CaromTLS
 struct ConfigurationValidator {
     private let top: ConfigurationBlock<Settings>
     private let listeners: [ConfigurationBlock<ListenSettings>]
+    private let resolvers: [ConfigurationBlock<ResolverSettings>]
     private let storages: [ConfigurationBlock<StorageSettings>]
     private let sharedPools: [ConfigurationBlock<SharedPoolSettings>]
     private let routes: [ConfigurationBlock<RouteSettings>]
@@ -19,6 +20,7 @@ struct ConfigurationValidator {
         self.loadsFiles = loadsFiles
         top = draft.top
         listeners = draft.listeners
+        resolvers = draft.resolvers
         storages = draft.storages
         sharedPools = draft.sharedPools
         routes = draft.routes
@@ -32,6 +34,7 @@ struct ConfigurationValidator {
         checkTop(wasReadable: wasReadable)
         for block in listeners { check(block) }
         checkListenersDiffer()
+        checkResolvers()
         var defined: [String: ConfigurationPosition] = [:]
         for block in storages { check(block, defined: &defined) }
         checkSharedPools()
@@ -115,6 +118,19 @@ struct ConfigurationValidator {
         }
     }
 
+    private mutating func checkResolvers() {
+        var checks = ResolverChecks(resolvers, findings)
+        checks.run()
+        for block in storages where block.value.type == .remote {
+            guard case .resolver(let name) = block.value.backends, let position = block.given["resolver"],
+                !checks.names.contains(name)
+            else { continue }
+            checks.reportUndefined(name, at: position)
+        }
+        findings = checks.findings
+        settings.resolvers = checks.resolvers
+    }
+
     private mutating func check(
         _ block: ConfigurationBlock<StorageSettings>, defined: inout [String: ConfigurationPosition]
     ) {
@@ -127,18 +143,7 @@ struct ConfigurationValidator {
             report(block.position, "storage \(quoted(name)) needs a type; allowed: \"remote\", \"local\"")
         }
         if block.value.type == .local { return checkConsole(block) }
-        let sources = ["host", "srv", "hosts_file"].filter { block.given[$0] != nil }
-        if sources.isEmpty {
-            report(block.position, "storage \(quoted(name)) needs one of host, srv, hosts_file")
-        } else if sources.count > 1, let position = block.given[sources[1]] {
-            report(position, "storage \(quoted(name)) can have only one of host, srv, hosts_file")
-        }
-        if let position = block.given["nameserver"], !asksDNS(block.value.backends) {
-            warn(position, "'nameserver' has no effect: none of the hosts is a name")
-        }
-        if let position = block.given["port"], case .service = block.value.backends {
-            warn(position, "'port' has no effect: SRV records carry the ports")
-        }
+        checkSources(block)
         if (block.value.tls.certificateFile == nil) != (block.value.tls.keyFile == nil) {
             let position = block.given["tls_cert_file"] ?? block.given["tls_key_file"] ?? block.position
             return report(position, "tls_cert_file and tls_key_file need each other")
@@ -158,6 +163,32 @@ struct ConfigurationValidator {
         if loadsFiles { TLSLoading(as: .client).check(block, &findings) }
     }
 
+    /// Exactly one directive says where the servers are.
+    private mutating func checkSources(_ block: ConfigurationBlock<StorageSettings>) {
+        let name = quoted(block.value.name)
+        let names = ["host", "srv", "hosts_file", "resolver"]
+        let sources = names.filter { block.given[$0] != nil }
+        let list = names.joined(separator: ", ")
+        if sources.isEmpty {
+            report(block.position, "storage \(name) needs one of \(list)")
+        } else if sources.count > 1, let position = sources.compactMap({ block.given[$0] }).last {
+            report(position, "storage \(name) can have only one of \(list)")
+        }
+        if case .resolver = block.value.backends {
+            for directive in ["nameserver", "port"] {
+                guard let position = block.given[directive] else { continue }
+                warn(position, "'\(directive)' has no effect beside 'resolver', which has its own")
+            }
+            return
+        }
+        if let position = block.given["nameserver"], !block.value.backends.asksDNS {
+            warn(position, "'nameserver' has no effect: none of the hosts is a name")
+        }
+        if let position = block.given["port"], case .service = block.value.backends {
+            warn(position, "'port' has no effect: SRV records carry the ports")
+        }
+    }
+
     /// The console is in the process itself: there is no server to reach.
     private mutating func checkConsole(_ block: ConfigurationBlock<StorageSettings>) {
         for (name, position) in block.given.sorted(by: { $0.key < $1.key }) where name != "type" {
@@ -171,29 +202,14 @@ struct ConfigurationValidator {
         guard case .hosts(let hosts) = storage.backends, let position = block.given["host"] else {
             return storage
         }
-        var seen: Set<StorageHost> = []
-        var kept: [StorageHost] = []
-        for host in hosts {
-            var full = host.canonical
-            full.port = storage.port(of: host)
-            if seen.insert(full).inserted {
-                kept.append(host)
-            } else {
-                warn(position, "host: \(quoted(full.description)) is listed twice and counts once")
-            }
-        }
-        storage.backends = .hosts(kept)
+        var distinct = DistinctHosts()
+        storage.backends = .hosts(
+            hosts.filter { host in
+                let full = distinct.add(host, port: storage.port(of: host))
+                if let full { warn(position, DistinctHosts.warning(full)) }
+                return full == nil
+            })
         return storage
-    }
-
-    private func asksDNS(_ backends: StorageBackends) -> Bool {
-        switch backends {
-        case .service: true
-        // Its lines hold addresses.
-        case .file: false
-        case .hosts(let hosts):
-            hosts.contains { if case .name = $0.location { true } else { false } }
-        }
     }
 
     private mutating func check(

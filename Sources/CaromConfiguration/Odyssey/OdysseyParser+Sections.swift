@@ -9,8 +9,16 @@ extension OdysseyParser {
             sections: [
                 "include": { parser, word, top in parser.parseInclude(word, into: &top) },
                 "listen": { parser, word, _ in parser.parseListen(word) },
-                "storage": { parser, word, _ in parser.parseStorage(word) },
-                "shared_pool": { parser, word, _ in parser.parseSharedPool(word) },
+                "resolver": { parser, word, _ in
+                    parser.parseNamed("resolver", at: word, ResolverSettings.init(name:), into: \.resolvers)
+                },
+                "storage": { parser, word, _ in
+                    parser.parseNamed("storage", at: word, StorageSettings.init(name:), into: \.storages)
+                },
+                "shared_pool": { parser, word, _ in
+                    parser.parseNamed(
+                        "shared_pool", at: word, SharedPoolSettings.init(name:), into: \.sharedPools)
+                },
                 "database": { parser, word, _ in parser.parseDatabase(word) },
             ])
     }
@@ -71,22 +79,17 @@ extension OdysseyParser {
         draft.listeners.append(block)
     }
 
-    private mutating func parseStorage(_ word: OdysseyToken) {
-        let name = parseText("storage")
-        guard openBlock("storage") else { return }
-        var block = ConfigurationBlock(StorageSettings(name: name ?? ""), at: word.position)
+    /// Reads a block that has a name and nothing but directives.
+    private mutating func parseNamed<Scope: ConfigurationScope>(
+        _ kind: String, at word: OdysseyToken, _ make: (String) -> Scope,
+        into blocks: WritableKeyPath<ConfigurationDraft, [ConfigurationBlock<Scope>]>
+    ) {
+        let name = parseText(kind)
+        guard openBlock(kind) else { return }
+        var block = ConfigurationBlock(make(name ?? ""), at: word.position)
         block.isDamaged = name == nil
         parseStatements(of: &block, sections: [:])
-        draft.storages.append(block)
-    }
-
-    private mutating func parseSharedPool(_ word: OdysseyToken) {
-        let name = parseText("shared_pool")
-        guard openBlock("shared_pool") else { return }
-        var block = ConfigurationBlock(SharedPoolSettings(name: name ?? ""), at: word.position)
-        block.isDamaged = name == nil
-        parseStatements(of: &block, sections: [:])
-        draft.sharedPools.append(block)
+        draft[keyPath: blocks].append(block)
     }
 
     /// The string behind the name of a block; `nil`, with a diagnostic, when there is none.

@@ -148,6 +148,7 @@ struct OdysseyParser {
         var homes: [String] = []
         if Settings.directives.contains(name) { homes.append("at the top of the file") }
         if ListenSettings.directives.contains(name) { homes.append("in 'listen'") }
+        if ResolverSettings.directives.contains(name) { homes.append("in 'resolver'") }
         if StorageSettings.directives.contains(name) { homes.append("in 'storage'") }
         if RouteSettings.directives.contains(name) { homes.append("in 'user'") }
         if name == "user" { homes.append("in 'database'") }

@@ -107,6 +107,7 @@ package struct Settings: Equatable, Sendable {
     // Blocks, in the order of the file
     /// At least one.
     package var listeners: [ListenSettings] = []
+    package var resolvers: [ResolverSettings] = []
     package var storages: [StorageSettings] = []
     package var sharedPools: [SharedPoolSettings] = []
     /// At least one; no two have the same database and user.

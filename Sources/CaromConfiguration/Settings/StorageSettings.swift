@@ -7,7 +7,7 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
     package var name: String
     /// `type`.
     package var type = StorageType.remote
-    /// `host`, `srv` or `hosts_file`.
+    /// `host`, `srv`, `hosts_file` or `resolver`.
     package var backends = StorageBackends.hosts([])
     /// `nameserver`: DNS servers to ask instead of the system's.
     package var nameservers: [NameserverAddress] = []
@@ -25,6 +25,14 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
 
     package init(name: String) {
         self.name = name
+    }
+
+    /// Whether `port` means anything.
+    var usesPort: Bool {
+        switch backends {
+        case .hosts, .file: true
+        case .service, .resolver: false
+        }
     }
 
     /// The port of one of this storage's hosts.
@@ -47,7 +55,7 @@ package enum TLSNegotiation: String, CaseIterable, Hashable, Sendable {
     case direct
 }
 
-/// Where a storage's servers come from; each case is a resolver.
+/// Where a storage's servers come from.
 package enum StorageBackends: Hashable, Sendable {
     /// `host`: a list; names in it are looked up in the DNS.
     case hosts([StorageHost])
@@ -55,11 +63,18 @@ package enum StorageBackends: Hashable, Sendable {
     case service(String)
     /// `hosts_file`: a file with one host a line, read again when it changes.
     case file(String)
+    /// `resolver`: the name of a `resolver` block.
+    case resolver(String)
 
-    /// Whose servers SRV records name: `db.example` of `_postgresql._tcp.db.example`.
-    package var serviceDomain: String? {
-        guard case .service(let name) = self else { return nil }
-        return name.split(separator: ".").drop { $0.hasPrefix("_") }.joined(separator: ".")
+    /// Whether a name in it is looked up.
+    var asksDNS: Bool {
+        switch self {
+        case .service: true
+        // Its lines hold addresses; a resolver says for itself whom it asks.
+        case .file, .resolver: false
+        case .hosts(let hosts):
+            hosts.contains { if case .name = $0.location { true } else { false } }
+        }
     }
 }
 

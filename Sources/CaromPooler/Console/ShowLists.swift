@@ -20,10 +20,6 @@ struct ShowLists: ConsoleCommand {
         let statistics = context.statistics
         let settings = context.snapshot.settings
         let users = Set(statistics.routes.map(\.user)).union(ShowUsers.configured(settings))
-        let names = settings.storages.flatMap { storage in
-            guard case .hosts(let hosts) = storage.backends else { return [String]() }
-            return hosts.compactMap { if case .name(let name) = $0.location { name } else { nil } }
-        }
         let hosts = context.snapshot.dnsHosts
         return .table(
             [
@@ -31,7 +27,7 @@ struct ShowLists: ConsoleCommand {
                 ("peers", 0), ("pools", statistics.routes.count), ("peer_pools", 0), ("free_clients", 0),
                 ("used_clients", statistics.clients.total - statistics.clients.login),
                 ("login_clients", statistics.clients.login), ("free_servers", statistics.servers.idle),
-                ("used_servers", statistics.servers.active), ("dns_names", Set(names).count),
+                ("used_servers", statistics.servers.active), ("dns_names", settings.hostNames.count),
                 ("dns_zones", 0), ("dns_queries", hosts.reduce(0) { $0 + $1.asked }),
                 ("dns_pending", hosts.reduce(0) { $0 + $1.waiting }),
             ].map { [$0.0, "\($0.1)"] })

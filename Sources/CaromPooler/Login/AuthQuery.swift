@@ -26,7 +26,8 @@ struct AuthQueryDefinition: Sendable {
     ///     query means.
     init(
         _ query: AuthQuerySettings, method: AuthenticationMethod, _ route: RouteSettings,
-        _ storage: StorageSettings, resolver: any Resolver, tcp: TCPOptions, encryption: ServerEncryption?,
+        _ storage: StorageSettings, resolver: any Resolver, access: ServerAccess, tcp: TCPOptions,
+        encryption: ServerEncryption?,
         mockSecret: [UInt8]
     ) {
         text = query.text
@@ -43,7 +44,7 @@ struct AuthQueryDefinition: Sendable {
         self.resolver = resolver
         self.tcp = tcp
         self.encryption = encryption
-        access = ServerAccess(route, storage, tcp, encryption)
+        self.access = access
         limit = QuotaLimit(storage)
         self.mockSecret = mockSecret
     }

@@ -10,6 +10,7 @@ import CaromTLS
 /// its servers.
 struct ServerAccess: Equatable, Sendable {
     private let storage: StorageSettings
+    private let resolvers: [ResolverSettings]
     private let database: String?
     private let user: String?
     private let password: Secret?
@@ -24,14 +25,17 @@ struct ServerAccess: Equatable, Sendable {
     /// Another one when a certificate or key has changed.
     private let encryption: ObjectIdentifier?
 
+    /// - Parameter resolvers: all that says where the servers of the storage are.
     init(
-        _ route: RouteSettings, _ storage: StorageSettings, _ tcp: TCPOptions,
+        _ route: RouteSettings, _ storage: StorageSettings, _ resolvers: [ResolverSettings],
+        _ tcp: TCPOptions,
         _ encryption: ServerEncryption? = nil
     ) {
         var storage = storage
         // How many there may be says nothing of how they are reached.
         storage.maxConnections = nil
         self.storage = storage
+        self.resolvers = resolvers
         database = route.storageDatabase
         user = route.storageUser
         password = route.serverPassword

@@ -37,7 +37,8 @@ final class Snapshot: Sendable {
     private let mocksByMethod: [AuthenticationMethod: MockAuthentication]
     /// Files that say who may come, each once.
     let accessFiles: AccessFiles
-    private let resolvers: StorageResolvers
+    /// Of storages.
+    let resolvers: StorageResolvers
     /// Of each storage, by its name; none where servers are spoken to in the open.
     private let encryptions: [String: StorageEncryption]
     private let routes: RouteTable<RouteDefinition>
@@ -54,16 +55,21 @@ final class Snapshot: Sendable {
         let tcp = TCPOptions(settings)
         let resolvers: StorageResolvers
         do throws(DNSError) {
-            resolvers = try StorageResolvers(settings.storages, previous: previous?.resolvers, log: log)
+            resolvers = try StorageResolvers(settings, previous: previous?.resolvers, log: log)
         } catch {
             throw SnapshotError(description: "\(error)")
         }
-        let encryptions = try Self.encryptions(of: settings.storages, previous?.encryptions ?? [:])
+        let encryptions = try Self.encryptions(of: settings, previous?.encryptions ?? [:])
         var accessFiles: AccessFiles
         do throws(AccessFileError) {
             accessFiles = try AccessFiles(settings, previous: previous?.accessFiles)
         } catch {
             throw SnapshotError(description: "hba_file: \(error)")
+        }
+        func serverAccess(_ route: RouteSettings) -> ServerAccess {
+            let storage = settings.storage(of: route)
+            return ServerAccess(
+                route, storage, settings.resolvers(of: storage), tcp, encryptions[route.storage]?.server)
         }
         let table = RouteTable(settings.routes.map { ($0.pattern, $0) })
         var definitions: [(RoutePattern, RouteDefinition)] = []
@@ -83,13 +89,14 @@ final class Snapshot: Sendable {
             let old = previous?.routes[route.pattern]
             let storage = settings.storage(of: route)
             let encryption = encryptions[route.storage]
-            let access = ServerAccess(route, storage, tcp, encryption?.server)
+            let access = serverAccess(route)
             func secrets(by method: AuthenticationMethod) throws(SnapshotError) -> SecretSources {
                 let query = route.authQuerySettings.flatMap { query in
                     table.route(of: query).map { asked in
                         AuthQueryDefinition(
                             query, method: method, asked, settings.storage(of: asked),
-                            resolver: resolvers[asked.storage], tcp: tcp,
+                            resolver: resolvers[asked.storage],
+                            access: serverAccess(asked), tcp: tcp,
                             encryption: encryptions[asked.storage]?.server, mockSecret: mockSecret)
                     }
                 }
@@ -165,13 +172,15 @@ final class Snapshot: Sendable {
         self.mocksByMethod = mocksByMethod
     }
 
-    private static func encryptions(of storages: [StorageSettings], _ previous: [String: StorageEncryption])
+    private static func encryptions(of settings: Settings, _ previous: [String: StorageEncryption])
         throws(SnapshotError) -> [String: StorageEncryption]
     {
         var found: [String: StorageEncryption] = [:]
-        for storage in storages where storage.tls.mode != .disable {
+        for storage in settings.storages where storage.tls.mode != .disable {
             do throws(TLSError) {
-                found[storage.name] = try StorageEncryption(storage, previous: previous[storage.name])
+                found[storage.name] = try StorageEncryption(
+                    storage, domain: settings.serviceDomain(of: storage),
+                    previous: previous[storage.name])
             } catch {
                 throw SnapshotError(description: "storage \"\(storage.name)\": tls: \(error)")
             }

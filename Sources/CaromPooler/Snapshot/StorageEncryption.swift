@@ -10,23 +10,29 @@ import CaromTLS
 struct StorageEncryption: Sendable {
     let server: ServerEncryption
     private let storage: StorageSettings
+    private let domain: String?
     private let files: [FileStamp?]
 
-    /// - Parameter previous: that of the storage before the reload.
+    /// - Parameters:
+    ///   - domain: in which SRV records name the servers.
+    ///   - previous: that of the storage before the reload.
     /// - Throws: `TLSError` when a file cannot be used.
-    init(_ storage: StorageSettings, previous: StorageEncryption?) throws(TLSError) {
+    init(_ storage: StorageSettings, domain: String?, previous: StorageEncryption?) throws(TLSError) {
         let options = storage.tls.options(for: .client)
         let paths = [options.certificateFile, options.keyFile, options.authorityFile, options.revocationFile]
         // Before they are read: what changes meanwhile is seen by the next reload.
         let files = paths.map { $0.flatMap { FileStamp(ofFileAt: $0) } }
-        if let previous, previous.storage == storage, previous.files == files {
+        if let previous, previous.storage == storage, previous.domain == domain,
+            previous.files == files
+        {
             self = previous
             return
         }
         self.storage = storage
+        self.domain = domain
         self.files = files
         server = ServerEncryption(
             try TLSContext(.client, options), isDirect: storage.tlsNegotiation == .direct,
-            domain: storage.backends.serviceDomain)
+            domain: domain)
     }
 }

@@ -1,49 +1,41 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import Carom
 import CaromConfiguration
 import CaromDNS
-import CaromFile
 
-/// Storages of the configuration as resolvers of the library: one each, shared by all routes that use it.
+/// The resolvers of storages. One that several storages name, or that a composite is made of, is one for all of them: it asks once.
 struct StorageResolvers: Sendable {
-    private struct Entry: Sendable {
-        let storage: StorageSettings
-        let resolver: any Resolver
-        /// What of it follows names.
-        let followers: [DNSResolver]
-    }
+    /// By all that they are made from.
+    private var made: [[ResolverSettings]: ConfiguredResolver] = [:]
+    private var byStorage: [String: ConfiguredResolver] = [:]
 
-    private var entries: [String: Entry] = [:]
-
-    /// - Parameter previous: the resolvers before; one whose storage finds its servers in the same way is kept, with what
-    ///   it knows.
+    /// - Parameter previous: the resolvers before; one that finds its servers in the same way is kept, with what it knows.
     /// - Throws: `DNSError` when a name is none, or when no thread can be had.
-    init(_ storages: [StorageSettings], previous: StorageResolvers?, log: PoolerLog) throws(DNSError) {
-        for storage in storages where storage.type == .remote {
-            if let old = previous?.entries[storage.name], Self.isSame(old.storage, storage) {
-                entries[storage.name] = Entry(
-                    storage: storage, resolver: old.resolver, followers: old.followers)
-            } else {
-                var followers: [DNSResolver] = []
-                let resolver = try Self.resolver(storage, log, &followers)
-                entries[storage.name] = Entry(storage: storage, resolver: resolver, followers: followers)
-            }
+    init(_ settings: Settings, previous: StorageResolvers?, log: PoolerLog) throws(DNSError) {
+        for storage in settings.storages {
+            let chain = settings.resolvers(of: storage)
+            guard !chain.isEmpty else { continue }
+            byStorage[storage.name] = try find(chain, settings, previous, log)
         }
     }
 
-    /// The resolver of a storage of the same settings, which must be one of servers.
-    subscript(storage: String) -> any Resolver {
-        guard let entry = entries[storage] else {
+    /// The resolver of a storage, which must be one of servers.
+    subscript(storage: String) -> ConfiguredResolver {
+        guard let resolver = byStorage[storage] else {
             preconditionFailure("a route of checked settings names no storage of servers")
         }
-        return entry.resolver
+        return resolver
     }
 
-    /// The host names that storages follow, each once.
+    /// Each once, by name.
+    var all: [ConfiguredResolver] {
+        made.values.sorted { $0.settings.name < $1.settings.name }
+    }
+
+    /// The host names that are followed, each once.
     var hosts: [DNSHost] {
-        let found = entries.values.flatMap(\.followers).flatMap(\.hosts)
+        let found = made.values.flatMap(\.followers).flatMap(\.hosts)
         return Dictionary(grouping: found, by: \.name).map { name, hosts in
             DNSHost(
                 name: name, addresses: Set(hosts.flatMap(\.addresses)).sorted(),
@@ -52,61 +44,20 @@ struct StorageResolvers: Sendable {
         }.sorted { $0.name < $1.name }
     }
 
-    /// Whether the servers are found in the same way. How they are spoken to is the routes' business.
-    private static func isSame(_ old: StorageSettings, _ new: StorageSettings) -> Bool {
-        old.backends == new.backends && old.nameservers == new.nameservers
-            && old.port == new.port
-    }
-
-    private static func resolver(
-        _ storage: StorageSettings, _ log: PoolerLog, _ followers: inout [DNSResolver]
-    ) throws(DNSError) -> any Resolver {
-        switch storage.backends {
-        case .hosts(let hosts): return try resolver(hosts, storage, log, &followers)
-        case .service(let name):
-            followers.append(try dns(.service(name), storage, log))
-            return SharedResolver(followers[0])
-        case .file(let path):
-            let name = storage.name
-            return SharedResolver(
-                FileResolver(path: path, defaultPort: UInt16(clamping: storage.port)) { problem in
-                    log.error("storage \(name): \(path): \(problem)", in: LogContext(.resolver))
-                })
+    /// - Parameter chain: a resolver and behind it those that it puts together.
+    private mutating func find(
+        _ chain: [ResolverSettings], _ settings: Settings, _ previous: StorageResolvers?, _ log: PoolerLog
+    ) throws(DNSError) -> ConfiguredResolver {
+        if let known = made[chain] { return known }
+        let resolver = chain[0]
+        var parts: [ConfiguredResolver] = []
+        for part in resolver.parts {
+            parts.append(try find(settings.resolvers(from: part), settings, previous, log))
         }
-    }
-
-    /// A list of hosts: literal addresses are known, every name is followed in the DNS.
-    private static func resolver(
-        _ hosts: [StorageHost], _ storage: StorageSettings, _ log: PoolerLog,
-        _ followers: inout [DNSResolver]
-    ) throws(DNSError) -> any Resolver {
-        var fixed: [Backend] = []
-        for host in hosts {
-            let port = UInt16(clamping: storage.port(of: host))
-            switch host.location {
-            case .address(let address): fixed.append(Backend(address: .ip(address, port: port)))
-            case .unixDirectory(let directory):
-                fixed.append(Backend(address: .unix(path: "\(directory)/.s.PGSQL.\(port)")))
-            case .name(let name): followers.append(try dns(.host(name, port: port), storage, log))
-            }
-        }
-        if followers.isEmpty { return StaticResolver(fixed) }
-        let known: [any Resolver] = fixed.isEmpty ? [] : [StaticResolver(fixed)]
-        return SharedResolver(CompositeResolver(known + followers, rule: .merge))
-    }
-
-    private static func dns(
-        _ subject: DNSConfiguration.Subject, _ storage: StorageSettings, _ log: PoolerLog
-    ) throws(DNSError) -> DNSResolver {
-        var configuration = DNSConfiguration(subject)
-        if !storage.nameservers.isEmpty {
-            var servers: [DNSServer] = []
-            for server in storage.nameservers {
-                servers.append(try DNSServer(address: server.address, port: UInt16(clamping: server.port)))
-            }
-            configuration.servers = .fixed(servers)
-        }
-        let logger = log.libraryLogger(label: "storage \(storage.name)", phase: .resolver)
-        return try DNSResolver(configuration, log: .logging(to: logger))
+        // What is the same down to its last part was made of the same parts.
+        let old = previous?.made[chain]
+        let found = if let old { old } else { try ConfiguredResolver(resolver, parts: parts, log: log) }
+        made[chain] = found
+        return found
     }
 }

@@ -32,6 +32,9 @@ import Testing
         try check(Settings.directives, Settings(), under: "== At the top of the file")
         try check(ListenSettings.directives, ListenSettings(), under: "== `listen { … }`")
         try check(
+            ResolverSettings.directives, ResolverSettings(name: "x"), under: "== `resolver \"name\" { … }`",
+            required: ["type"])
+        try check(
             StorageSettings.directives, StorageSettings(name: "x"), under: "== `storage \"name\" { … }`",
             required: ["type"])
         try check(DatabaseScope.directives, DatabaseScope(), under: "== `database \"name\" { … }`")

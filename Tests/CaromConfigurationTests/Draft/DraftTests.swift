@@ -86,7 +86,7 @@ import Testing
             found == [
                 "made.ini:1:1: error: workers: 0 is out of range; expected a whole number from 1 to 1024 or \"auto\"",
                 "made.ini:3:1: error: duplicate directive 'log_query'; it was given at made.ini:2:1",
-                "made.ini:5:1: error: storage \"pg\" needs one of host, srv, hosts_file",
+                "made.ini:5:1: error: storage \"pg\" needs one of host, srv, hosts_file, resolver",
                 "made.ini:9:1: error: pool: expected one of \"session\", \"transaction\", \"statement\", found 'transaction'\nhint: a string would be \"transaction\"",
             ])
     }

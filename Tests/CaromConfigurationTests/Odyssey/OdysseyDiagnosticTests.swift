@@ -85,7 +85,12 @@ import Testing
             ["1: warning: 'cache' has no effect", "10: warning: 'resolvers' has no effect"]
         ),
         ("priority 10", ["1: error: directive 'priority' is Odyssey's and not supported"]),
-        ("port 10", ["1: error: unknown directive 'port'\nhint: 'port' belongs in 'listen' or in 'storage'"]),
+        (
+            "port 10",
+            [
+                "1: error: unknown directive 'port'\nhint: 'port' belongs in 'listen' or in 'resolver' or in 'storage'"
+            ]
+        ),
         (
             "unknown_thing 10 { a { b } } log_debug x",
             [
@@ -165,7 +170,7 @@ import Testing
             "listen host",
             [
                 "8: error: expected '{' of 'listen', found 'host'",
-                "8: error: unknown directive 'host'\nhint: 'host' belongs in 'listen' or in 'storage'",
+                "8: error: unknown directive 'host'\nhint: 'host' belongs in 'listen' or in 'resolver' or in 'storage'",
             ]
         ),
         ("listen { host \"a\"", ["1: error: the block 'listen' that begins here is never closed"]),
@@ -221,7 +226,7 @@ import Testing
             "storage \"x\" { }",
             [
                 "1: error: storage \"x\" needs a type; allowed: \"remote\", \"local\"",
-                "1: error: storage \"x\" needs one of host, srv, hosts_file",
+                "1: error: storage \"x\" needs one of host, srv, hosts_file, resolver",
             ]
         ),
         (
@@ -245,7 +250,7 @@ import Testing
         ),
         (
             "storage \"x\" { type \"remote\" host \"h\" srv \"_a._tcp.b\" }",
-            ["38: error: storage \"x\" can have only one of host, srv, hosts_file"]
+            ["38: error: storage \"x\" can have only one of host, srv, hosts_file, resolver"]
         ),
         (
             "storage \"x\" { type \"remote\" srv \"b.c\" }",

@@ -106,7 +106,7 @@ import Testing
             ])
         #expect(storage.maxConnections == 26)
         #expect(storage.tls.mode == .verifyFull && storage.tls.caFile == "b")
-        #expect(storage.backends.serviceDomain == "db.example")
+        #expect(settings.serviceDomain(of: storage) == "db.example")
 
         let route = try #require(settings.routes.first)
         #expect(route.pattern.description == "d.u")

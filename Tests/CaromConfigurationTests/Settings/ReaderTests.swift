@@ -15,10 +15,10 @@ import Testing
         "storagePassword": "serverPassword", "authQuery": "authQuerySettings",
         "authQueryDatabase": "authQuerySettings", "authQueryUser": "authQuerySettings",
         "unixSocketDirectory": "address(of:", "unixSocketMode": "address(of:", "host": "address(of:",
-        "name": "storage(of:",
+        "name": "storage(of:", "origin": "title", "backends": "resolvers(of:",
     ]
     /// What a setting is read from, by the names that the pooler gives to settings and what holds them.
-    private static let receivers = "(settings|listener|storage|route)"
+    private static let receivers = "(settings|listener|storage|route|resolver)"
 
     private static let pooler: String = {
         let root = URL(filePath: #filePath).appending(path: "../../../../Sources").standardized
@@ -50,6 +50,7 @@ import Testing
         let pattern = RoutePattern(database: .anything, user: .anything)
         let all: [Any] = [
             Settings(), ListenSettings(), StorageSettings(name: "x"), RouteSettings(pattern: pattern),
+            ResolverSettings(name: "x"),
         ]
         #expect(!Self.pooler.isEmpty)
         for settings in all {

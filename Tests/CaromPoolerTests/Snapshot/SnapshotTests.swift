@@ -107,6 +107,44 @@ import Testing
         #expect(old.tcp.noDelay && !new.tcp.noDelay && !second.tcp.noDelay)
     }
 
+    private static func shared(replica: String) throws -> Settings {
+        try ConfigurationFile.parse(
+            text: """
+                listen { host "*" port 7000 }
+                resolver "primary" { type "static" host "10.0.0.1" }
+                resolver "replica" { type "static" host "\(replica)" }
+                resolver "both" { type "composite" resolvers "primary, replica" }
+                storage "w" { type "remote" resolver "primary" }
+                storage "also" { type "remote" resolver "primary" }
+                storage "r" { type "remote" resolver "both" }
+                database "w" { user default { authentication "none" storage "w" pool "session" } }
+                database "also" { user default { authentication "none" storage "also" pool "session" } }
+                database "r" { user default { authentication "none" storage "r" pool "session" } }
+                """
+        ).settings
+    }
+
+    @Test func aResolverIsOneForAllThatNameIt() throws {
+        let first = try Self.snapshot(Self.shared(replica: "10.0.0.2"))
+        func route(_ database: String, of snapshot: Snapshot) throws -> RouteDefinition {
+            try #require(snapshot.route(database: database, user: "bob"))
+        }
+        #expect(try Self.shareResolver(route("w", of: first), route("also", of: first)))
+        #expect(try !Self.shareResolver(route("w", of: first), route("r", of: first)))
+        #expect(first.resolvers.all.map(\.settings.name) == ["both", "primary", "replica"])
+        let same = try Self.snapshot(Self.shared(replica: "10.0.0.2"), previous: first)
+        let changed = try Self.snapshot(Self.shared(replica: "10.0.0.3"), previous: same)
+        for database in ["w", "also"] {
+            #expect(try route(database, of: changed) === route(database, of: first))
+        }
+        #expect(try route("r", of: same) === route("r", of: first))
+        // What a composite is made of is a part of how the servers are found.
+        let (old, new) = (try route("r", of: same), try route("r", of: changed))
+        #expect(old !== new && old.access != new.access && !Self.shareResolver(old, new))
+        #expect(first.resolvers.all[1] === changed.resolvers.all[1])
+        #expect(first.resolvers.all[2] !== changed.resolvers.all[2])
+    }
+
     @Test func aRouteThatSaysTheSameIsTheSame() throws {
         let first = try Self.snapshot(Self.settings())
         let second = try Self.snapshot(Self.settings(top: "client_max 7"), previous: first)
