@@ -13,7 +13,7 @@ struct CaromCommand: AsyncParsableCommand {
         commandName: "carom",
         abstract: "A resolver-driven, multi-threaded PostgreSQL connection pooler.",
         version: "carom \(CaromVersion.number)",
-        subcommands: [Serve.self, Check.self, Top.self])
+        subcommands: [Serve.self, Check.self, Resolve.self, Top.self])
 
     /// Runs commands beside the main thread, which only waits.
     ///

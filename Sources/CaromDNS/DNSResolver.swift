@@ -54,8 +54,8 @@ public final class DNSResolver: Resolver {
     }
 
     /// How old the oldest answer in use is: a gauge that rises while nameservers fail. Nil before the first answer.
-    public var age: Duration? { status.age }
+    public var age: Duration? { report.age }
 
-    /// The host names that are followed now, with what is known of them.
-    package var hosts: [DNSHost] { status.hosts }
+    /// What is known now, and how it was learnt.
+    package var report: DNSReport { status.report }
 }

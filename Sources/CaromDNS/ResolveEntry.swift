@@ -42,6 +42,10 @@ struct ResolveEntry: Sendable {
     var failures = 0
     /// When the last definite answer came.
     var lastAnswer: Duration?
+    /// Who gave it: a nameserver, or the hosts file.
+    var answeredBy: String?
+    /// Why the last round came to nothing, if it did.
+    var lastFailure: String?
     /// Whether the first round has ended, in whatever way.
     var isSettled = false
 

@@ -58,6 +58,7 @@ extension ResolveMachine {
 
     private mutating func finish(_ entry: inout ResolveEntry, ttl: Duration, now: Duration) {
         entry.failures = 0
+        entry.lastFailure = nil
         hasChanged = hasChanged || !entry.isSettled
         entry.isSettled = true
         entry.lastAnswer = now
@@ -79,10 +80,12 @@ extension ResolveMachine {
         }
         guard !found.isEmpty else { return }
         addWantedEntries(now: now)
+        let answeredBy = entries[.service]?.answeredBy
         for subject in orderedSubjects {
             guard let known = found[subject], let entry = entries[subject] else { continue }
             // An answer to a question under way will be fresher and complete.
             if case .asking = entry.phase { continue }
+            entries[subject]?.answeredBy = answeredBy
             acceptAddresses(subject, known.addresses, ttl: .seconds(Int64(known.ttl)), now: now)
         }
     }

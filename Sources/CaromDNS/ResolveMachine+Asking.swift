@@ -101,6 +101,7 @@ extension ResolveMachine {
                     timeToLive: .seconds(Int64(ttl)), elapsed: elapsed)
                 let actions = endRound(query.subject, except: id)
                 prefer(query.server)
+                entries[query.subject]?.answeredBy = query.server.description
                 accept(records, also: message.additionals, for: query.subject, ttl: ttl, now: now)
                 return [.report(note)] + actions
             }
@@ -127,6 +128,7 @@ extension ResolveMachine {
     ) -> [ResolveAction] {
         guard var entry = entries[subject] else { return [] }
         entry.failures += 1
+        if case .asking(let round) = entry.phase { entry.lastFailure = round.lastFailure }
         hasChanged = hasChanged || !entry.isSettled
         entry.isSettled = true
         let doublings = min(entry.failures - 1, 20)

@@ -78,6 +78,7 @@ struct ResolveMachine: Sendable {
             if addresses.isEmpty {
                 actions += beginAsking(subject, now: now)
             } else {
+                entries[subject]?.answeredBy = "/etc/hosts"
                 let own = addresses.filter { $0.family == family }
                 acceptAddresses(subject, Set(own), ttl: settings.timeToLive.lowerBound, now: now)
             }

@@ -39,36 +39,15 @@ struct ResolvePlan: Sendable {
 
 /// What a resolver can be asked while it runs.
 final class ResolveStatus: Sendable {
-    private struct State {
-        var lastAnswer: ContinuousClock.Instant?
-        var hosts: [DNSHost] = []
-        /// When the hosts were told.
-        var toldAt = ContinuousClock.now
-    }
+    private let state = Mutex((report: DNSReport(), toldAt: ContinuousClock.now))
 
-    private let state = Mutex(State())
-
-    func update(age: Duration?, hosts: [DNSHost]) {
+    func update(_ report: DNSReport) {
         let now = ContinuousClock.now
-        state.withLock { state in
-            state.lastAnswer = age.map { now.advanced(by: .zero - $0) }
-            state.hosts = hosts
-            state.toldAt = now
-        }
+        state.withLock { $0 = (report, now) }
     }
 
-    var age: Duration? {
-        state.withLock { $0.lastAnswer }.map { $0.duration(to: .now) }
-    }
-
-    var hosts: [DNSHost] {
-        state.withLock { state in
-            let elapsed = state.toldAt.duration(to: .now)
-            return state.hosts.map { host in
-                DNSHost(
-                    name: host.name, addresses: host.addresses, next: max(.zero, host.next - elapsed),
-                    asked: host.asked, waiting: host.waiting)
-            }
-        }
+    var report: DNSReport {
+        let (report, toldAt) = state.withLock { $0 }
+        return report.after(toldAt.duration(to: .now))
     }
 }

@@ -184,8 +184,7 @@ final class ResolverRun: DNSEventLoopClient, @unchecked Sendable {
             channels.values.compactMap(\.timeout)
             + machines.values.compactMap { $0.nextWake(now: now).map { $0 - now } }
         loop.armTimer(after: times.min().map { max($0, .zero) }, for: self)
-        status.update(
-            age: machines[.backends]?.age(now: now), hosts: machines[.backends]?.hosts(now: now) ?? [])
+        status.update(machines[.backends]?.report(now: now) ?? DNSReport())
     }
 
     private func deliverResults() {

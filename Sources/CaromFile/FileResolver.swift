@@ -26,6 +26,7 @@ public struct FileResolver: Resolver {
     private let format: Format
     private let defaultPort: UInt16?
     private let onProblem: @Sendable (FileResolverError) -> Void
+    private let onSuccess: @Sendable () -> Void
 
     /// Watches a file.
     ///
@@ -38,10 +39,21 @@ public struct FileResolver: Resolver {
         path: String, format: Format? = nil, defaultPort: UInt16? = nil,
         onProblem: @escaping @Sendable (FileResolverError) -> Void = { _ in }
     ) {
+        self.init(
+            path: path, format: format, defaultPort: defaultPort, onProblem: onProblem, onSuccess: {})
+    }
+
+    /// - Parameter onSuccess: told that a version of the file was read, whether it says something new or not.
+    package init(
+        path: String, format: Format?, defaultPort: UInt16?,
+        onProblem: @escaping @Sendable (FileResolverError) -> Void,
+        onSuccess: @escaping @Sendable () -> Void
+    ) {
         self.path = path
         self.format = format ?? (path.hasSuffix(".json") ? .json : .text)
         self.defaultPort = defaultPort
         self.onProblem = onProblem
+        self.onSuccess = onSuccess
     }
 
     /// Reads the file now, without watching it.
@@ -100,6 +112,7 @@ public struct FileResolver: Resolver {
             let set = try read()
             if set != last { publish(set) }
             last = set
+            onSuccess()
         } catch {
             onProblem(error)
         }

@@ -23,6 +23,7 @@ package final class Pooler: Sendable {
     private let routeEvents: AsyncStream<Router.Event>
     private let listeners: Listeners
     private let manager: ServiceManager?
+    private let resolverKeeper = ResolverKeeper()
     /// Where a reload reads the configuration.
     private let file: String?
     private let reloads: AsyncStream<ReloadRequest>
@@ -57,6 +58,7 @@ package final class Pooler: Sendable {
         let snapshot = try Snapshot(settings, previous: nil, log: log)
         let current = CurrentSnapshot(snapshot)
         self.current = current
+        resolverKeeper.use(snapshot.resolvers)
         let (events, continuation) = AsyncStream.makeStream(of: Router.Event.self)
         routeEvents = events
         statementMemory = StatementMemory(limit: settings.preparedStatementsMemory)
@@ -98,7 +100,9 @@ package final class Pooler: Sendable {
     /// servers that are others now, at the end of their transactions. Listeners stay.
     func use(_ snapshot: Snapshot) async {
         let retired = router.apply(snapshot)
+        let previous = current.value
         current.value = snapshot
+        resolverKeeper.use(snapshot.resolvers, insteadOf: previous.resolvers)
         log.apply(snapshot.settings)
         statementMemory.use(limit: snapshot.settings.preparedStatementsMemory)
         for worker in workers { await worker.use(snapshot) }
@@ -134,6 +138,7 @@ package final class Pooler: Sendable {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { background in
                 background.addTask(executorPreference: first) { await self.runPools() }
+                background.addTask(executorPreference: first) { await self.resolverKeeper.run() }
                 background.addTask(executorPreference: first) { await self.followStatistics(on: first) }
                 background.addTask(executorPreference: first) { await self.collectRoutes(on: first) }
                 background.addTask(executorPreference: first) { await self.followAccessFiles(on: first) }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Delivers sets one at a time and never an older one after a newer one, whatever threads they come from. Of sets
 /// that come faster than they are taken, the latest counts.
-final class LatestSet: Sendable {
+package final class LatestSet: Sendable {
     private struct State {
         var next: BackendSet?
         var delivering = false
@@ -13,11 +13,11 @@ final class LatestSet: Sendable {
     private let state = Mutex(State())
     private let deliver: @Sendable (BackendSet) -> Void
 
-    init(_ deliver: @escaping @Sendable (BackendSet) -> Void) {
+    package init(_ deliver: @escaping @Sendable (BackendSet) -> Void) {
         self.deliver = deliver
     }
 
-    func offer(_ set: BackendSet) {
+    package func offer(_ set: BackendSet) {
         let mine = state.withLock { state in
             state.next = set
             if state.delivering { return false }

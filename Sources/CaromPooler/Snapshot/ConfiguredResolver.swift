@@ -11,17 +11,32 @@ final class ConfiguredResolver: Resolver {
     let settings: ResolverSettings
     /// What of it follows names.
     let followers: [DNSResolver]
+    let findings: ResolverFindings
+    private let parts: [ConfiguredResolver]
     private let shared: SharedResolver
+    /// Ends when the configuration has no use for it any more.
+    private let use: (stream: AsyncStream<Never>, continuation: AsyncStream<Never>.Continuation)
 
-    /// - Parameter parts: those that a composite puts together, in the order of its settings.
+    /// - Parameters:
+    ///   - parts: those that a composite puts together, in the order of its settings.
+    ///   - drained: what pools do not hear of.
     /// - Throws: `DNSError` when a name is none, or when no thread can be had.
-    init(_ resolver: ResolverSettings, parts: [ConfiguredResolver], log: PoolerLog) throws(DNSError) {
+    init(
+        _ resolver: ResolverSettings, parts: [ConfiguredResolver], drained: DrainedServers, log: PoolerLog
+    ) throws(DNSError) {
         settings = resolver
+        self.parts = parts
+        use = AsyncStream.makeStream(of: Never.self)
+        let title = resolver.title
+        let findings = ResolverFindings(drained: drained) { line in
+            log.info("\(title): \(line)", in: LogContext(.resolver))
+        }
+        self.findings = findings
         var followers: [DNSResolver] = []
         let base: any Resolver
         switch resolver.type {
         case .fixed: base = StaticResolver(resolver.hosts.compactMap { Self.backend($0, of: resolver) })
-        case .file: base = Self.file(resolver, log)
+        case .file: base = Self.file(resolver, findings, log)
         case .dns: base = try Self.dns(resolver, log, &followers)
         case .composite:
             let rule: CompositeResolver.Rule =
@@ -32,12 +47,84 @@ final class ConfiguredResolver: Resolver {
             base = CompositeResolver(parts, rule: rule)
         }
         self.followers = followers
-        shared = SharedResolver(base)
+        shared = SharedResolver(Followed(base: base, findings: findings))
+    }
+
+    /// A resolver whose findings are kept.
+    private struct Followed: Resolver {
+        let base: any Resolver
+        let findings: ResolverFindings
+
+        func run(_ publish: @escaping @Sendable (BackendSet) -> Void) async {
+            await findings.follow(base, publish)
+        }
+    }
+
+    /// Keeps it running, whether pools listen or not, until it is retired: pools that come and go do not have it begin anew, with less than
+    /// it knew.
+    func keep() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.run { _ in } }
+            group.addTask { for await _ in self.use.stream {} }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// The configuration has no use for it any more; pools that still listen run it themselves.
+    func retire() { use.continuation.finish() }
+
+    /// What it knows now.
+    var report: ResolverReport {
+        let (reports, parts) = (followers.map(\.report), parts.map(\.report))
+        let servers = findings.servers?.map { found in
+            let source = source(of: found.backend, reports, parts)
+            return ResolverReport.Server(
+                backend: found.backend, source: source.text, timeLeft: source.timeLeft, age: found.age,
+                isDrained: found.isDrained)
+        }
+        let own = findings.trouble
+        let troubles =
+            reports.compactMap(\.trouble).map { ($0.failures, "\($0.question): \($0.reason)") }
+            + parts.compactMap { part in part.trouble.map { (part.failures, "\(part.title): \($0)") } }
+            + (own.reason.map { [(own.failures, $0)] } ?? [])
+        let worst = troubles.max { $0.0 < $1.0 }
+        return ResolverReport(
+            name: settings.name, title: settings.title, type: settings.type, servers: servers,
+            isComplete: servers != nil && reports.allSatisfy(\.hasPublished)
+                && parts.allSatisfy(\.isComplete),
+            failures: worst?.0 ?? 0, trouble: worst?.1)
+    }
+
+    /// How a server was learnt, and for how long that holds.
+    private func source(
+        of backend: Backend, _ reports: [DNSReport], _ parts: [ResolverReport]
+    ) -> (text: String, timeLeft: Duration?) {
+        switch settings.type {
+        case .fixed: return ("configuration", nil)
+        case .file: return ("file \(settings.file ?? "")", nil)
+        case .dns:
+            guard let source = reports.lazy.compactMap({ $0.sources[backend.id] }).first else {
+                return ("configuration", nil)
+            }
+            let questions = source.questions.joined(separator: ", ")
+            return ("\(questions) at \(source.answeredBy)", source.timeLeft)
+        case .composite:
+            for part in parts {
+                guard let found = part.servers?.first(where: { $0.backend.id == backend.id }) else {
+                    continue
+                }
+                return ("\(part.title): \(found.source)", found.timeLeft)
+            }
+            return ("", nil)
+        }
     }
 
     func run(_ publish: @escaping @Sendable (BackendSet) -> Void) async { await shared.run(publish) }
 
-    private static func file(_ resolver: ResolverSettings, _ log: PoolerLog) -> FileResolver {
+    private static func file(_ resolver: ResolverSettings, _ findings: ResolverFindings, _ log: PoolerLog)
+        -> FileResolver
+    {
         let (title, path) = (resolver.title, resolver.file ?? "")
         let format: FileResolver.Format? =
             switch resolver.fileFormat {
@@ -45,9 +132,12 @@ final class ConfiguredResolver: Resolver {
             case .text: .text
             case .json: .json
             }
-        return FileResolver(path: path, format: format, defaultPort: UInt16(clamping: resolver.port)) {
-            log.error("\(title): \(path): \($0)", in: LogContext(.resolver))
-        }
+        return FileResolver(
+            path: path, format: format, defaultPort: UInt16(clamping: resolver.port),
+            onProblem: { problem in
+                findings.failed("\(problem)")
+                log.error("\(title): \(path): \(problem)", in: LogContext(.resolver))
+            }, onSuccess: { findings.recovered() })
     }
 
     /// SRV records, or a list of hosts: addresses are known, every name is followed.

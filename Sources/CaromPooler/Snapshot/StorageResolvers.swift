@@ -8,17 +8,34 @@ import CaromDNS
 struct StorageResolvers: Sendable {
     /// By all that they are made from.
     private var made: [[ResolverSettings]: ConfiguredResolver] = [:]
+    /// What an operator has taken out, for the life of the process.
+    let drained: DrainedServers
     private var byStorage: [String: ConfiguredResolver] = [:]
 
     /// - Parameter previous: the resolvers before; one that finds its servers in the same way is kept, with what it knows.
     /// - Throws: `DNSError` when a name is none, or when no thread can be had.
     init(_ settings: Settings, previous: StorageResolvers?, log: PoolerLog) throws(DNSError) {
+        drained = previous?.drained ?? DrainedServers()
         for storage in settings.storages {
             let chain = settings.resolvers(of: storage)
             guard !chain.isEmpty else { continue }
             byStorage[storage.name] = try find(chain, settings, previous, log)
         }
     }
+
+    /// Resolvers outside of a pooler.
+    ///
+    /// - Parameter chains: each a resolver, and behind it those that it puts together.
+    static func make(
+        _ chains: [[ResolverSettings]], _ settings: Settings, _ log: PoolerLog
+    ) throws(DNSError) -> [ConfiguredResolver] {
+        var resolvers = StorageResolvers()
+        var found: [ConfiguredResolver] = []
+        for chain in chains { found.append(try resolvers.find(chain, settings, nil, log)) }
+        return found
+    }
+
+    private init() { drained = DrainedServers() }
 
     /// The resolver of a storage, which must be one of servers.
     subscript(storage: String) -> ConfiguredResolver {
@@ -35,7 +52,7 @@ struct StorageResolvers: Sendable {
 
     /// The host names that are followed, each once.
     var hosts: [DNSHost] {
-        let found = made.values.flatMap(\.followers).flatMap(\.hosts)
+        let found = made.values.flatMap(\.followers).flatMap(\.report.hosts)
         return Dictionary(grouping: found, by: \.name).map { name, hosts in
             DNSHost(
                 name: name, addresses: Set(hosts.flatMap(\.addresses)).sorted(),
@@ -56,7 +73,10 @@ struct StorageResolvers: Sendable {
         }
         // What is the same down to its last part was made of the same parts.
         let old = previous?.made[chain]
-        let found = if let old { old } else { try ConfiguredResolver(resolver, parts: parts, log: log) }
+        let found =
+            if let old { old } else {
+                try ConfiguredResolver(resolver, parts: parts, drained: drained, log: log)
+            }
         made[chain] = found
         return found
     }
