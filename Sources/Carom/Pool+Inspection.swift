@@ -52,6 +52,9 @@ extension Pool {
         }
     }
 
+    /// Whether a connection is to a backend that the resolver no longer names.
+    package func isDraining(_ slot: SlotID) -> Bool { engine.state.withLock { $0.core.isDraining(slot) } }
+
     /// Every claim that waits. O(claims), under the pool's lock.
     package var waiters: [WaiterReport] {
         let now = engine.now

@@ -142,6 +142,9 @@ package final class Pooler: Sendable {
                 background.addTask(executorPreference: first) { await self.followStatistics(on: first) }
                 background.addTask(executorPreference: first) { await self.collectRoutes(on: first) }
                 background.addTask(executorPreference: first) { await self.followAccessFiles(on: first) }
+                background.addTask(executorPreference: first) {
+                    await DrainFollower(router: self.router, workers: self.workers).run(on: first)
+                }
                 background.addTask { await self.serveStatistics() }
                 background.addTask(executorPreference: first) { await self.followSignals(first) }
                 background.addTask(executorPreference: first) { await self.followReloads(on: first) }

@@ -51,6 +51,11 @@ extension PoolCore {
         return slots[slot].state == .claimed
     }
 
+    func isDraining(_ id: SlotID) -> Bool {
+        guard let slot = find(id) else { return false }
+        return !backends[Int(slots[slot].backend)].present
+    }
+
     func backendIndex(of id: SlotID) -> Int { Int(slots[Int(id.index)].backend) }
 
     func meets(_ id: SlotID, _ requirement: [String: String]) -> Bool {

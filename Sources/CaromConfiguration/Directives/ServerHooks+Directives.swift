@@ -19,6 +19,7 @@ extension Directive where Scope: ServerHooked & SendableMetatype {
             .text("pool_discard_query", optional: \.hooks.resetQuery).named("server_reset_query"),
             .flag("server_fast_close", optional: \.hooks.fastClose),
             .flag("server_round_robin", optional: \.hooks.roundRobin),
+            .time("server_drain_timeout", in: .seconds, optional: \.hooks.drainTimeout),
             .time("codel_target", in: .milliseconds, optional: \.hooks.codelTarget),
             .time("codel_interval", in: .milliseconds, optional: \.hooks.codelInterval),
         ]

@@ -16,6 +16,8 @@ package struct ServerHooks: Equatable, Sendable {
     package var fastClose: Bool?
     /// `server_round_robin`: servers take turns.
     package var roundRobin: Bool?
+    /// `server_drain_timeout`: for how long clients may keep a server that is taken out of use.
+    package var drainTimeout: Duration?
     /// `codel_target`: the wait beyond which clients are sent away while the queue does not get shorter.
     package var codelTarget: Duration?
     /// `codel_interval`: how long it must not.
@@ -32,6 +34,7 @@ package struct ServerHooks: Equatable, Sendable {
         hooks.resetQuery = resetQuery ?? others.resetQuery
         hooks.fastClose = fastClose ?? others.fastClose
         hooks.roundRobin = roundRobin ?? others.roundRobin
+        hooks.drainTimeout = drainTimeout ?? others.drainTimeout
         hooks.codelTarget = codelTarget ?? others.codelTarget
         hooks.codelInterval = codelInterval ?? others.codelInterval
         return hooks

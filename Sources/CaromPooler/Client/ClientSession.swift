@@ -20,7 +20,7 @@ final class ClientSession {
     let listener: ListenerDefinition
     /// For the time that the client was here.
     private let startedAt = Deadline.now
-    @exclusivity(unchecked) private var stage: (any SessionStage)?
+    @exclusivity(unchecked) private(set) var stage: (any SessionStage)?
 
     /// As the client gave them; empty until it has.
     @exclusivity(unchecked) private(set) var user = ""

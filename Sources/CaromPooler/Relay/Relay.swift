@@ -30,7 +30,7 @@ final class Relay: SessionStage {
     private var hasLeft: Bool { isUnusual && watch == nil }
 
     var route: Route { leg.route }
-    var position: RelayOrder.Position { leg.position(keepsUp: client.keepsUp) }
+    var position: RelayOrder.Position { leg.position(client.keepsUp, order) }
     var report: RelayReport { RelayReport(leg, client, machine.book) }
     var activity: TimeWatch.Activity { TimeWatch.Activity(leg, machine) }
 
@@ -383,7 +383,7 @@ final class Relay: SessionStage {
 
     /// Does this as soon as it can be done.
     func obey(_ order: RelayOrder) {
-        if self.order != .stop { self.order = order }
+        self.order.accept(order)
         handle(ServerLeg.Token.signal)
     }
 

@@ -14,6 +14,9 @@ enum RelayOrder {
     case look
     /// The client goes to other servers when it holds none. → `none`
     case move
+    /// The client's server drains, and the time for that is over: the session ends when the server is in no transaction. One that has let
+    /// go of it meanwhile stays. → `none`
+    case leave
 
     /// Where the relay stands with its server.
     struct Position {
@@ -25,6 +28,8 @@ enum RelayOrder {
         let isStreaming: Bool
         /// The client has taken all that it was sent.
         let keepsUp: Bool
+        /// Its server drains; asked only if that matters.
+        var isDraining = false
     }
 
     /// Does what can be done now.
@@ -39,6 +44,13 @@ enum RelayOrder {
         let isAtRest = isReplication && self == .stop && (position.isFree || position.isStreaming)
         guard isAtRest || isDue(position) else { return nil }
         if self == .stop { throw .shutdown }
+        if self == .leave {
+            self = .none
+            guard position.isAttached, position.isDraining else { return nil }
+            throw .fatal(
+                .adminShutdown, "terminating connection because its server is taken out of use",
+                detail: "server_drain_timeout is over.")
+        }
         let next = try session.successor(of: route)
         if next !== route, isReplication, !position.isAttached {
             throw .fatal(.adminShutdown, "terminating connection because its server is replaced")
@@ -52,12 +64,20 @@ enum RelayOrder {
         return next === route || position.isAttached ? nil : next
     }
 
+    /// Another order, in place of this one unless this one says more.
+    mutating func accept(_ other: RelayOrder) {
+        switch (self, other) {
+        case (.stop, _), (.look, .leave), (.move, .leave): break
+        case (.none, _), (.look, _), (.move, _), (.leave, _): self = other
+        }
+    }
+
     /// Whether now is the time.
     func isDue(_ position: Position) -> Bool {
         switch self {
         case .none: false
         case .stop: !position.isAttached && !position.isWaiting && position.keepsUp
-        case .look: !position.isAttached || position.isFree
+        case .look, .leave: !position.isAttached || position.isFree
         case .move: !position.isAttached
         }
     }

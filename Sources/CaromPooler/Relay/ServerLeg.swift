@@ -66,11 +66,15 @@ struct ServerLeg: ~Copyable {
     }
 
     /// Where the client stands with it, for orders that wait.
-    func position(keepsUp: Bool) -> RelayOrder.Position {
+    func position(_ keepsUp: Bool, _ order: RelayOrder) -> RelayOrder.Position {
         RelayOrder.Position(
             isAttached: isAttached, isWaiting: isWaiting, isFree: server?.state.flow.isFree == true,
-            isStreaming: server?.state.flow.copyState == .both, keepsUp: keepsUp)
+            isStreaming: server?.state.flow.copyState == .both, keepsUp: keepsUp,
+            isDraining: order == .leave && isDraining)
     }
+
+    /// The server that is attached is of a backend that is not to be used any more.
+    private var isDraining: Bool { isAttached && preferredSlot.map { route.pool.isDraining($0) } == true }
 
     /// The server, which is attached, has taken everything.
     @inline(__always)

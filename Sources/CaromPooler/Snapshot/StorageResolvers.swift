@@ -50,6 +50,24 @@ struct StorageResolvers: Sendable {
         made.values.sorted { $0.settings.name < $1.settings.name }
     }
 
+    /// Takes a server out of use, by its name or address; pools hear of it at once.
+    ///
+    /// - Returns: false if it was out already.
+    func drain(_ server: String) -> Bool {
+        guard drained.add(server) else { return false }
+        for resolver in all { resolver.findings.drainsChanged() }
+        return true
+    }
+
+    /// Takes it in again.
+    ///
+    /// - Returns: false if it was not out.
+    func undrain(_ server: String) -> Bool {
+        guard drained.remove(server) else { return false }
+        for resolver in all { resolver.findings.drainsChanged() }
+        return true
+    }
+
     /// The host names that are followed, each once.
     var hosts: [DNSHost] {
         let found = made.values.flatMap(\.followers).flatMap(\.report.hosts)

@@ -25,7 +25,7 @@ import Testing
 
     private static let all = """
         connect_query "a" server_check_query "b" server_check_delay 0.5 pool_discard_query "c"
-        server_fast_close yes server_round_robin yes codel_target 7 codel_interval 8
+        server_fast_close yes server_round_robin yes server_drain_timeout 9 codel_target 7 codel_interval 8
         """
 
     @Test func theTopIsForAllRoutesAndARouteWins() throws {
@@ -33,11 +33,13 @@ import Testing
         let (top, route) = (try Self.hooks(top: Self.all), try Self.hooks(route: Self.all))
         #expect(top == route && top != ServerHooks())
         #expect(top.connectQuery == "a" && top.checkQuery == "b" && top.resetQuery == "c")
-        #expect(top.checkDelay == .milliseconds(500) && top.fastClose == true && top.roundRobin == true)
+        #expect(
+            top.checkDelay == .milliseconds(500) && top.fastClose == true && top.drainTimeout == .seconds(9))
+        #expect(top.roundRobin == true)
         #expect(top.codelTarget == .milliseconds(7) && top.codelInterval == .milliseconds(8))
         let other = """
             connect_query "x" server_check_query "y" server_check_delay 0 server_reset_query "z"
-            server_fast_close no server_round_robin no codel_target 1 codel_interval 2
+            server_fast_close no server_round_robin no server_drain_timeout 3 codel_target 1 codel_interval 2
             """
         #expect(try Self.hooks(top: Self.all, route: other) == Self.hooks(route: other))
     }

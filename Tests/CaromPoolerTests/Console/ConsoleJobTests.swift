@@ -43,7 +43,7 @@ private typealias M = ClientMessage
 
     @Test(arguments: [
         "KILL_CLIENT", "KILL_CLIENT x", "KILL_CLIENT 1 2", "SHUTDOWN NOW", "SHUTDOWN WAIT_FOR_SERVERS 1",
-        "PAUSE a b", "SET", "SET a", "SET a b c",
+        "PAUSE a b", "DRAIN", "DRAIN a b", "UNDRAIN", "SET", "SET a", "SET a b c",
     ])
     func wrongArgumentsAreRefused(_ text: String) {
         var conversation = ConsoleConversation()

@@ -52,6 +52,11 @@ import Testing
         maxwait_us i, pool_mode t, load_balance_hosts t
         """,
         "prepared_statements": "database t, user t, route t, name t, bytes i, query t",
+        "resolvers": """
+        resolver t, type t, name t, addr t, state t, since b, ttl b, priority i, weight i, sv_active i, sv_idle i, \
+        sv_tested i, sv_login i, sv_closing i, claims b, connects b, failed_connects b, last_error t, source t, \
+        failures i, trouble t
+        """,
         "servers": """
         type t, user t, database t, replication t, state t, addr t, port i, local_addr t, local_port i, connect_time t, \
         request_time t, wait i, wait_us i, close_needed i, ptr t, link t, remote_pid i, tls t, application_name t, \

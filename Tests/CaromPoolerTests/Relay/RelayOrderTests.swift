@@ -16,16 +16,19 @@ import Testing
     }
 
     @Test func aClientWithoutAServerObeysAtOnce() {
-        for order in [RelayOrder.stop, .look, .move] { #expect(order.isDue(Self.position())) }
+        for order in [RelayOrder.stop, .look, .move, .leave] { #expect(order.isDue(Self.position())) }
         #expect(!RelayOrder.none.isDue(Self.position()))
     }
 
     @Test func aTransactionIsNeverInterrupted() {
-        for order in [RelayOrder.stop, .look, .move] { #expect(!order.isDue(Self.position(attached: true))) }
+        for order in [RelayOrder.stop, .look, .move, .leave] {
+            #expect(!order.isDue(Self.position(attached: true)))
+        }
     }
 
     @Test func aClientThatKeepsItsServerLooksBetweenTransactions() {
         let kept = Self.position(attached: true, free: true)
+        #expect(RelayOrder.leave.isDue(kept))
         #expect(RelayOrder.look.isDue(kept) && !RelayOrder.move.isDue(kept) && !RelayOrder.stop.isDue(kept))
     }
 
@@ -37,5 +40,16 @@ import Testing
 
     @Test func theEndWaitsUntilTheClientHasItsAnswers() {
         #expect(!RelayOrder.stop.isDue(Self.position(keepsUp: false)))
+    }
+
+    @Test(arguments: [
+        (RelayOrder.none, RelayOrder.leave, RelayOrder.leave), (.look, .leave, .look), (.move, .leave, .move),
+        (.leave, .look, .look), (.leave, .stop, .stop), (.stop, .leave, .stop), (.stop, .look, .stop),
+        (.move, .look, .look),
+    ])
+    func anOrderThatSaysMoreStays(_ first: RelayOrder, _ second: RelayOrder, _ result: RelayOrder) {
+        var order = first
+        order.accept(second)
+        #expect(order == result)
     }
 }

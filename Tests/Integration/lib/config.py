@@ -55,6 +55,8 @@ class Config:
     #: Sizes of shared pools, by their names.
     shared_pools: dict = field(default_factory=dict)
     unix_socket_dir: str | None = None
+    #: Blocks by their names.
+    resolvers: dict = field(default_factory=dict)
     #: Addresses of further listeners, as (host, port).
     more_addresses: list = field(default_factory=list)
 
@@ -75,6 +77,7 @@ class Config:
         listen = {"host": address[0], "port": address[1], **self.listen}
         lines += [block("listen", listen)]
         lines += [block("listen", {**listen, "host": host, "port": port}) for host, port in self.more_addresses]
+        lines += [block(f'resolver "{title}"', options) for title, options in self.resolvers.items()]
         lines += [block('storage "pg"', {"type": "remote", **servers})]
         if any(route.storage == CONSOLE for route in self.routes):
             lines += [block(f'storage "{CONSOLE}"', {"type": "local"})]

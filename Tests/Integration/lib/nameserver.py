@@ -27,8 +27,12 @@ control:
 log:
   - target: stderr
     any: error
+mod-stats:
+  - id: counts
+    reply-nodata: on
 template:
   - id: default
+    global-module: mod-stats/counts
     storage: "{directory}"
     journal-content: none
     zonefile-sync: -1
@@ -73,6 +77,11 @@ class NameServer:
         self._write(lines)
         assert self._control("zone-reload", ZONE), self.child.text()
 
+    def count(self, name):
+        """Replies of a kind since the start: `response-code[NXDOMAIN]`, `reply-nodata[other]`."""
+        counts = dict(line.split(" = ") for line in self._output("stats", "mod-stats").splitlines() if " = " in line)
+        return int(counts.get(f"mod-stats.{name}", 0))
+
     def refuse(self):
         """Answers SERVFAIL from now on, until it has a zone again."""
         with open(os.path.join(self.directory, "zone"), "w") as file:
@@ -93,6 +102,11 @@ class NameServer:
         os.rename(path + ".new", path)
 
     def _control(self, *arguments):
-        done = subprocess.run([tool("knotc"), "-s", os.path.join(self.directory, "knot.sock"), "-b", *arguments],
+        return self._run("-b", *arguments).returncode == 0
+
+    def _output(self, *arguments):
+        return self._run(*arguments).stdout
+
+    def _run(self, *arguments):
+        return subprocess.run([tool("knotc"), "-s", os.path.join(self.directory, "knot.sock"), *arguments],
                               capture_output=True, text=True)
-        return done.returncode == 0

@@ -48,7 +48,7 @@ def binary(name):
 
 
 class Postgres:
-    def __init__(self, place, name="primary", settings=""):
+    def __init__(self, place, name="primary", settings="", addresses=1):
         self.place = place
         self.user = unprivileged()
         self.data = place.directory(name)
@@ -56,13 +56,15 @@ class Postgres:
         self.output = os.path.join(place.path, f"{name}.log")
         self.settings = settings
         self.address = free_address()
+        #: Where else it listens, on the same port: to a pooler each is a server of its own.
+        self.more_addresses = [(free_address()[0], self.address[1]) for _ in range(addresses - 1)]
         self.child = None
         self.replicas = 0
 
     @classmethod
-    def primary(cls, place, settings="", name="primary", access=_ACCESS):
+    def primary(cls, place, settings="", name="primary", access=_ACCESS, addresses=1):
         """A server with the roles of PASSWORDS; `settings` and `access` may be functions of it, once its place is known."""
-        server = cls(place, name)
+        server = cls(place, name, addresses=addresses)
         server._run("initdb", "-D", server.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                     "--locale=C.UTF-8", "--no-sync")
         server.settings = settings if isinstance(settings, str) else settings(server)
@@ -89,9 +91,9 @@ class Postgres:
         return standby
 
     def start(self):
-        host, port = self.address
+        hosts = ",".join(host for host, _ in [self.address, *self.more_addresses])
         self.child = Child(
-            [binary("postgres"), "-D", self.data, "-h", host, "-p", str(port)], self.output, user=self.user,
+            [binary("postgres"), "-D", self.data, "-h", hosts, "-p", str(self.address[1])], self.output, user=self.user,
             stop_signal=signal.SIGINT, death_signal="INT", cwd="/")
         try:
             wait_until(self.answers, "PostgreSQL answers a query", timeout=60)
