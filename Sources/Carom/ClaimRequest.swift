@@ -6,6 +6,8 @@ public struct ClaimRequest: Sendable {
     /// Attributes that must match, such as `["role": "primary"]`: what the connector learnt when it connected
     /// (``ConnectionInspector/attributes(of:)``), else what the resolver says of the backend.
     public var requirement: [String: String]
+    /// The requirement is a wish: as long as no backend is likely to meet it, any connection will do.
+    public var isPreference = false
     /// The worker the claimer runs on: an idle connection that sits there is preferred.
     public var affinity: Int?
     /// The connection the claimer used last: taken if it is idle and meets the requirement.

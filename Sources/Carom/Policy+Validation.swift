@@ -46,6 +46,7 @@ extension Policy {
         guard churnRate > 0, churnRate.isFinite else {
             throw PolicyError(knob: "churnRate", value: "\(churnRate)", allowed: "a finite number above 0")
         }
+        try positive(watchInterval, "watchInterval")
         try positive(rebalanceInterval, "rebalanceInterval")
         try positive(decoherenceInterval, "decoherenceInterval")
         try notNegative(stopGrace, "stopGrace")

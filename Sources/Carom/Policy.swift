@@ -102,6 +102,27 @@ public struct Policy: Sendable, Hashable {
     /// Planned closes that may come together. Default 4, at least 1.
     public var churnBurst: Int = 4
 
+    // MARK: Kinds of backends
+
+    /// Which backends the pool opens connections to by itself. Claims that ask for others have them opened all the same.
+    public enum Scope: Sendable, Hashable {
+        /// All that the resolver names.
+        case all
+        /// Those that match these attributes; none as long as none does.
+        case only([String: String])
+        /// Those that match these attributes; all as long as none does.
+        case preferring([String: String])
+    }
+
+    /// Which backends the pool opens connections to by itself. Default all.
+    public var scope: Scope = .all
+    /// What one backend at a time should be, such as `["role": "primary"]`. If several match, the pool keeps to one and
+    /// overrules the others: that which it saw become one last, else the first that it found. Default nil: as many as there are.
+    public var exclusive: [String: String]?
+    /// How often one idle connection of each backend is checked, if there are several, give or take a fifth, so that a change of its attributes is
+    /// noticed, or that it has stopped answering. Default nil: ``healthInterval`` has to do.
+    public var watchInterval: Duration?
+
     // MARK: Balance and operation
 
     /// How often the distribution is planned even if nothing happened. Default 60 s, more than 0.

@@ -56,6 +56,8 @@ public struct PoolError: Error, Sendable {
         let backend: BackendID
         /// What its connections match, as far as is known.
         let known: [String: String]
+        /// It has a connection, or might get one.
+        let isReachable: Bool
     }
 
     final class Details: Sendable {
@@ -129,13 +131,14 @@ public struct PoolError: Error, Sendable {
         }
     }
 
-    /// For example `no primary among: db1 (standby), db2 (unknown)`.
+    /// For example `no primary among: db1 (standby), db2 (unreachable)`.
     private var noneAmong: String {
         let keys = details.requirement.keys.sorted()
         let sought = keys.map {
-            $0 == "role" ? details.requirement[$0]! : "\($0)=\(details.requirement[$0]!)"
+            $0 == "role" || $0 == "access" ? details.requirement[$0]! : "\($0)=\(details.requirement[$0]!)"
         }
         let shown = details.candidates.prefix(Self.mostShown).map { candidate in
+            if !candidate.isReachable { return "\(candidate.backend) (unreachable)" }
             let known = keys.map { candidate.known[$0] ?? "unknown" }
             return "\(candidate.backend) (\(known.joined(separator: ", ")))"
         }

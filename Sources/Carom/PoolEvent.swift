@@ -72,6 +72,10 @@ public enum PoolEvent: Sendable, Equatable {
     case backendRemoved(BackendID)
     /// A backend's health changed.
     case backendState(BackendID, from: PoolStats.BackendState, to: PoolStats.BackendState)
+    /// What a backend's connections match has changed, or is known now.
+    case attributes(BackendID, from: [String: String], to: [String: String])
+    /// The first backend is what only one should be, and another one is (``Policy/exclusive``): it gets no more claims.
+    case overruled(BackendID, by: BackendID)
     /// The distribution was planned: connections in all.
     case planned(total: Int)
     /// The pool's own state changed.

@@ -30,12 +30,14 @@ public struct PoolLogging: PoolObserver {
 
     static func level(of event: PoolEvent) -> Logger.Level {
         switch event {
-        case .notRunning, .backendState(_, _, to: .dead), .state(_, to: .failed): .warning
+        case .notRunning, .overruled, .backendState(_, _, to: .dead), .state(_, to: .failed): .warning
+        case .attributes(_, let before, _) where !before.isEmpty: .notice
         case .backendState(_, from: .dead, _), .state(from: .failed, to: .running), .reserveOpened,
             .reserveClosed:
             .notice
         case .claimFailed, .acquireFailed, .forgotten, .overdue, .overdueReturned, .revoked, .connectFailed,
             .connectedTooLate, .checkFailed, .recycleFailed, .backendAdded, .backendRemoved, .backendState,
+            .attributes,
             .closeOverdue, .closeAbandoned, .state, .policyChanged:
             .debug
         case .claimQueued, .claimed, .claimCancelled, .acquireStarted, .acquireDone, .returned,
@@ -52,8 +54,18 @@ public struct PoolLogging: PoolObserver {
         case .backendState(let backend, let before, let now): "backend \(backend) is \(now), was \(before)"
         case .reserveOpened(let count): "a claim has waited too long: \(count) connections from the reserve"
         case .reserveClosed: "the reserve is not needed any more"
+        case .attributes(let backend, let before, let now):
+            "backend \(backend) is \(Self.words(for: now)), was \(Self.words(for: before))"
+        case .overruled(let backend, let other):
+            "backend \(backend) says that it is what \(other) is, and only one should be: it gets no more claims"
         case .state(let before, let now): "the pool is \(now), was \(before)"
         default: "\(event)"
         }
+    }
+
+    /// For example `access read-write, role primary`.
+    private static func words(for attributes: [String: String]) -> String {
+        if attributes.isEmpty { return "unknown" }
+        return attributes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     }
 }

@@ -67,6 +67,10 @@ public struct PoolStats: Sendable {
         public var score: Int
         /// The last failure in words.
         public var lastError: String?
+        /// What its connections match; empty if it has none.
+        public var attributes: [String: String] = [:]
+        /// It is what only one should be, and another one is (``Policy/exclusive``).
+        public var isOverruled = false
     }
 
     /// Sums since the pool was made.

@@ -50,7 +50,7 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
 
     /// The server has reported a parameter while the connection is lent: if it tells of another role, the pool hears of it at once.
     package func parameterChanged(since version: Int) {
-        if state.roleVersion != version { roleChanged() }
+        if state.role.version != version { roleChanged() }
     }
 
     /// What is known about the session; for the holder of the connection.

@@ -143,6 +143,7 @@ public final class PostgresConnector: Connector {
         try await exclusively(connection, within: configuration.validationTimeout) {
             (conversation) throws(PostgresError) in
             try await conversation.execute(self.configuration.checkQuery, in: connection)
+            connection.state.believeReports()
         }
     }
 
@@ -190,13 +191,16 @@ public final class PostgresConnector: Connector {
         connection.isQuiet
     }
 
-    /// `role`: `primary` or `standby`, as the server reports it (PostgreSQL 14 and later).
+    /// `role`: `primary` or `standby`; `access`: `read-write`, or `read-only` at a standby and where
+    /// `default_transaction_read_only` is on. As the server reports it (PostgreSQL 14 and later).
     public func attributes(of connection: PostgresConnection) -> [String: String] {
-        connection.role.map { ["role": $0.rawValue] } ?? [:]
+        guard let role = connection.role else { return [:] }
+        let isReadOnly = role == .standby || connection.state.role.isReadOnlyByDefault
+        return ["role": role.rawValue, "access": isReadOnly ? "read-only" : "read-write"]
     }
 
     /// Changes when the server reports that its role changed.
-    public func attributesVersion(of connection: PostgresConnection) -> Int { connection.state.roleVersion }
+    public func attributesVersion(of connection: PostgresConnection) -> Int { connection.state.role.version }
 
     /// The index of the reactor it lives on.
     public func affinity(of connection: PostgresConnection) -> Int? { connection.transport.reactor.index }

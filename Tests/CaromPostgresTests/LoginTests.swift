@@ -93,7 +93,7 @@ extension ServerTests {
         @Test func theRoleAndTheVersionAreKnownAfterConnecting() async throws {
             try await withSession { (connection, connector) async throws in
                 #expect(connection.role == .primary)
-                #expect(connector.attributes(of: connection) == ["role": "primary"])
+                #expect(connector.attributes(of: connection) == ["role": "primary", "access": "read-write"])
                 let version = try await connection.query(sql: "show server_version")[0][0].string
                 #expect(connection.serverVersion == version)
             }

@@ -108,16 +108,36 @@ import Testing
     @Test func aPromotionChangesTheVersionOfTheRoleOnce() {
         var state = ServerState()
         state.report(ParameterStatus(name: "in_hot_standby", value: "on"))
-        let before = state.roleVersion
+        let before = state.role.version
         state.report(ParameterStatus(name: "in_hot_standby", value: "on"))
         state.report(ParameterStatus(name: "TimeZone", value: "UTC"))
-        let unchanged = state.roleVersion
+        let unchanged = state.role.version
         #expect(unchanged == before)
         // The server says it by itself, while nothing is asked.
         let received = state.receive(Self.status("in_hot_standby", "off").span.bytes, limits: .server())
         #expect(received.parametersChanged)
-        let after = state.roleVersion
+        let after = state.role.version
         #expect(after != before)
+    }
+
+    @Test func onlyWhatNobodySetInTheSessionSaysThatAServerIsReadOnly() {
+        let name = "default_transaction_read_only"
+        var state = ServerState()
+        state.report(ParameterStatus(name: name, value: "off"))
+        state.didLogIn(.idle)
+        var set = SettingValues()
+        set.set(name, to: "on")
+        state.apply(set)
+        state.report(ParameterStatus(name: name, value: "on"))
+        state.believeReports()
+        let ofTheClient = state.role.isReadOnlyByDefault
+        #expect(!ofTheClient)
+        state.apply(SettingValues())
+        let before = state.role.version
+        state.believeReports()
+        let ofTheServer = state.role.isReadOnlyByDefault
+        let after = state.role.version
+        #expect(ofTheServer && after != before)
     }
 
     // MARK: Messages

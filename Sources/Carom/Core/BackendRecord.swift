@@ -26,10 +26,16 @@ struct BackendRecord: Sendable {
     /// What its last connection matched, an index into the attribute table, and until when that was so.
     var learnt: Int32 = 0
     var learntAt: Int64 = .min
+    /// What was learnt last of any of its connections, an index likewise: the others may not have heard of it yet.
+    var latest: Int32 = 0
+    /// It says that it is what another one is, and only one should be.
+    var isOverruled = false
     /// When the last connect to it began.
     var askedAt: Int64 = .min
     /// The plan leaves it what it has, for whether it can be connected to is uncertain.
     var isDoubted = false
+    /// It is among those that the policy opens connections to.
+    var isInScope = true
     var idleLists: ContiguousArray<IdleList> = []
     /// Its place among the backends with idle connections, -1 if it has none.
     var readyPosition: Int32 = -1

@@ -20,6 +20,7 @@ struct CompiledPolicy: Sendable {
     let recycleTimeout: Int64
     let closeTimeout: Int64
     let maxLifetime: Int64
+    let watchInterval: Int64
     let rebalanceInterval: Int64
     let decoherenceInterval: Int64
     let stopGrace: Int64
@@ -55,6 +56,7 @@ struct CompiledPolicy: Sendable {
         recycleTimeout = time(policy.recycleTimeout)
         closeTimeout = time(policy.closeTimeout)
         maxLifetime = time(policy.maxLifetime)
+        watchInterval = time(policy.watchInterval)
         rebalanceInterval = time(policy.rebalanceInterval)
         decoherenceInterval = time(policy.decoherenceInterval)
         stopGrace = time(policy.stopGrace)

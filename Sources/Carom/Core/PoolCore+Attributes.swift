@@ -12,13 +12,23 @@ extension PoolCore {
         let old = slots[slot].attributes
         slots[slot].attributes = attributes.retain(known(slot, learnt))
         attributes.release(old)
+        announce(slot)
+    }
+
+    /// Notes what was learnt of a backend last, and tells observers if that is news.
+    private mutating func announce(_ slot: Int) {
+        let backend = Int(slots[slot].backend)
+        let (before, now) = (backends[backend].latest, slots[slot].attributes)
+        if before == now { return }
+        if observed { emit(.attributes(backends[backend].id, from: attributes[before], to: attributes[now])) }
+        attributes.retain(entry: now)
+        attributes.release(before)
+        backends[backend].latest = now
     }
 
     /// What a backend's connections match, or did last, or should by what the resolver says.
     func lastKnown(_ backend: Int) -> [String: String] {
-        if let open = slots.first(where: { $0.backend == Int32(backend) && $0.state.isUsable }) {
-            return attributes[open.attributes]
-        }
+        if backends[backend].counts.usable > 0 { return attributes[backends[backend].latest] }
         return backends[backend].learntAt == .min
             ? backends[backend].backend.attributes : attributes[backends[backend].learnt]
     }
@@ -35,6 +45,7 @@ extension PoolCore {
     /// What has changed for one connection may have changed for its backend: the other idle ones are checked.
     mutating func learned(_ id: SlotID, _ learnt: [String: String], now: Int64) {
         guard differs(id, learnt), let slot = find(id) else { return }
+        let before = attributes[slots[slot].attributes]
         if slots[slot].state == .idle {
             takeIdle(slot)
             setAttributes(slot, learnt)
@@ -46,6 +57,7 @@ extension PoolCore {
             setAttributes(slot, learnt)
         }
         if isStopping { return }
+        noteExclusive(Int(slots[slot].backend), was: before, is: slots[slot].attributes)
         suspectBackend(Int(slots[slot].backend), now: now)
         needsPlan = true
         settle(now)

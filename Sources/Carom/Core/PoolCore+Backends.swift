@@ -21,6 +21,7 @@ extension PoolCore {
             needsPlan = true
             for backend in gone { remove(backend, now: now) }
         }
+        if watchAt == .never, isWatching { watchAt = now.after(policy.watchInterval) }
         settle(now)
     }
 
@@ -75,6 +76,7 @@ extension PoolCore {
 
     mutating func forgetBackend(_ backend: Int) {
         known[backends[backend].id] = nil
+        attributes.release(backends[backend].latest)
         attributes.release(backends[backend].learnt)
         backends[backend].learnt = 0
         effects.append(.backendGone(backends[backend].id))

@@ -17,6 +17,7 @@ extension PoolCore {
     /// A claim in full: lent, queued, or failed. `timeout` nil means the policy's.
     mutating func claim(_ request: ClaimRequest, timeout: Int64?, now: Int64) -> ClaimDecision {
         if isStopping { return refuse(.stopped) }
+        let request = relaxed(request)
         var slot = -1
         if mode == .running {
             slot = choose(request, now: now)
@@ -48,7 +49,7 @@ extension PoolCore {
             queue.enqueue(waiter)
             // Backends in doubt may be asked sooner, or at all, now that somebody waits.
             if trustedPriority == nil || policy.reserveSlots > 0 { needsConnects = true }
-            if queue.records[waiter].requirementQueue > 0 { needsPlan = true }
+            if queue.records[waiter].requirementQueue > 0 || policy.source.scope != .all { needsPlan = true }
             mostWaiting = max(mostWaiting, queue.count)
             if observesWaits { emit(.claimQueued(id, waiting: queue.count)) }
         }

@@ -13,6 +13,10 @@ extension PoolCore {
     /// What a backend's last connection was like is believed for so long: then a waiter that finds nothing else has it asked
     /// again, for it may have been promoted.
     static var memory: Int64 { 1_000_000_000 }
+    /// A backend that is overruled is asked again so often what it is.
+    static var overruledMemory: Int64 { 10_000_000_000 }
+    /// While a waiter's kind of connection is not known anywhere, idle ones that are something else are looked at so often.
+    static var searchInterval: Int64 { 500_000_000 }
     /// A claim may wait so long for somebody to run the pool before that is told.
     static var patienceBeforeRun: Int64 { 1_000_000_000 }
     /// Between checks of a suspected backend's idle connections: four a second are a burden on no server.

@@ -116,7 +116,11 @@ extension PoolCore {
         if order.isEmpty || counts.connecting > 0 || connectAt <= soon || counts.all >= policy.maxSlots {
             return nil
         }
+        // Others are only opened to as a search needs them; but whoever would take any is not to wait for want of the right kind.
+        let hasScope = order.contains { !backends[$0].isDead && backends[$0].isInScope }
+        let leavesOthers = hasScope || queue.requirements[0].count == 0
         for backend in order where !backends[backend].isDead {
+            if leavesOthers, !backends[backend].isInScope, backends[backend].deficit == 0 { continue }
             if trustedPriority != nil, backends[backend].deficit == 0 { continue }
             if backends[backend].counts.live >= policy.source.perBackendMax { continue }
             return """

@@ -31,7 +31,7 @@ extension PoolCore {
     }
 
     /// Gives idle connections to waiters as long as both are there.
-    private mutating func serveFromIdle(_ now: Int64) {
+    mutating func serveFromIdle(_ now: Int64) {
         for slot in slots.indices where slots[slot].state == .idle && queue.count > 0 {
             guard let waiter = nextWaiter(for: slot, now: now) else { continue }
             serveIdle(slot, waiter, now: now)
@@ -44,6 +44,7 @@ extension PoolCore {
         for backend in backends.indices {
             backends[backend].churn.change(perSecond: policy.churnRate, burst: policy.churnBurst)
         }
+        watchAt = isWatching ? now.after(self.policy.watchInterval) : .never
         rebalanceAt = now.after(self.policy.rebalanceInterval)
         decoherenceAt = now.after(self.policy.decoherenceInterval)
         if policy.shrink != .lowPass { sampleAt = .never }

@@ -29,15 +29,18 @@ extension PoolCore {
             for backend in backends where !backend.present { left -= backend.counts.busy }
         }
         left = max(0, left)
+        applyExclusive(now)
+        relaxWaiters(now)
+        let isAsking = applyScope()
         reserve(left, now: now)
         left -= reservedTotal
+        if isAsking { left = min(left, order.count { backends[$0].isInScope && backends[$0].reserved == 0 }) }
         wantedTotal = reservedTotal
         trustedPriority = nil
         var priority = nextPriority(after: nil)
-        let isAnyAlive = priority != nil
         while let current = priority {
             let candidates = order.filter {
-                !backends[$0].isDead && backends[$0].backend.priority == current
+                !backends[$0].isDead && backends[$0].isInScope && backends[$0].backend.priority == current
             }
             left -= deal(left, to: candidates, now: now)
             if candidates.contains(where: { !backends[$0].isDoubted }) {
@@ -50,13 +53,13 @@ extension PoolCore {
             backends[backend].wanted = backends[backend].reserved
         }
         if observed { emit(.planned(total: wantedTotal)) }
-        setFailed(!order.isEmpty && !isAnyAlive, now: now)
+        setFailed(!order.isEmpty && order.allSatisfy { backends[$0].isDead }, now: now)
     }
 
-    /// The best priority of a live backend, among those worse than the given one.
+    /// The best priority of a live backend in scope, among those worse than the given one.
     private func nextPriority(after priority: Int?) -> Int? {
         var next: Int?
-        for backend in order where !backends[backend].isDead {
+        for backend in order where !backends[backend].isDead && backends[backend].isInScope {
             let own = backends[backend].backend.priority
             if let priority, own <= priority { continue }
             next = min(next ?? own, own)
@@ -128,7 +131,9 @@ extension PoolCore {
     mutating func exchangeOne(_ now: Int64) {
         var newcomer: Int?
         for backend in order where backends[backend].wanted == 0 {
-            if backends[backend].isDead || backends[backend].isDoubted { continue }
+            if backends[backend].isDead || backends[backend].isDoubted || !backends[backend].isInScope {
+                continue
+            }
             if newcomer == nil || backends[backend].plannedAt < backends[newcomer!].plannedAt {
                 newcomer = backend
             }

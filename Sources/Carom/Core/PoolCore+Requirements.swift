@@ -43,7 +43,9 @@ extension PoolCore {
             let record = backends[backend]
             let prospect = prospect(of: requirement, backend, now: now)
             if prospect == .fails {
-                if record.counts.usable == 0 { forgetAt = min(forgetAt, record.learntAt.after(Self.memory)) }
+                if record.counts.usable == 0, !record.isOverruled {
+                    forgetAt = min(forgetAt, record.learntAt.after(Self.memory))
+                }
                 continue
             }
             let isTrusted = !record.isDead && !record.isDoubted
@@ -64,6 +66,7 @@ extension PoolCore {
         replanAt = min(replanAt, retryAt)
         if able.isEmpty {
             replanAt = min(replanAt, forgetAt)
+            hastenWatch(now)
         } else {
             // Where some are known, who was asked once and is not known to be one is not asked again.
             others.removeAll { $0.rank > 0 && $0.at != .min }
@@ -108,6 +111,7 @@ extension PoolCore {
     }
 
     private func prospect(of requirement: [String: String], _ backend: Int, now: Int64) -> Prospect {
+        if backends[backend].isOverruled { return .fails }
         if backends[backend].counts.usable > 0 {
             let own = slots.lazy.filter { $0.backend == Int32(backend) && $0.state.isUsable }
             return own.contains { attributes.matches($0.attributes, requirement) } ? .meets : .fails

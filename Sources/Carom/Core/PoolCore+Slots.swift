@@ -15,13 +15,17 @@ extension PoolCore {
         if observed { emit(.connected(id, backends[backend].id)) }
         keepIfOvertaken(slot)
         endConnecting(slot)
+        let before =
+            backends[backend].learntAt == .min && backends[backend].counts.usable == 0
+            ? nil : lastKnown(backend)
         prepare(slot, learnt, affinity, now: now)
+        noteExclusive(backend, was: before, is: slots[slot].attributes)
         evaluate(backend, now: now)
         noteDoubt(backend, now: now)
         if needsPlan { plan(now) }
         makeAvailable(slot, now: now)
         // It was not what somebody waits for: the next backend is asked.
-        if isSearching { needsPlan = true }
+        if isSearching || policy.source.scope != .all { needsPlan = true }
         needsTrim = true
         needsConnects = true
         settle(now)
@@ -246,7 +250,7 @@ extension PoolCore {
         } else {
             queue.enqueue(waiter)
             needsConnects = true
-            needsPlan = needsPlan || isSearching
+            needsPlan = needsPlan || isSearching || policy.source.scope != .all
         }
     }
 

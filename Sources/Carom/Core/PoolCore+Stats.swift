@@ -32,6 +32,7 @@ extension PoolCore {
             recycling: record.counts.recycling, closing: record.counts.closing,
             totalClaims: record.totalClaims, totalConnects: record.totalConnects,
             failedConnects: record.failedConnects, authenticationFailures: record.authenticationFailures,
-            score: score, lastError: record.health.lastError)
+            score: score, lastError: record.health.lastError,
+            attributes: record.counts.usable > 0 ? lastKnown(index) : [:], isOverruled: record.isOverruled)
     }
 }

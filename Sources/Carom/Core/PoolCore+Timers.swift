@@ -21,6 +21,7 @@ extension PoolCore {
             needsConnects = needsConnects || blocked
         }
         if now >= sampleAt { sampleDemand(now) }
+        if now >= watchAt { watch(now) }
         if now >= rebalanceAt {
             rebalanceAt = now.after(policy.rebalanceInterval)
             planned = min(planned, max(demand, counts.live))
@@ -72,7 +73,9 @@ extension PoolCore {
             close(slot, .connectAbandoned, now: now)
         case .acquiring: acquired(id(slot), failure: "acquire: " + late, now: now)
         case .recycling: recycled(id(slot), failure: "recycle: " + late, now: now)
-        case .checking: checked(id(slot), failure: "check: " + late, now: now)
+        case .checking:
+            checked(id(slot), failure: "check: " + late, now: now)
+            doubtSilent(Int(slots[slot].backend), now: now)
         case .closing: lateClose(slot)
         case .free, .idle, .claimed: return
         }

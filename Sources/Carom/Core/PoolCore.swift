@@ -52,6 +52,8 @@ struct PoolCore: ~Copyable, Sendable {
     var wantedTotal = 0
     /// How many of those are for waiters with a requirement.
     var reservedTotal = 0
+    /// Of several backends that are what only one should be, the one that counts.
+    var exclusiveBackend: Int?
     /// The priority of the backends the plan counts on; nil if all that live are doubted.
     var trustedPriority: Int?
     /// When the plan changes by itself: doubt about a backend ends, or what was known of it is too old.
@@ -81,6 +83,9 @@ struct PoolCore: ~Copyable, Sendable {
     var sampleAt: Int64 = .never
     /// When parked connections are next looked at.
     var sweepAt: Int64 = .never
+    /// When one idle connection of each backend is next checked, and when that was last done.
+    var watchAt: Int64
+    var watchedAt: Int64 = .min
     var rebalanceAt: Int64
     var decoherenceAt: Int64
 
@@ -123,6 +128,7 @@ struct PoolCore: ~Copyable, Sendable {
         self.observesClaims = observesClaims ?? observed
         self.observesWaits = observesWaits ?? observed
         self.acquires = acquires
+        watchAt = .never
         rebalanceAt = now.after(compiled.rebalanceInterval)
         decoherenceAt = now.after(compiled.decoherenceInterval)
     }
@@ -139,7 +145,7 @@ struct PoolCore: ~Copyable, Sendable {
         if case .stopping(let end) = mode { return min(next, end) }
         next = min(next, connectAt, trimAt)
         next = min(next, sampleAt, rebalanceAt)
-        return min(next, decoherenceAt, sweepAt)
+        return min(next, decoherenceAt, min(sweepAt, watchAt))
     }
 
     /// Connections demand justifies at this moment: lent, waited for, and spares, or the minimum. Idle connections beside

@@ -38,6 +38,7 @@ struct WaitQueue: Sendable {
     /// Waiters with the same requirement.
     struct RequirementQueue {
         var requirement: [String: String]
+        var isPreference = false
         var head: Int32 = -1
         var tail: Int32 = -1
         var count = 0
@@ -101,7 +102,7 @@ struct WaitQueue: Sendable {
         let generation = records[index].generation
         records[index] = WaiterRecord()
         records[index].generation = generation
-        records[index].requirementQueue = requirementQueue(for: request.requirement)
+        records[index].requirementQueue = requirementQueue(for: request)
         arrivals += 1
         records[index].sequence = arrivals
         records[index].since = now
@@ -161,6 +162,16 @@ struct WaitQueue: Sendable {
         records[index].previous = -1
     }
 
+    /// Whoever waits with this requirement has none any more.
+    mutating func relax(_ requirementQueue: Int) {
+        while requirements[requirementQueue].head >= 0 {
+            let waiter = Int(requirements[requirementQueue].head)
+            leaveQueue(waiter)
+            records[waiter].requirementQueue = 0
+            enqueue(waiter)
+        }
+    }
+
     /// Binds a waiter that is in no queue to the connection being prepared for it.
     mutating func beginAcquiring(_ index: Int, slot: Int) {
         records[index].state = .acquiring
@@ -183,18 +194,20 @@ struct WaitQueue: Sendable {
     }
 
     /// The queue of this requirement; an empty one is given a new meaning before another is added.
-    private mutating func requirementQueue(for requirement: [String: String]) -> Int32 {
+    private mutating func requirementQueue(for request: ClaimRequest) -> Int32 {
+        let (requirement, isPreference) = (request.requirement, request.isPreference)
         if requirement.isEmpty { return 0 }
         var empty = -1
         for index in 1..<max(1, requirements.count) {
-            if requirements[index].requirement == requirement { return Int32(index) }
+            let known = requirements[index]
+            if known.requirement == requirement, known.isPreference == isPreference { return Int32(index) }
             if requirements[index].count == 0, empty < 0, !isAwaited(index) { empty = index }
         }
         if empty < 0 {
-            requirements.append(RequirementQueue(requirement: requirement))
+            requirements.append(RequirementQueue(requirement: requirement, isPreference: isPreference))
             return Int32(requirements.count - 1)
         }
-        requirements[empty] = RequirementQueue(requirement: requirement)
+        requirements[empty] = RequirementQueue(requirement: requirement, isPreference: isPreference)
         return Int32(empty)
     }
 

@@ -93,6 +93,7 @@ extension PoolEngine {
             if cell != nil, Task.isCancelled {
                 return (.failed(state.error(.cancelled, since: now, now: now, causes: [])), nil)
             }
+            let request = state.core.relaxed(request)
             state.takeParked(for: request, now)
             switch state.core.claim(request, timeout: limit, now: now) {
             case .hand(let slot):

@@ -184,7 +184,9 @@ struct EngineState: ~Copyable, Sendable {
                 isAwaitingRun: isAwaitingRun, requirement: requirement,
                 candidates: isSought
                     ? core.order.map {
-                        PoolError.Candidate(backend: core.backends[$0].id, known: core.lastKnown($0))
+                        PoolError.Candidate(
+                            backend: core.backends[$0].id, known: core.lastKnown($0),
+                            isReachable: core.isReachable($0))
                     }
                     : []))
     }

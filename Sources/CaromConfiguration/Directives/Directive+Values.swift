@@ -137,25 +137,24 @@ extension Directive {
             isSame: { $0[keyPath: path] == $1[keyPath: path] })
     }
 
-    /// One of the words of an enum, in quotes.
+    /// One of a few words, in double quotes.
     static func choice<Choice: RawRepresentable<String> & CaseIterable & SendableMetatype>(
         _ name: String, _ path: Path<Choice>
     ) -> Self {
-        let words = Choice.allCases.map(\.rawValue)
-        let allowed = words.map(quoted).joined(separator: ", ")
-        return Directive(
-            name: name, expects: "one of \(allowed)",
-            read: { value, scope throws(ValueError) in
-                let text = try value.text("one of \(allowed)")
-                guard let choice = Choice(rawValue: text) else {
-                    let near = nearest(to: text, among: words)
-                    throw ValueError(
-                        "unknown value \(quoted(text)); allowed: \(allowed)",
-                        hint: near.map { "did you mean \(quoted($0))?" })
-                }
-                scope[keyPath: path] = choice
-            },
+        Directive(
+            name: name, expects: Words<Choice>.expected,
+            read: { value, scope throws(ValueError) in scope[keyPath: path] = try Words<Choice>.read(value) },
             write: { quoted($0[keyPath: path].rawValue) })
+    }
+
+    /// The same, which need not be given.
+    static func choice<Choice: RawRepresentable<String> & CaseIterable & SendableMetatype>(
+        _ name: String, optional path: Path<Choice?>
+    ) -> Self {
+        Directive(
+            name: name, expects: Words<Choice>.expected,
+            read: { value, scope throws(ValueError) in scope[keyPath: path] = try Words<Choice>.read(value) },
+            write: { $0[keyPath: path].map { quoted($0.rawValue) } })
     }
 
     /// A directive of Odyssey that has no effect here; any value will do.
@@ -188,5 +187,21 @@ enum TimeUnit: String, Sendable {
         case .seconds: Int(duration / .seconds(1))
         case .milliseconds: Int(duration / .milliseconds(1))
         }
+    }
+}
+
+/// The few words that a directive may have.
+private enum Words<Choice: RawRepresentable<String> & CaseIterable & SendableMetatype> {
+    private static var words: [String] { Choice.allCases.map(\.rawValue) }
+    private static var allowed: String { words.map(quoted).joined(separator: ", ") }
+    static var expected: String { "one of \(allowed)" }
+
+    static func read(_ value: ConfigurationValue) throws(ValueError) -> Choice {
+        let text = try value.text(expected)
+        if let choice = Choice(rawValue: text) { return choice }
+        let near = nearest(to: text, among: words)
+        throw ValueError(
+            "unknown value \(quoted(text)); allowed: \(allowed)",
+            hint: near.map { "did you mean \(quoted($0))?" })
     }
 }

@@ -19,6 +19,8 @@ extension RouteSettings: ConfigurationScope {
             .text("storage_db", optional: \.storageDatabase),
             .text("storage_user", optional: \.storageUser),
             .secret("storage_password", \.storagePassword),
+            .choice("target_session_attrs", optional: \.targetSessionAttributes),
+            .flag("client_target_session_attrs", \.clientTargetSessionAttributes),
             .choice("pool", \.pool),
             .limit("pool_size", \.poolSize),
             .text("shared_pool", optional: \.sharedPool),
@@ -61,6 +63,5 @@ extension RouteSettings: ConfigurationScope {
         "password_passthrough", "pool_acquire_fail_fast", "pool_attach_check",
         "pool_pin_on_listen", "pool_reserve_prepared_statement", "pool_routing", "pool_smart_discard",
         "quantiles", "reserve_session_server_connection", "role", "server_drop_on_cached_plan_error",
-        "target_session_attrs",
     ]
 }

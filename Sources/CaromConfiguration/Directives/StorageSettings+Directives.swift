@@ -5,12 +5,15 @@ extension StorageSettings: ConfigurationScope {
     /// What may stand in a `storage` block.
     package static let directives = DirectiveTable<StorageSettings>(
         block: "storage",
-        foreign: ["balancing", "endpoints_status_poll_interval", "watchdog"],
+        foreign: ["balancing", "watchdog"],
         [
             .choice("type", \.type), hostList, serviceName, hostsFile, resolverName,
             nameserverList,
             .number("port", \.port, in: 1...65535), .limit("max_connections", \.maxConnections),
             .number("server_max_routing", \.maxRouting, in: 1...10_000),
+            .time("endpoints_status_poll_interval", in: .milliseconds, \.statusPollInterval),
+            .time("server_check_timeout", in: .milliseconds, \.checkTimeout),
+            .choice("target_session_attrs", optional: \.targetSessionAttributes),
         ]
             + Directive.tls + [.choice("tls_negotiation", \.tlsNegotiation)])
 }

@@ -47,6 +47,10 @@ package struct RouteSettings: Equatable, Sendable {
     package var storageUser: String?
     /// `storage_password`; `nil` for `password`.
     package var storagePassword: Secret?
+    /// `target_session_attrs`; `nil` for what the storage says.
+    package var targetSessionAttributes: TargetSessionAttributes?
+    /// `client_target_session_attrs`: clients choose for themselves, in their startup message.
+    package var clientTargetSessionAttributes = false
     /// `backend_startup_options`: parameters of the startup message to the server, in the order of the file.
     package var backendStartupOptions: [SessionParameter] = []
 

@@ -123,6 +123,11 @@ package struct Settings: Equatable, Sendable {
         return storage
     }
 
+    /// Which servers will do for a route's clients.
+    package func target(of route: RouteSettings) -> TargetSessionAttributes {
+        route.targetSessionAttributes ?? storage(of: route).targetSessionAttributes ?? .any
+    }
+
     /// Where a listener of these settings listens.
     package func address(of listener: ListenSettings) -> ListenAddress {
         switch (listener.host, unixSocketDirectory, unixSocketMode) {

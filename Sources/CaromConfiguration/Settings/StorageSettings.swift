@@ -22,6 +22,12 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
 
     /// `server_max_routing`: logins to one of the servers at a time, of each pool.
     package var maxRouting = 4
+    /// `endpoints_status_poll_interval`: how often an idle connection to each server is checked, if there are several.
+    package var statusPollInterval: Duration = .seconds(1)
+    /// `server_check_timeout`: for the answer to a check.
+    package var checkTimeout: Duration = .seconds(3)
+    /// `target_session_attrs`: for routes that say nothing else.
+    package var targetSessionAttributes: TargetSessionAttributes?
 
     package init(name: String) {
         self.name = name

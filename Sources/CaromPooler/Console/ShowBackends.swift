@@ -12,7 +12,7 @@ struct ShowBackends: ConsoleCommand {
     }
 
     let columns: [ConsoleColumn]? = ConsoleColumn.table(
-        (.text, ["database", "user", "route", "name", "addr", "state"]),
+        (.text, ["database", "user", "route", "name", "addr", "state", "role"]),
         (
             .integer,
             [
@@ -37,9 +37,18 @@ struct ShowBackends: ConsoleCommand {
                     ]
                     return [
                         route.database, route.user, route.rule, found.backend.name,
-                        found.backend.address.description, found.state.rawValue,
+                        found.backend.address.description, found.state.rawValue, found.role,
                     ] + numbers.map { "\($0)" } + totals.map { "\($0)" } + [found.lastError]
                 }
             })
+    }
+}
+
+extension PoolStats.BackendStats {
+    /// What it says that it is, for people; nil if it has no connection, or does not say.
+    fileprivate var role: String? {
+        if isOverruled { return "overruled" }
+        guard let role = attributes["role"] else { return nil }
+        return role == "primary" && attributes["access"] == "read-only" ? "read-only primary" : role
     }
 }

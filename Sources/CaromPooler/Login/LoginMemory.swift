@@ -19,18 +19,20 @@ struct LoginMemory {
         let definition: RouteDefinition
         let route: Route
         private let snapshot: Snapshot
+        private let source: AcceptedParameters
         private let accepted: AcceptedParameters.Entry
         private let generation: Int
 
         init(
             packet: [UInt8], _ startup: StartupMessage, _ route: Route, _ snapshot: Snapshot,
-            accepted: AcceptedParameters.Entry, generation: Int
+            of source: AcceptedParameters, accepted: AcceptedParameters.Entry, generation: Int
         ) {
             self.packet = packet
             self.startup = startup
             definition = route.definition
             self.route = route
             self.snapshot = snapshot
+            self.source = source
             self.accepted = accepted
             self.generation = generation
         }
@@ -39,11 +41,11 @@ struct LoginMemory {
         func isTrue(of snapshot: Snapshot) -> Bool { snapshot === self.snapshot }
 
         /// The servers' defaults have not changed since.
-        var isCurrent: Bool { route.accepted.generation == generation }
+        var isCurrent: Bool { source.generation == generation }
 
         /// The settings that a server has accepted; nil when a server must be asked again.
         func settings(at now: Deadline) -> AcceptedParameters.Entry? {
-            isCurrent && route.accepted.isFresh(at: now) ? accepted : nil
+            isCurrent && source.isFresh(at: now) ? accepted : nil
         }
     }
 

@@ -50,13 +50,13 @@ final class Opening {
             let entry = AcceptedParameters.Entry(SettingValues(), told: server.state.reported)
             return try relay.greet(entry, isConfirmed: false, startup.version)
         }
-        let accepted = relay.route.accepted
+        let accepted = accepted(on: relay.route)
         let now = Deadline.now
         if let remembered, remembered.route === relay.route, let entry = remembered.settings(at: now) {
             return try relay.greet(entry, isConfirmed: true, startup.version)
         }
         generation = accepted.generation
-        switch try next(accepted, options: relay.route.settings.options, at: now) {
+        switch try next(accepted, on: relay.route.definition, at: now) {
         case .greet(let entry): try relay.greet(entry, isConfirmed: true, startup.version)
         case .ask(let wanted, let mayWait):
             if let server = try relay.serverForOpening(mayWait: mayWait) {
@@ -84,9 +84,10 @@ final class Opening {
 
     /// The server has accepted the settings.
     func confirmed(_ server: borrowing ServerState, _ relay: Relay) throws(SessionEnd) {
-        let entry = relay.route.accepted.record(
+        let accepted = accepted(on: relay.route)
+        let entry = accepted.record(
             asked, reported: server.reported, initial: server.initial, at: .now)
-        generation = relay.route.accepted.generation
+        generation = accepted.generation
         try relay.greet(entry, isConfirmed: true, startup.version)
     }
 
@@ -96,7 +97,12 @@ final class Opening {
         if let remembered, remembered.route === route, remembered.isCurrent { return }
         logins.remember(
             LoginMemory.Entry(
-                packet: packet, startup, route, snapshot, accepted: entry, generation: generation))
+                packet: packet, startup, route, snapshot, of: accepted(on: route), accepted: entry,
+                generation: generation))
+    }
+
+    private func accepted(on route: Route) -> AcceptedParameters {
+        route.accepted(for: route.choice(of: startup))
     }
 
     // MARK: Decisions
@@ -104,17 +110,17 @@ final class Opening {
     /// The next step, by what is known of the route's servers.
     ///
     /// - Throws: the refusal of settings that no server can be asked for.
-    func next(_ accepted: AcceptedParameters, options: [SessionParameter], at now: Deadline)
+    func next(_ accepted: AcceptedParameters, on route: RouteDefinition, at now: Deadline)
         throws(SessionEnd) -> Step
     {
-        let wanted = try settings(options)
+        let wanted = try settings(route)
         if let entry = accepted.entry(for: wanted, at: now) { return .greet(entry) }
         asked = wanted
         return .ask(wanted, mayWait: !accepted.canTell(wanted))
     }
 
     /// The client's own settings, then those that the route forces.
-    private func settings(_ options: [SessionParameter]) throws(SessionEnd) -> SettingValues {
+    private func settings(_ route: RouteDefinition) throws(SessionEnd) -> SettingValues {
         var wanted: [StartupParameter] = []
         if let options = startup.options {
             let parsed = StartupOptions(options)
@@ -126,11 +132,25 @@ final class Opening {
         wanted += startup.parameters
         let ignored = snapshot.settings.ignoreStartupParameters
         if !ignored.isEmpty { wanted.removeAll { ignored.contains($0.name.lowercased()) } }
+        if route.choosesTarget { try takeChoices(from: &wanted) }
         for setting in wanted where !SettingStatement.isName(setting.name) {
             throw .fatal(.undefinedObject, "unrecognized configuration parameter \"\(setting.name)\"")
         }
         var settings = SettingValues(wanted)
-        for option in options { settings.set(option.name, to: option.value) }
+        for option in route.settings.options { settings.set(option.name, to: option.value) }
         return settings
+    }
+
+    /// Which kind of server it is to be is no setting that a server knows.
+    private func takeChoices(from wanted: inout [StartupParameter]) throws(SessionEnd) {
+        for setting in wanted where TargetSessionAttributes.isName(setting.name) {
+            if TargetSessionAttributes(rawValue: setting.value) != nil { continue }
+            let allowed = TargetSessionAttributes.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .fatal(
+                .invalidParameterValue,
+                "invalid value for parameter \"\(setting.name)\": \"\(setting.value)\"",
+                hint: "Available values: \(allowed).")
+        }
+        wanted.removeAll { TargetSessionAttributes.isName($0.name) }
     }
 }

@@ -41,7 +41,7 @@ final class Relay: SessionStage {
         snapshot = session.worker.snapshot
         counters = route.counters[session.worker.reactor.index]
         machine = route.machine(for: session.owner, counters)
-        leg = ServerLeg(route)
+        leg = ServerLeg(route, choice: route.choice(of: opening.startup))
         self.opening = opening
         limit(to: route.definition.limits)
     }
@@ -195,16 +195,17 @@ final class Relay: SessionStage {
     private func deliver(_ chunk: inout UnsafeRawBufferPointer, _ server: PostgresConnection)
         throws(SessionEnd) -> Bool
     {
-        let roleVersion = server.state.roleVersion
+        let roleVersion = server.state.role.version
         let step = machine.serverSent(
             RawSpan(_unsafeBytes: chunk), &server.state, limits: snapshot.serverFrames)
         let received = step.received
         let rest = UnsafeRawBufferPointer(rebasing: chunk[received.consumed...])
         if !rest.isEmpty, !received.isBroken, !received.hasMore { server.state.keepUnread(rest) }
         if received.parametersChanged {
+            let isUnasked = machine.phase == .serving && machine.book.effects.isEmpty
+            // It is the server's own doing, and others may be told the same.
+            if isUnasked { route.heardUnasked(from: server) }
             server.parameterChanged(since: roleVersion)
-            // Nobody has asked for it: others may be told the same.
-            if machine.phase == .serving, machine.book.effects.isEmpty { route.accepted.expire() }
         }
         if !received.visible.isEmpty {
             counters.sent(

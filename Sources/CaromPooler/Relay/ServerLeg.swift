@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
@@ -30,6 +31,8 @@ struct ServerLeg: ~Copyable {
     }
 
     private(set) var route: Route
+    /// The kind of server that the client has chosen.
+    private let choice: TargetSessionAttributes?
     private var attachment = Attachment.none
     /// The server that is attached. Not retained: the claim, with which it comes and goes, holds it, and each look would cost.
     private var held: Unmanaged<PostgresConnection>?
@@ -42,12 +45,15 @@ struct ServerLeg: ~Copyable {
     /// Cancels on their way to the server.
     private var cancelsUnderWay = 0
     /// Servers that were lost, one after the other, before they had confirmed the client's settings.
-    private var lossesInARow = 0
+    private var lossesInARow: UInt8 = 0
 
     /// Servers that may be lost like this for one request; then the client is told.
-    private static var preparationAttempts: Int { 3 }
+    private static var preparationAttempts: UInt8 { 3 }
 
-    init(_ route: Route) { self.route = route }
+    init(_ route: Route, choice: TargetSessionAttributes?) {
+        self.route = route
+        self.choice = choice
+    }
 
     // MARK: Looks
 
@@ -209,7 +215,7 @@ struct ServerLeg: ~Copyable {
     private mutating func claim(on reactor: Reactor, mayWait: Bool, _ handler: any EventHandler)
         throws(SessionEnd) -> Bool
     {
-        var request = ClaimRequest.any
+        var request = route.request(choice)
         request.affinity = reactor.index
         request.preferredSlot = preferredSlot
         if let claim = route.pool.claimIdle(request) {

@@ -35,6 +35,8 @@ final class Route: Sendable {
     let pool: Pool<PostgresConnector>
     /// Which session settings servers of this route have accepted.
     let accepted: AcceptedParameters
+    /// The same of servers of one kind, for clients that have chosen it; what servers report depends on their kind.
+    private let acceptedByChoice: [TargetSessionAttributes: AcceptedParameters]
     /// What its clients take along when its settings change.
     let history: History
     /// The router has given the route up. Set under the router's lock.
@@ -70,6 +72,7 @@ final class Route: Sendable {
         self.pool = pool
         self.history = history
         accepted = AcceptedParameters()
+        acceptedByChoice = Self.acceptedByChoice(definition)
     }
 
     /// The same route with other settings, which keeps its servers.
@@ -80,6 +83,15 @@ final class Route: Sendable {
         pool = other.pool
         history = other.history
         accepted = other.accepted
+        acceptedByChoice = Self.acceptedByChoice(definition)
+    }
+
+    private static func acceptedByChoice(_ definition: RouteDefinition)
+        -> [TargetSessionAttributes: AcceptedParameters]
+    {
+        if !definition.choosesTarget { return [:] }
+        return Dictionary(
+            uniqueKeysWithValues: TargetSessionAttributes.allCases.map { ($0, AcceptedParameters()) })
     }
 
     var admission: Admission { history.admission }
@@ -118,6 +130,29 @@ final class Route: Sendable {
 
     /// Whether clients may still come. For the router, under its lock.
     var isOpen: Bool { !isAbandoned.load(ordering: .relaxed) }
+
+    /// What the client has chosen, where it may.
+    func choice(of startup: StartupMessage) -> TargetSessionAttributes? {
+        definition.choosesTarget ? TargetSessionAttributes(askedForBy: startup) : nil
+    }
+
+    /// Which session settings servers of the client's choice have accepted.
+    func accepted(for choice: TargetSessionAttributes?) -> AcceptedParameters {
+        choice.flatMap { acceptedByChoice[$0] } ?? accepted
+    }
+
+    /// A server has reported something that nobody asked for.
+    func heardUnasked(from server: PostgresConnection) {
+        server.state.believeReports()
+        accepted.expire()
+        for accepted in acceptedByChoice.values { accepted.expire() }
+    }
+
+    /// A claim for a client that has chosen this, or nothing.
+    func request(_ choice: TargetSessionAttributes?) -> ClaimRequest {
+        if definition.choosesTarget, let choice { return choice.request }
+        return definition.sessionTarget.request
+    }
 
     /// Admits one more client, unless `client_max` of the route is reached.
     func enter() -> Bool { admission.enter(limit: definition.clientMax) }
@@ -166,8 +201,11 @@ final class Route: Sendable {
         case .stopped, .cancelled:
             return .fatal(.adminShutdown, "the pooler is shutting down")
         default:
+            // That there are servers, but none of the kind, is likely to pass: a standby is being promoted. libpq tries its next host.
+            let isSought = error.code == .noBackendsOnline && !error.requirement.isEmpty
             return .fatal(
-                .connectionFailure, "failed to connect to a server for route \(name): \(error.message)",
+                isSought ? .cannotConnectNow : .connectionFailure,
+                "failed to connect to a server for route \(name): \(error.message)",
                 detail: troubles(error))
         }
     }

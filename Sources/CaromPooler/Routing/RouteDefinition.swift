@@ -40,6 +40,10 @@ final class RouteDefinition: Sendable {
     let clientLimits: ClientLimits
     /// The same of connections to servers.
     let serverLimits: ServerLimits
+    /// Which servers will do for its clients.
+    let sessionTarget: TargetSessionAttributes
+    /// They may choose for themselves.
+    let choosesTarget: Bool
     let logsQueries: Bool
     /// What its clients may take; nil if nothing is watched.
     let limits: TimeLimits?
@@ -104,7 +108,8 @@ final class RouteDefinition: Sendable {
     ///   - mockSecret: see ``ClientAuthentication``.
     init(
         _ settings: RouteSettings, clientLimits: ClientLimits, serverLimits: ServerLimits, policy: Policy,
-        target: Target, tcp: TCPOptions, encryption: ServerEncryption? = nil, access: ServerAccess,
+        target: Target, sessionTarget: TargetSessionAttributes, tcp: TCPOptions,
+        encryption: ServerEncryption? = nil, access: ServerAccess,
         sources: SecretSources = SecretSources(), choices: [AuthenticationMethod: SecretSources] = [:],
         previous: RouteDefinition?,
         mockSecret: [UInt8], cryptography: some ProtocolCryptography
@@ -125,6 +130,8 @@ final class RouteDefinition: Sendable {
         clientMax = settings.clientMax
         self.clientLimits = clientLimits
         self.serverLimits = serverLimits
+        self.sessionTarget = sessionTarget
+        choosesTarget = settings.clientTargetSessionAttributes
         logsQueries = settings.logQuery
         limits = TimeWatch.isNeeded(for: settings.limits) ? settings.limits : nil
         self.sources = sources
@@ -167,6 +174,8 @@ final class RouteDefinition: Sendable {
         clientMax = other.clientMax
         clientLimits = other.clientLimits
         serverLimits = other.serverLimits.forReplication
+        sessionTarget = other.sessionTarget
+        choosesTarget = other.choosesTarget
         logsQueries = other.logsQueries
         authentication = other.authentication
         target = other.target

@@ -15,6 +15,7 @@ struct ServerAccess: Equatable, Sendable {
     private let user: String?
     private let password: Secret?
     private let authFile: String?
+    private let targets: [String]
     private let startupOptions: [SessionParameter]
     private let cancels: Bool
     private let rollsBack: Bool
@@ -40,6 +41,8 @@ struct ServerAccess: Equatable, Sendable {
         user = route.storageUser
         password = route.serverPassword
         authFile = password == nil ? route.authFile : nil
+        let choice = route.clientTargetSessionAttributes ? "the client's" : ""
+        targets = [route.targetSessionAttributes?.rawValue ?? "", choice]
         startupOptions = route.backendStartupOptions
         cancels = route.poolCancel
         rollsBack = route.poolRollback

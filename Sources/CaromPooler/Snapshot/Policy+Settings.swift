@@ -32,6 +32,16 @@ extension Policy {
         let storage = settings.storage(of: route)
         connectConcurrency = storage.maxRouting
         totalConnectConcurrency = max(totalConnectConcurrency, connectConcurrency)
+        if storage.type == .remote {
+            // Where clients choose, connections to all kinds of servers are at hand.
+            let target = settings.target(of: route)
+            scope = route.clientTargetSessionAttributes ? .all : target.scope
+            if route.clientTargetSessionAttributes || target != .any {
+                exclusive = TargetSessionAttributes.exclusive
+            }
+        }
+        watchInterval = storage.statusPollInterval
+        healthTimeout = storage.checkTimeout
         minBackoff = settings.serverLoginRetry
         maxBackoff = max(minBackoff, Self.longestPause)
     }

@@ -13,6 +13,8 @@ extension PostgresConfiguration {
         recycling.cancels = route.poolCancel
         recycling.rollsBack = route.poolRollback
         checkQuery = route.hooks.checkQuery ?? ""
+        // The pool has the limit (`server_check_timeout`).
+        validationTimeout = Self.unlimited
         connectQuery = route.hooks.connectQuery
         if let query = route.hooks.resetQuery { recycling.resetQuery = ResetQuery(query) }
         recycling.timeout = route.poolResetTimeout ?? Self.unlimited

@@ -126,7 +126,8 @@ final class Snapshot: Sendable {
             }
             let definition = RouteDefinition(
                 route, clientLimits: clientLimits, serverLimits: serverLimits, policy: policy, target: target,
-                tcp: tcp, encryption: encryption?.server, access: access, sources: sources, choices: choices,
+                sessionTarget: settings.target(of: route), tcp: tcp, encryption: encryption?.server,
+                access: access, sources: sources, choices: choices,
                 previous: old, mockSecret: mockSecret,
                 cryptography: cryptography)
             definitions.append((route.pattern, definition))

@@ -151,6 +151,15 @@ extension PoolerStatistics {
                 }
             })
         metrics.add(
+            "carom_backend_role", .stateset, "What a backend says that it is.",
+            rows.flatMap { row in
+                ["primary", "standby"].map {
+                    .init(
+                        labels: row.labels + [("carom_backend_role", $0)],
+                        value: row.backend.attributes["role"] == $0 ? 1 : 0)
+                }
+            })
+        metrics.add(
             "carom_backend_servers", .gauge, "Connections to a backend by what they are doing.",
             rows.flatMap { row in
                 Servers([row.backend]).byState.map {
@@ -159,6 +168,7 @@ extension PoolerStatistics {
             })
         let gauges: [(String, String, (PoolStats.BackendStats) -> Int)] = [
             ("wanted_servers", "Connections planned for a backend.", { $0.wanted }),
+            ("overruled", "It says that it is a primary, and another one is.", { $0.isOverruled ? 1 : 0 }),
             ("failure_score", "Failures of late: the fewer, the sooner it is chosen.", { $0.score }),
         ]
         for (name, help, value) in gauges {

@@ -18,8 +18,8 @@ package struct ServerState: ~Copyable, Sendable {
     package private(set) var applied = SettingValues()
     /// The prepared statements that the session has.
     package var statements = ServerStatements()
-    /// Changes when the server reports a setting from which its role is known.
-    package private(set) var roleVersion = 0
+    /// What the server is to clients.
+    package private(set) var role = ServerRole()
     /// Bytes that were read and not yet understood: an incomplete message. Empty while the session is idle.
     package var unread: [UInt8] = []
     /// What was heard on channels and not read yet; for users of the client API.
@@ -173,11 +173,15 @@ package struct ServerState: ~Copyable, Sendable {
     package mutating func didLogIn(_ status: TransactionStatus) {
         flow = QueryFlow(transactionStatus: status)
         initial = reported
+        role.believe(reported)
     }
+
+    /// What the server has reported last was not asked for by anybody in this session.
+    package mutating func believeReports() { role.believe(reported, butFor: applied) }
 
     /// A parameter as the server reports it.
     package mutating func report(_ status: ParameterStatus) {
-        if status.name == Self.roleParameter, reported[status.name] != status.value { roleVersion += 1 }
+        role.heard(status, was: reported[status.name])
         reported.set(status.name, to: status.value)
     }
 }

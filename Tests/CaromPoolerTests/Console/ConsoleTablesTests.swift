@@ -17,7 +17,7 @@ import Testing
         prepared_statements i, id i, recv_pos i, pkt_pos i, pkt_remain i, send_pos i, send_remain i, pkt_avail i, send_avail i
         """,
         "backends": """
-        database t, user t, route t, name t, addr t, state t, priority i, weight i, wanted i, sv_active i, sv_idle i, \
+        database t, user t, route t, name t, addr t, state t, role t, priority i, weight i, wanted i, sv_active i, sv_idle i, \
         sv_tested i, sv_login i, sv_closing i, claims b, connects b, failed_connects b, authentication_failures b, \
         last_error t
         """,
@@ -238,7 +238,7 @@ import Testing
 
     @Test func backendsAreThoseOfEachRoute() {
         let line =
-            "shop|app|shop.app|db1|10.0.0.1:5432|online|0|1|30|4|2|14|1|7|8|9|10|11|it \"broke\""
+            "shop|app|shop.app|db1|10.0.0.1:5432|online|overruled|0|1|30|4|2|14|1|7|8|9|10|11|it \"broke\""
         #expect(Self.table("backends", Self.context) == [line])
     }
 

@@ -118,6 +118,9 @@ import Testing
             "carom_pool_state{\(route),carom_pool_state=\"failed\"}": "0",
             "carom_backend_servers{\(backend),state=\"recycling\"}": "6",
             "carom_backend_state{\(backend),carom_backend_state=\"online\"}": "1",
+            "carom_backend_role{\(backend),carom_backend_role=\"standby\"}": "1",
+            "carom_backend_role{\(backend),carom_backend_role=\"primary\"}": "0",
+            "carom_backend_overruled{\(backend)}": "1",
             "carom_backend_claims_total{\(backend)}": "8",
             "carom_backend_authentication_failures_total{\(backend)}": "11",
             #"carom_backend_servers{database="shop",user="ops",rule="shop.ops",backend="db2",address="[fd00::2]:5433",state="idle"}"#:

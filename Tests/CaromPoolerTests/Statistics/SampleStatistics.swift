@@ -17,7 +17,8 @@ enum Sample {
         PoolStats.BackendStats(
             backend: backend, state: state, wanted: 30, connecting: 1, idle: 2, acquiring: 3, claimed: 4,
             checking: 5, recycling: 6, closing: 7, totalClaims: 8, totalConnects: 9, failedConnects: 10,
-            authenticationFailures: 11, score: 12, lastError: "it \"broke\"")
+            authenticationFailures: 11, score: 12, lastError: "it \"broke\"",
+            attributes: ["role": "standby", "access": "read-only"], isOverruled: true)
     }
 
     static func pool(

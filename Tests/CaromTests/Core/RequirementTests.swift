@@ -165,7 +165,7 @@ import Testing
         #expect(claim?.requirement == Self.primary)
         let message = try #require(claim?.message)
         #expect(message.hasPrefix("no primary among: "), "\(message)")
-        for part in ["a (unix:/a) (standby)", "b (unix:/b) (standby)", "c (unix:/c) (unknown)"] {
+        for part in ["a (unix:/a) (standby)", "b (unix:/b) (standby)", "c (unix:/c) (unreachable)"] {
             #expect(message.contains(part), "\(message)")
         }
         #expect(claim?.description.contains("c (unix:/c): refused") == true)

@@ -63,6 +63,9 @@ final class RandomWalk {
         policy.maxLifetime = .seconds(60)
         policy.failFastWhenEmpty = random.below(2) == 0
         policy.rotates = random.below(4) == 0
+        policy.scope = [.all, .only(["role": "primary"]), .preferring(["role": "standby"])][random.below(3)]
+        policy.exclusive = random.below(2) == 0 ? ["role": "primary"] : nil
+        policy.watchInterval = random.below(2) == 0 ? .seconds(1) : nil
         return policy
     }
 
@@ -91,6 +94,7 @@ final class RandomWalk {
         var request = ClaimRequest.any
         if random.below(5) == 0 {
             request.requirement = ["role": random.below(2) == 0 ? "primary" : "standby"]
+            request.isPreference = random.below(2) == 0
         }
         if random.below(3) == 0 { request.affinity = random.below(3) }
         if random.below(4) == 0 { request.preferredSlot = claimed.first ?? closing.first }

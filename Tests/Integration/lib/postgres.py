@@ -116,6 +116,18 @@ class Postgres:
         self.stop()
         self.start()
 
+    def promote(self):
+        """A standby becomes a primary."""
+        self.rows("select pg_promote(true, 30)")
+        wait_until(lambda: self.value("select pg_is_in_recovery()") == "f", "it is a primary")
+
+    def follow(self, primary):
+        """A server that has stopped becomes a standby of another one, which had all that it had."""
+        host, port = primary.address
+        self._append("postgresql.auto.conf", f"primary_conninfo = 'host={host} port={port} user=postgres'\n")
+        self._write("standby.signal", "")
+        self.start()
+
     def connect(self, database="postgres", user="postgres", **options):
         return Wire.open(self.address, user=user, database=database, **options)
 
