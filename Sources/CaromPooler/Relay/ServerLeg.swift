@@ -76,11 +76,9 @@ struct ServerLeg: ~Copyable {
         RelayOrder.Position(
             isAttached: isAttached, isWaiting: isWaiting, isFree: server?.state.flow.isFree == true,
             isStreaming: server?.state.flow.copyState == .both, keepsUp: keepsUp,
-            isDraining: order == .leave && isDraining)
+            isDraining: order == .leave && isAttached
+                && preferredSlot.map { route.pool.isDraining($0) } == true)
     }
-
-    /// The server that is attached is of a backend that is not to be used any more.
-    private var isDraining: Bool { isAttached && preferredSlot.map { route.pool.isDraining($0) } == true }
 
     /// The server, which is attached, has taken everything.
     @inline(__always)

@@ -95,6 +95,8 @@ import Testing
     @Test func oneConnectionThatHasHeardOfThePromotionIsEnough() throws {
         let world = World(["b01": Self.primary, "b02": Self.standby], scope: .all)
         world.rig.run(3)
+        // New connections hear of it, and those that are there do not.
+        world.roles["b02"] = Self.primary
         world.rig.check = { _ in .succeed() }
         let rig = world.rig
         let ofTheNewOne = rig.core.slots.indices.filter {
