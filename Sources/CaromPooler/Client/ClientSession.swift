@@ -35,8 +35,8 @@ final class ClientSession {
     @exclusivity(unchecked) private(set) var isLoggingIn = false
     /// Places under limits, which are given back at the end.
     @exclusivity(unchecked) private var isAdmitted = false
-    @exclusivity(unchecked) private var enteredRoute: Route?
     @exclusivity(unchecked) private var isCounted = false
+    @exclusivity(unchecked) private var enteredRoute: Route?
     @exclusivity(unchecked) private var enteredConsole: Admission?
     @exclusivity(unchecked) private var enteredRole: ConsoleRole?
 

@@ -22,11 +22,11 @@ final class Relay: SessionStage {
     @exclusivity(unchecked) private var machine: RelayMachine
     @exclusivity(unchecked) private var client: ClientLeg
     @exclusivity(unchecked) private var leg: ServerLeg
+    /// An unusual stage has a watch that events go through, or was left. Small, it stands where it takes no room.
+    @exclusivity(unchecked) private var isUnusual = false
     @exclusivity(unchecked) private var opening: Opening?
     @exclusivity(unchecked) private var order = RelayOrder.none
-    /// Keeps the time where it is limited. An unusual stage has one that events go through, or was left.
     @exclusivity(unchecked) private var watch: RelayWatch?
-    @exclusivity(unchecked) private var isUnusual = false
     private var hasLeft: Bool { isUnusual && watch == nil }
 
     var route: Route { leg.route }
