@@ -128,7 +128,9 @@ def test_the_queries_of_the_exporter_are_answered_by_name_and_type(pooler, load)
                 assert [row["list"] for row in rows] == LISTS and all(row["items"] for row in rows)
             if text == "SHOW CONFIG;":
                 known = {row["key"]: float(row["value"]) for row in rows if row["key"].startswith("max_")}
-                assert set(known) == {"max_client_conn", "max_user_connections"}
+                assert set(known) == {
+                    "max_client_conn", "max_user_connections", "max_db_connections", "max_db_client_connections",
+                    "max_user_client_connections"}
             if text == "SHOW CLIENTS;":
                 states = [(row["database"], row["state"]) for row in rows if row["application_name"] == "load"]
                 assert len(states) == len(load) and ("postgres", "waiting") in states and ("bench", "idle") in states

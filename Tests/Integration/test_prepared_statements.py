@@ -53,8 +53,9 @@ def the_same_names_mean_different_things(address):
 def a_batch_may_end_the_transaction_that_failed_in_front_of_a_deallocate(address):
     with clients(address) as (wire, *others):
         seen = []
-        for end in ("rollback", "select 1"):
-            seen += [said(wire, parse("s", "select 'mine'"), SYNC), said(wire, query("begin")), said(wire, query("select 1/0"))]
+        for end in ("rollback", "commit", "rollback to p"):
+            seen.append(said(wire, parse("s", "select 'mine'"), SYNC))
+            seen += [said(wire, query(text)) for text in ("begin", "savepoint p", "select 1/0")]
             # No Sync between: the status that the server told last is that of a transaction that failed.
             seen.append(said(wire, parse("e", end), run("e"), query("deallocate s")))
             seen.append(said(wire, query("rollback")))
