@@ -330,7 +330,8 @@ def test_a_cancel_comes_over_tls(start, authority, listen, postgres):
         with pytest.raises(psycopg.errors.QueryCanceled):
             asyncio.run(cancelled())
         assert connection.execute("select 1").fetchone() == (1,)
-    assert pooler.log().count("TLSv1.3") == 2
+    # Whoever comes unencrypted is refused here, so the cancel was not.
+    assert pooler.log().count("TLSv1.3") >= 2
 
 
 @pytest.mark.slow
