@@ -9,7 +9,7 @@ import pytest
 from lib.config import Route
 from lib.differential import told_alike
 from lib.pooler import Poolers
-from lib.talk import said
+from lib.talk import said, told
 from lib.wire import FLUSH, SYNC, Wire, bind, close, describe, execute, parse, query
 
 pytestmark = pytest.mark.own
@@ -185,6 +185,54 @@ for word, statement in FORGETTING.items():
     forgetting(f"{word}_in_a_simple_query", statement, extended=False)
     if ";" not in statement:
         forgetting(f"{word}_in_the_extended_protocol", statement, extended=True)
+
+
+DEFERRED = """create table if not exists one_each (n int, unique (n) deferrable initially deferred);
+    delete from one_each; insert into one_each values (1)"""
+# What ends statements at the end of a transaction that cannot commit: its command has run, and its tag is never sent.
+BEHIND = {
+    "all": "{insert}; deallocate all", "one": "{insert}; deallocate s", "prepare": "{insert}; select 1; deallocate prepare s;;",
+    "both": "deallocate t; {insert}; deallocate s", "not_last": "deallocate s; {insert}", "not_there": "{insert}; deallocate nobody",
+    "all_not_last": "deallocate all; {insert}", "in_front": "{insert}; select 1/0; deallocate all",
+    "in_front_of_one": "{insert}; select 1/0; deallocate s", "others_between": "{insert}; select 1; select 1/0; deallocate s",
+    "again": "{insert}; deallocate s; deallocate s", "nonsense": "{insert}; deallocate all; selekt",
+}
+
+
+def ending_behind_what_cannot_commit(name, text, batch):
+    def story(address):
+        insert = "insert into one_each values (1)"
+        with clients(address, 4) as (wire, *others):
+            said(wire, query(DEFERRED))
+            seen = [said(wire, parse("s", "select 's'"), parse("t", "select 't'"), SYNC)]
+            if batch:
+                # The query commits, or not, what the batch in front of it has done.
+                seen.append(said(wire, parse("", insert), run(), query(text.format(insert="select 2"))))
+            else:
+                seen.append(said(wire, query(text.format(insert=insert))))
+            for _ in range(2):
+                seen += [said(wire, run("s"), SYNC), said(wire, run("t"), SYNC)]
+                elsewhere(others)
+            return [*seen, said(wire, parse("s", "select 's again'"), SYNC), said(wire, run("s"), SYNC)]
+    story.__name__ = f"{name}_{'behind_a_batch' if batch else 'in_a_string'}_that_cannot_commit"
+    scenario(story)
+
+
+for word, statement in BEHIND.items():
+    ending_behind_what_cannot_commit(word, statement, batch=False)
+    ending_behind_what_cannot_commit(word, statement, batch=True)
+for word, statement in {"all_behind_what_fails": "deallocate all", "one_behind_what_fails": "deallocate s"}.items():
+    def behind_what_fails(address, statement=statement):
+        with clients(address) as (wire, other):
+            seen = [said(wire, parse("s", "select 's'"), SYNC)]
+            # The query is skipped with the rest of the batch.
+            seen.append(told(wire.exchange(parse("", "select 1/0") + run() + query(statement) + SYNC)))
+            elsewhere([other])
+            return [*seen, said(wire, run("s"), SYNC)]
+    behind_what_fails.__name__ = word
+    scenario(behind_what_fails)
+for word, statement in {"all_alone": "deallocate all", "one_alone": "deallocate s", "discard": "discard all"}.items():
+    ending_behind_what_cannot_commit(word, statement, batch=True)
 
 
 @scenario

@@ -4,7 +4,7 @@
 import CaromPostgres
 import CaromPostgresProtocol
 
-/// A simple query with `DEALLOCATE` of statements that the server knows by other names than the client.
+/// A simple query with `DEALLOCATE` of statements that the server knows by other names than the client, or of all of them.
 struct DeallocatingQuery {
     private struct Wish {
         let deallocation: Deallocation
@@ -15,6 +15,7 @@ struct DeallocatingQuery {
     }
 
     private let wishes: [Wish]
+    private let deallocations: Deallocations
 
     /// Nil if the text can go as it is.
     ///
@@ -24,7 +25,8 @@ struct DeallocatingQuery {
         _ book: borrowing SessionBook
     ) {
         var found: [Wish] = []
-        for (ordinal, deallocation) in Deallocation.all(in: text).enumerated() {
+        let deallocations = Deallocations(in: text)
+        for (ordinal, deallocation) in deallocations.named.enumerated() {
             let number = statements?.number(of: deallocation.name)
             let isOurs = PreparedStatement.number(ofName: deallocation.name).map {
                 server.statements.holds($0) || !book.mayHaveStatements
@@ -32,8 +34,10 @@ struct DeallocatingQuery {
             if number == nil, isOurs != true { continue }
             found.append(Wish(deallocation: deallocation, ordinal: ordinal, number: number))
         }
-        if found.isEmpty { return nil }
+        // The tag of an ALL that comes last may stay away.
+        if found.isEmpty, deallocations.endedByLast != .all { return nil }
         wishes = found
+        self.deallocations = deallocations
     }
 
     /// The query in the server's words. What it needs at the server goes ahead.
@@ -48,7 +52,7 @@ struct DeallocatingQuery {
         }
         let isUTF8 = server.reported["client_encoding"] == "UTF8"
         var query: [UInt8] = []
-        var rewriting = QueryRewriting()
+        var rewriting = QueryRewriting(of: deallocations)
         var end = 0
         for wish in wishes {
             query.append(contentsOf: text.array(end..<wish.deallocation.nameRange.lowerBound))

@@ -18,7 +18,7 @@ package struct ResetQuery: Equatable, Sendable {
         let bytes = Array(text.utf8)
         let effects = StatementEffects(of: bytes.span.bytes)
         endsStatements =
-            effects.contains(.deallocates) && Deallocation.all(in: bytes.span.bytes).isEmpty
+            effects.contains(.deallocates) && Deallocations(in: bytes.span.bytes).named.isEmpty
         resetsSettings = effects.contains(.resetsAll)
     }
 }

@@ -229,7 +229,7 @@ extension ServerState {
                     }
                     switch tag {
                     case BackendTag.readyForQuery.rawValue:
-                        try recordReady(chunk, range)
+                        try recordReady(chunk.body(ofMessage: range))
                         if isSuppressed {
                             own.end()
                         } else if countReady(&result) {
@@ -348,11 +348,6 @@ extension ServerState {
         }
     }
 
-    @inline(__always)
-    private mutating func recordReady(_ chunk: RawSpan, _ range: Range<Int>) throws(PostgresError) {
-        try recordReady(chunk.body(ofMessage: range))
-    }
-
     private mutating func recordReady(_ body: RawSpan) throws(PostgresError) {
         let status: TransactionStatus
         do throws(WireError) { status = try ReadyForQuery(body: body).status } catch {
@@ -368,11 +363,7 @@ extension ServerState {
             if suppressedReplies > 0 { return }
             statements.rewriting?.completed(body)
             if SessionEffect.isLasting(commandTag: body) { hasLastingEffect = true }
-            if SessionEffect.endsStatements(commandTag: body) {
-                statements.removeAll(through: flow.extendedDone)
-                result.deallocatedThrough = flow.extendedDone
-                result.isOrdinary = false
-            }
+            if SessionEffect.endsStatements(commandTag: body) { endStatements(&result) }
         case BackendTag.parameterStatus.rawValue:
             do throws(WireError) { report(try ParameterStatus(body: body)) } catch {
                 throw Self.broken(error)
@@ -383,7 +374,8 @@ extension ServerState {
             let fields = ErrorFields(body: body)
             if suppressedReplies == 0 {
                 hasSaidGoodbye = hasSaidGoodbye || fields.isFatal
-                if let rewriting = statements.rewriting { result.misnamed = rewriting.corrected(fields) }
+                result.misnamed = statements.rewriting?.corrected(fields)
+                if statements.rewriting?.failed(fields) == true { endStatements(&result) }
                 if result.misnamed == nil, fields.mayNameStatement { result.misnamed = fields }
                 if fields.isAboutStalePlan { result.hasStalePlan = true }
             } else {
@@ -391,6 +383,12 @@ extension ServerState {
             }
         default: break
         }
+    }
+
+    private mutating func endStatements(_ result: inout Received) {
+        statements.removeAll(through: flow.extendedDone)
+        result.deallocatedThrough = flow.extendedDone
+        result.isOrdinary = false
     }
 
     @inline(never)

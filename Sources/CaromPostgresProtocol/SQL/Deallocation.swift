@@ -8,7 +8,7 @@ package struct Deallocation: Equatable, Sendable {
     /// The name without quotes; what is not quoted is in lower case, as far as it is ASCII.
     package let name: [UInt8]
 
-    private init(_ nameRange: Range<Int>, _ name: [UInt8]) {
+    fileprivate init(_ nameRange: Range<Int>, _ name: [UInt8]) {
         self.nameRange = nameRange
         self.name = name
     }
@@ -21,25 +21,38 @@ package struct Deallocation: Equatable, Sendable {
 
     /// The text is such a statement and nothing else. Nil for `DEALLOCATE ALL` too, and for a name in `U&` escapes.
     package init?(_ text: RawSpan) {
-        let found = Self.statements(in: text)
-        guard found.count == 1, let only = found[0] else { return nil }
+        let found = Deallocations(in: text)
+        guard found.statements == 1, let only = found.named.first else { return nil }
         self = only
     }
+}
 
-    /// Those of a text of one or several statements, in their order. None where the text cannot be cut into tokens safely.
-    package static func all(in text: RawSpan) -> [Deallocation] { statements(in: text).compactMap { $0 } }
+/// What ends prepared statements in a text of one or several statements.
+package struct Deallocations: Equatable, Sendable {
+    /// What one statement ends.
+    package enum Ended: Equatable, Sendable {
+        case none
+        case one
+        /// `DEALLOCATE ALL`
+        case all
+    }
 
-    /// For each statement what it is, or nil for others.
-    private static func statements(in text: RawSpan) -> [Deallocation?] {
+    /// Those by a name, in their order.
+    package private(set) var named: [Deallocation] = []
+    /// How many statements there are.
+    package private(set) var statements = 0
+    package private(set) var endedByLast = Ended.none
+
+    /// Reads `text`, which has no terminating zero byte. There is nothing in it if it cannot be cut into tokens safely.
+    package init(in text: RawSpan) {
         text.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return [] }
-            return statements(base.assumingMemoryBound(to: UInt8.self), bytes.count)
+            guard let base = bytes.baseAddress else { return }
+            read(base.assumingMemoryBound(to: UInt8.self), bytes.count)
         }
     }
 
-    private static func statements(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> [Deallocation?] {
+    private mutating func read(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
         var tokens = SQLTokenizer(bytes, count: count)
-        var found: [Deallocation?] = []
         while true {
             var token = tokens.next()
             while token.kind == .semicolon { token = tokens.next() }
@@ -50,20 +63,21 @@ package struct Deallocation: Equatable, Sendable {
                 if statement.count < 4 { statement.append(token) }
                 token = tokens.next()
             }
-            found.append(read(statement, tokens))
+            statements += 1
+            endedByLast = read(statement, tokens)
             if token.kind == .end { break }
         }
-        return tokens.isAmbiguous ? [] : found
+        if tokens.isAmbiguous { (named, statements, endedByLast) = ([], 0, .none) }
     }
 
-    private static func read(
-        _ statement: [SQLTokenizer.Token], _ tokens: SQLTokenizer
-    ) -> Deallocation? {
-        guard let first = statement.first, tokens.isKeyword(first, "deallocate") else { return nil }
+    private mutating func read(_ statement: [SQLTokenizer.Token], _ tokens: SQLTokenizer) -> Ended {
+        guard let first = statement.first, tokens.isKeyword(first, "deallocate") else { return .none }
         var rest = statement.dropFirst()
         if rest.count == 2, let word = rest.first, tokens.isKeyword(word, "prepare") { rest.removeFirst() }
-        guard rest.count == 1, let name = rest.first, !tokens.isKeyword(name, "all") else { return nil }
-        guard let text = tokens.name(name), !text.isEmpty else { return nil }
-        return Deallocation(name.start..<name.end, text)
+        guard rest.count == 1, let name = rest.first else { return .none }
+        if tokens.isKeyword(name, "all") { return .all }
+        guard let text = tokens.name(name), !text.isEmpty else { return .none }
+        named.append(Deallocation(name.start..<name.end, text))
+        return .one
     }
 }

@@ -1,7 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where a query that a server got differs from what its client has sent: an error tells places in the one, and means places in the other.
+/// A simple query that ends prepared statements: how far it has come, and where what the server got differs from what its client has
+/// sent. An error tells places in the one, and means places in the other.
 package struct QueryRewriting: Equatable, Sendable {
     private struct Replacement: Equatable, Sendable {
         /// Behind it, in characters of the server's text.
@@ -11,10 +12,16 @@ package struct QueryRewriting: Equatable, Sendable {
     }
 
     private var replacements: [Replacement] = []
+    private let statements: Int
+    private let endedByLast: Deallocations.Ended
+    private var done = 0
     /// How many of its statements were `DEALLOCATE` of a name and are done.
     package private(set) var deallocated = 0
 
-    package init() {}
+    package init(of deallocations: Deallocations) {
+        statements = deallocations.statements
+        endedByLast = deallocations.endedByLast
+    }
 
     /// A part at the end of what the client has sent was replaced; those in front of it are known already.
     ///
@@ -38,14 +45,36 @@ package struct QueryRewriting: Equatable, Sendable {
     ///
     /// - Parameter tag: the body of the CommandComplete.
     package mutating func completed(_ tag: RawSpan) {
+        done += 1
         let isDeallocation = tag.withUnsafeBytes { $0.elementsEqual("DEALLOCATE\0".utf8) }
         if isDeallocation { deallocated += 1 }
     }
 
-    /// The error as the client would have been told.
-    package func corrected(_ error: ErrorFields) -> ErrorFields {
+    /// An error has ended it.
+    ///
+    /// PostgreSQL commits before it tells that the last statement is done. If that fails, as by a deferred constraint, the statement has
+    /// run all the same, and what it ended does not come back.
+    ///
+    /// - Returns: all prepared statements have ended.
+    package mutating func failed(_ error: ErrorFields) -> Bool {
+        guard endedByLast != .none, done == statements - 1, Self.isOfCommit(error) else { return false }
+        if endedByLast == .one { deallocated += 1 }
+        return endedByLast == .all
+    }
+
+    /// There is no such statement, the transaction had failed before, or it was cancelled: those may come from the DEALLOCATE itself.
+    private static func isOfCommit(_ error: ErrorFields) -> Bool {
+        switch error.code {
+        case .invalidStatementName, .inFailedTransaction, .queryCanceled, .syntaxError: false
+        default: true
+        }
+    }
+
+    /// The error as the client would have been told; nil if it was told that.
+    package func corrected(_ error: ErrorFields) -> ErrorFields? {
+        if replacements.isEmpty { return nil }
         // Positions count from 1.
-        error.moving(.position) { place in
+        return error.moving(.position) { place in
             replacements.reduce(place) { $1.end < place ? $0 - $1.growth : $0 }
         }
     }
