@@ -81,6 +81,10 @@ public struct PoolStats: Sendable {
         public var waitedClaims: UInt64 = 0
         /// Time all served claims waited together, in nanoseconds.
         public var waitNanoseconds: UInt64 = 0
+        /// How long each claim waited that had to.
+        public var waits = DurationHistogram()
+        /// How long each connect took that succeeded.
+        public var connectTimes = DurationHistogram()
         /// Time connections were lent, in nanoseconds.
         public var holdNanoseconds: UInt64 = 0
         /// Claims that reached their deadline.

@@ -163,6 +163,7 @@ extension PoolCore {
         totals.claims += 1
         totals.waitedClaims += 1
         totals.waitNanoseconds &+= UInt64(now.since(since))
+        totals.waits.add(nanoseconds: UInt64(now.since(since)))
         if policy.leakThreshold != .never || policy.leaseLimit != .never {
             arm(slot, by: now.after(min(policy.leakThreshold, policy.leaseLimit)))
         }

@@ -10,6 +10,7 @@ extension PoolCore {
         }
         let backend = Int(slots[slot].backend)
         let time = now.since(slots[slot].connectedAt)
+        totals.connectTimes.add(nanoseconds: UInt64(time))
         backends[backend].health.connected(after: time)
         if isLimited { connectTime = connectTime == 0 ? time : (3 * connectTime + time) / 4 }
         if observed { emit(.connected(id, backends[backend].id)) }

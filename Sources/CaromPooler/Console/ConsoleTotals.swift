@@ -3,7 +3,7 @@
 
 import Carom
 
-/// The sums that PgBouncer's statistics are about, in the order of its columns. Nil is a sum that nobody keeps.
+/// The sums that PgBouncer's statistics are about, in the order of its columns; times in microseconds.
 struct ConsoleTotals: Equatable, Sendable {
     /// What the sums are of, as most tables call them.
     static let names = [
@@ -12,46 +12,56 @@ struct ConsoleTotals: Equatable, Sendable {
         "client_login_count",
     ]
 
-    var values: [Int?]
+    var values: [Int]
 
     /// Nothing yet.
-    init() { values = Self.names.map { Self.unknown.contains($0) ? nil : 0 } }
+    init() { values = Self.names.map { _ in 0 } }
 
     /// What a route has done.
     init(_ route: PoolerStatistics.Route) {
         let (counters, pool) = (route.counters, route.pool.totals)
         values = [
             Int(clamping: pool.claims), counters.transactions, counters.queries, counters.received,
-            counters.sent, nil, nil, Int(clamping: pool.waitNanoseconds / 1_000), counters[.clientParse],
+            counters.sent, Self.microseconds(counters.transactionTimes.nanoseconds),
+            Self.microseconds(counters.queryTimes.nanoseconds), Self.microseconds(pool.waitNanoseconds),
+            counters[.clientParse],
             counters[.clientParse] + counters[.poolerParse], counters[.bind], counters[.login],
         ]
     }
 
-    /// How long queries and transactions took is not measured.
-    private static let unknown = ["xact_time", "query_time"]
+    private static func microseconds(_ nanoseconds: UInt64) -> Int { Int(clamping: nanoseconds / 1_000) }
+
+    /// Averages of these are those of one of what is counted in the other column; all others are those of a second.
+    private static let countedBy = ["xact_time": "xact_count", "query_time": "query_count"]
 
     static func + (left: ConsoleTotals, right: ConsoleTotals) -> ConsoleTotals {
         var sum = left
-        sum.values = zip(left.values, right.values).map { left, right in
-            guard let left, let right else { return nil }
-            return left + right
-        }
+        sum.values = zip(left.values, right.values).map { $0 + $1 }
         return sum
     }
 
-    /// How much there was in a second.
-    func rates(since before: ConsoleTotals, _ seconds: Double) -> ConsoleTotals {
-        var rates = self
-        rates.values = zip(values, before.values).map { after, before in
-            guard let after, let before, seconds > 0 else { return nil }
-            // A route that was given up and came back counts from nothing.
-            return Int(Double(max(0, after - before)) / seconds)
+    /// How much there was in each second of so many, and how long one query and one transaction took.
+    func averages(over seconds: Double) -> ConsoleTotals {
+        if seconds <= 0 { return ConsoleTotals() }
+        var averages = self
+        averages.values = zip(Self.names, values).map { name, amount in
+            guard let counted = Self.countedBy[name], let place = Self.names.firstIndex(of: counted) else {
+                return Int(Double(amount) / seconds)
+            }
+            return values[place] == 0 ? 0 : amount / values[place]
         }
-        return rates
+        return averages
+    }
+
+    /// What has come since; a route that was given up and came back counts from nothing.
+    private func growth(since before: ConsoleTotals) -> ConsoleTotals {
+        var growth = self
+        growth.values = zip(values, before.values).map { max(0, $0 - $1) }
+        return growth
     }
 
     /// As cells of a table.
-    var cells: [String?] { values.map { $0.map(String.init) } }
+    var cells: [String?] { values.map(String.init) }
 
     // MARK: By database
 
@@ -65,18 +75,26 @@ struct ConsoleTotals: Equatable, Sendable {
         return sums.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// What databases did in a second of the last period; nothing is known of those that are not in it.
-    static func rates(_ context: ConsoleContext) -> [String: ConsoleTotals] {
-        guard let period = context.period else { return [:] }
-        let seconds = (period.after.takenAt - period.before.takenAt) / .seconds(1)
+    /// What databases did in the last period, and how many seconds that was; nil as long as the first one lasts.
+    static func lastPeriod(_ context: ConsoleContext) -> (growth: [String: ConsoleTotals], seconds: Double)? {
+        guard let period = context.period else { return nil }
         let before = Dictionary(
             uniqueKeysWithValues: byDatabase(period.before).map { ($0.database, $0.totals) })
-        return Dictionary(
-            uniqueKeysWithValues: byDatabase(period.after).map {
-                ($0.database, $0.totals.rates(since: before[$0.database] ?? ConsoleTotals(), seconds))
-            })
+        let growth = byDatabase(period.after).map {
+            ($0.database, $0.totals.growth(since: before[$0.database] ?? ConsoleTotals()))
+        }
+        return (
+            Dictionary(uniqueKeysWithValues: growth),
+            (period.after.takenAt - period.before.takenAt) / .seconds(1)
+        )
+    }
+
+    /// The averages of each database; nothing is known of those that are not in the last period.
+    static func averages(_ context: ConsoleContext) -> [String: ConsoleTotals] {
+        guard let (growth, seconds) = lastPeriod(context) else { return [:] }
+        return growth.mapValues { $0.averages(over: seconds) }
     }
 
     /// Averages that are not known.
-    static var noRates: [String?] { names.map { _ in nil } }
+    static var noAverages: [String?] { names.map { _ in nil } }
 }

@@ -25,10 +25,10 @@ struct ShowStats: ConsoleCommand {
         ))
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
-        let rates = ConsoleTotals.rates(context)
+        let averages = ConsoleTotals.averages(context)
         return .table(
             ConsoleTotals.byDatabase(context.statistics).map {
-                [$0.database] + $0.totals.cells + (rates[$0.database]?.cells ?? ConsoleTotals.noRates)
+                [$0.database] + $0.totals.cells + (averages[$0.database]?.cells ?? ConsoleTotals.noAverages)
             })
     }
 }

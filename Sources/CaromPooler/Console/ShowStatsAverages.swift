@@ -21,10 +21,10 @@ struct ShowStatsAverages: ConsoleCommand {
         ))
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
-        let rates = ConsoleTotals.rates(context)
+        let averages = ConsoleTotals.averages(context)
         return .table(
             ConsoleTotals.byDatabase(context.statistics).map {
-                [$0.database] + (rates[$0.database]?.cells ?? ConsoleTotals.noRates)
+                [$0.database] + (averages[$0.database]?.cells ?? ConsoleTotals.noAverages)
             })
     }
 }

@@ -15,11 +15,12 @@ struct ShowTotals: ConsoleCommand {
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
         let totals = ConsoleTotals.byDatabase(context.statistics).map(\.totals).reduce(ConsoleTotals(), +)
-        let rates = ConsoleTotals.rates(context)
-        let sum = rates.isEmpty ? nil : rates.values.reduce(ConsoleTotals(), +)
+        let averages = ConsoleTotals.lastPeriod(context).map { period in
+            period.growth.values.reduce(ConsoleTotals(), +).averages(over: period.seconds)
+        }
         return .table(
             zip(Self.names, totals.cells).map { ["total_\($0)", $1] }
-                + zip(Self.names, sum?.cells ?? ConsoleTotals.noRates).map { ["avg_\($0)", $1] })
+                + zip(Self.names, averages?.cells ?? ConsoleTotals.noAverages).map { ["avg_\($0)", $1] })
     }
 
     private static let names = [

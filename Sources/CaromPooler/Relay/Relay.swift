@@ -150,7 +150,7 @@ final class Relay: SessionStage {
         worker.segments.removeAll()
         let end = machine.clientSent(
             bytes, from: &position, to: &server.state, limits: snapshot.clientFrames, &worker.segments)
-        counters.received(worker.segments.count)
+        counters.received(worker.segments.count, for: &server.state, at: worker.reactor.turnTime)
         leg.send(worker.segments, of: chunk, to: server)
         if !machine.book.vacated.isEmpty { worker.router.vacate(machine.takeVacated(), as: route) }
         if let end { try client.finish(end) }
@@ -207,9 +207,8 @@ final class Relay: SessionStage {
             if isUnasked { route.heardUnasked(from: server) }
             server.parameterChanged(since: roleVersion)
         }
+        counters.sent(received, from: &server.state, at: worker.reactor.turnTime)
         if !received.visible.isEmpty {
-            counters.sent(
-                received.visible.count, queries: received.completed, transactions: received.transactions)
             try client.send(UnsafeRawBufferPointer(rebasing: chunk[received.visible]))
         }
         switch step.next {

@@ -1,7 +1,10 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromPostgres
+import CaromPostgresProtocol
+import CaromReactor
 import Synchronization
 
 /// What one worker has done for one route. The worker writes, any thread may read; so adding is a load and a store.
@@ -10,6 +13,8 @@ final class Counters: Sendable {
     private let transactionCount = Atomic<Int>(0)
     private let receivedBytes = Atomic<Int>(0)
     private let sentBytes = Atomic<Int>(0)
+    private let queryTimes = CountedDurations()
+    private let transactionTimes = CountedDurations()
     /// By the number of the event.
     private let events: InlineArray<26, Atomic<Int>> = .init { _ in Atomic(0) }
     /// Keeps the counters of two workers, which are made one after the other, out of one cache line of 64 bytes.
@@ -25,6 +30,10 @@ final class Counters: Sendable {
         var received = 0
         /// Bytes to clients.
         var sent = 0
+        /// From a request's first byte to the server until its ReadyForQuery.
+        var queryTimes = DurationHistogram()
+        /// The same from a transaction's first request to the end of its last.
+        var transactionTimes = DurationHistogram()
         /// By the number of the event.
         private var events = [Int](repeating: 0, count: SessionEvent.allCases.count)
 
@@ -44,6 +53,8 @@ final class Counters: Sendable {
             var sum = Values(
                 queries: left.queries &+ right.queries, transactions: left.transactions &+ right.transactions,
                 received: left.received &+ right.received, sent: left.sent &+ right.sent)
+            sum.queryTimes = left.queryTimes + right.queryTimes
+            sum.transactionTimes = left.transactionTimes + right.transactionTimes
             for event in SessionEvent.allCases { sum[event] = left[event] &+ right[event] }
             return sum
         }
@@ -55,18 +66,37 @@ final class Counters: Sendable {
             queries: queryCount.load(ordering: .relaxed),
             transactions: transactionCount.load(ordering: .relaxed),
             received: receivedBytes.load(ordering: .relaxed), sent: sentBytes.load(ordering: .relaxed))
+        values.queryTimes = queryTimes.values
+        values.transactionTimes = transactionTimes.values
         for event in SessionEvent.allCases { values[event] = events[event.rawValue].load(ordering: .relaxed) }
         return values
     }
 
-    /// Bytes came from a client. On the worker's thread only.
-    func received(_ bytes: Int) { add(bytes, to: receivedBytes) }
+    /// Bytes came from a client and go to this server. On the worker's thread only.
+    @inline(__always)
+    func received(_ bytes: Int, for server: inout ServerState, at now: @autoclosure () -> Deadline) {
+        add(bytes, to: receivedBytes)
+        if bytes > 0, !server.clock.isRunning { server.clock.begin(at: now().nanoseconds) }
+    }
 
-    /// Bytes go to a client, and with them this many requests and transactions end. On the worker's thread only.
-    func sent(_ bytes: Int, queries: Int, transactions: Int) {
-        add(bytes, to: sentBytes)
-        if queries > 0 { add(queries, to: queryCount) }
-        if transactions > 0 { add(transactions, to: transactionCount) }
+    /// A part of the server's stream goes to a client, and with it requests and transactions end. On the worker's thread only.
+    @inline(__always)
+    func sent(
+        _ part: ServerState.Received, from server: inout ServerState, at now: @autoclosure () -> Deadline
+    ) {
+        add(part.visible.count, to: sentBytes)
+        if part.completed > 0 { end(part, &server, at: now().nanoseconds) }
+    }
+
+    private func end(_ part: ServerState.Received, _ server: inout ServerState, at now: UInt64) {
+        let (wasTimed, goesOn) = (server.clock.isRunning, server.flow.awaitsServer)
+        add(part.completed, to: queryCount)
+        let took = server.clock.endRequests(at: now, goesOn: goesOn)
+        if wasTimed { queryTimes.add(part.completed, nanoseconds: took) }
+        if part.transactions == 0 { return }
+        add(part.transactions, to: transactionCount)
+        let lasted = server.clock.endTransactions(at: now, goesOn: goesOn)
+        if wasTimed { transactionTimes.add(part.transactions, nanoseconds: lasted) }
     }
 
     /// Something was done for a client's session. On the worker's thread only.

@@ -1,6 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
+
 /// Writes metrics in the text format of OpenMetrics 1.0, which Prometheus asks for, or in the one before it, which everything reads.
 struct OpenMetrics {
     enum Dialect: Sendable {
@@ -30,12 +32,14 @@ struct OpenMetrics {
         case counter
         /// Is always 1; its labels tell. Its sample ends in `_info`.
         case info
+        /// How many of each size there were: samples end in `_bucket`, `_count` and `_sum`.
+        case histogram
         /// One sample for each state there is, 1 for the one that holds. The label has the metric's name.
         case stateset
 
         var suffix: String {
             switch self {
-            case .gauge, .stateset: ""
+            case .gauge, .stateset, .histogram: ""
             case .counter: "_total"
             case .info: "_info"
             }
@@ -48,6 +52,8 @@ struct OpenMetrics {
         var value: Double
     }
 
+    typealias Histogram = (labels: [(name: String, value: String)], durations: DurationHistogram)
+
     private(set) var text = ""
     private let dialect: Dialect
 
@@ -58,6 +64,27 @@ struct OpenMetrics {
     /// - Parameter name: without the suffix of its kind.
     mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [Sample]) {
         guard !samples.isEmpty else { return }
+        head(name, kind, help)
+        for sample in samples { add(name + kind.suffix, sample.labels, sample.value) }
+    }
+
+    /// Adds histograms of durations, in seconds. None is left out, but nothing is added if there are none.
+    mutating func add(_ name: String, _ help: String, _ histograms: [Histogram]) {
+        if histograms.isEmpty { return }
+        head(name, .histogram, help)
+        for (labels, histogram) in histograms {
+            var below: UInt64 = 0
+            for (bound, count) in zip(DurationHistogram.bounds, histogram.counts) {
+                below += count
+                add("\(name)_bucket", labels + [("le", "\(bound / .seconds(1))")], Double(below))
+            }
+            add("\(name)_bucket", labels + [("le", "+Inf")], Double(histogram.count))
+            add("\(name)_count", labels, Double(histogram.count))
+            add("\(name)_sum", labels, Double(histogram.nanoseconds) / 1e9)
+        }
+    }
+
+    private mutating func head(_ name: String, _ kind: Kind, _ help: String) {
         switch dialect {
         case .openMetrics:
             text += "# HELP \(name) \(Self.escaped(help))\n# TYPE \(name) \(kind.rawValue)\n"
@@ -67,17 +94,18 @@ struct OpenMetrics {
             }
         case .text:
             let whole = name + kind.suffix
-            let type = kind == .counter ? kind : .gauge
+            let type = kind == .counter || kind == .histogram ? kind : .gauge
             text += "# HELP \(whole) \(Self.escaped(help))\n# TYPE \(whole) \(type.rawValue)\n"
         }
-        for sample in samples {
-            text += name + kind.suffix
-            if !sample.labels.isEmpty {
-                let labels = sample.labels.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }
-                text += "{\(labels.joined(separator: ","))}"
-            }
-            text += " \(Self.number(sample.value))\n"
+    }
+
+    private mutating func add(_ name: String, _ labels: [(name: String, value: String)], _ value: Double) {
+        text += name
+        if !labels.isEmpty {
+            let labels = labels.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }
+            text += "{\(labels.joined(separator: ","))}"
         }
+        text += " \(Self.number(value))\n"
     }
 
     /// Adds what must stand at the end.

@@ -14,6 +14,7 @@ extension PoolerStatistics {
         addProcess(to: &metrics)
         LimitMetrics.add(limits, to: &metrics)
         addRoutes(to: &metrics)
+        DurationMetrics.add(routes, to: &metrics)
         SessionMetrics.add(routes, to: &metrics)
         addPools(to: &metrics)
         addBackends(to: &metrics)

@@ -80,12 +80,24 @@ private struct StatisticsDocument: Encodable {
         var pins: [String: Int]
         var resets: [String: Int]
         var parses: [String: Int]
+        var durations: [String: Durations]
 
         enum CodingKeys: String, CodingKey {
             case name, database, user, rule, mode, clients, servers, queries, transactions
-            case sessions, pins, resets, parses
+            case sessions, pins, resets, parses, durations
             case receivedBytes = "received_bytes"
             case sentBytes = "sent_bytes"
+        }
+    }
+
+    private struct Durations: Encodable {
+        var seconds: Double
+        /// How many of each length there were, as ``DurationHistogram/bounds`` tells them apart.
+        var counts: [UInt64]
+
+        init(_ histogram: DurationHistogram) {
+            seconds = Double(histogram.nanoseconds) / 1e9
+            counts = histogram.counts
         }
     }
 
@@ -113,7 +125,13 @@ private struct StatisticsDocument: Encodable {
                     resets: Self.counts(
                         SessionEvent.resets.map { ($0.name, route.counters[$0.event]) }),
                     parses: Self.counts(
-                        SessionEvent.parses.map { ($0.name, route.counters[$0.event]) }))
+                        SessionEvent.parses.map { ($0.name, route.counters[$0.event]) }),
+                    durations: [
+                        "query": Durations(route.counters.queryTimes),
+                        "transaction": Durations(route.counters.transactionTimes),
+                        "wait": Durations(route.pool.totals.waits),
+                        "connect": Durations(route.pool.totals.connectTimes),
+                    ])
             },
             limits: statistics.limits.map { use in
                 Limit(

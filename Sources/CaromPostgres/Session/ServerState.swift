@@ -46,6 +46,7 @@ package struct ServerState: ~Copyable, Sendable {
     package var hasForeignSequences = false
     /// A command tag has told that the session changed; for users of the client API.
     package private(set) var hasLastingEffect = false
+    package var clock = ServiceClock()
     /// What must be taken out of the session before anybody else uses it.
     package private(set) var neededReset = Taint.none
     /// Why the session cannot be used again, once that is known.

@@ -109,11 +109,19 @@ import Testing
     private static func counters(_ factor: Int) -> Counters.Values {
         var values = Counters.Values(
             queries: 5 * factor, transactions: 4 * factor, received: 30 * factor, sent: 20 * factor)
+        values.queryTimes = durations(5 * factor, milliseconds: 3)
+        values.transactionTimes = durations(4 * factor, milliseconds: 20)
         values[.clientParse] = 7 * factor
         values[.poolerParse] = 2 * factor
         values[.bind] = 11 * factor
         values[.login] = 13 * factor
         return values
+    }
+
+    private static func durations(_ count: Int, milliseconds: UInt64) -> DurationHistogram {
+        var durations = DurationHistogram()
+        for _ in 0..<count { durations.add(nanoseconds: milliseconds * 1_000_000) }
+        return durations
     }
 
     /// The shop at one moment, with two routes to one database and user.
@@ -160,20 +168,20 @@ import Testing
     @Test func whatDatabasesHaveDoneIsSummedOverTheirRoutes() {
         #expect(
             Self.table("stats_totals", Self.context) == [
-                "bank|100|12|15|90|60|null|null|1500000|21|27|33|39",
-                "shop|200|24|30|180|120|null|null|3000000|42|54|66|78",
+                "bank|100|12|15|90|60|240000|45000|1500000|21|27|33|39",
+                "shop|200|24|30|180|120|480000|90000|3000000|42|54|66|78",
             ])
         #expect(
             Self.table("stats_averages", Self.context) == [
-                "bank|0|4|5|30|20|null|null|0|7|9|11|13", "shop|0|8|10|60|40|null|null|0|14|18|22|26",
+                "bank|0|4|5|30|20|20000|3000|0|7|9|11|13", "shop|0|8|10|60|40|20000|3000|0|14|18|22|26",
             ])
         #expect(
             Self.table("stats", Self.context)[0]
-                == "bank|100|12|15|90|60|null|null|1500000|21|27|33|39|0|4|5|30|20|null|null|0|7|9|11|13")
+                == "bank|100|12|15|90|60|240000|45000|1500000|21|27|33|39|0|4|5|30|20|20000|3000|0|7|9|11|13")
         let totals = Self.table("totals", Self.context)
         #expect(totals.count == 24)
         #expect(totals[1] == "total_xact_count|36" && totals[3] == "total_client_bytes|270")
-        #expect(totals[13] == "avg_xact_count|12" && totals[17] == "avg_xact_time|null")
+        #expect(totals[13] == "avg_xact_count|12" && totals[17] == "avg_xact_time|20000")
     }
 
     @Test func beforeTheFirstPeriodIsOverThereAreNoAverages() {

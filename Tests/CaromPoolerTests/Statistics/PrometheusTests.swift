@@ -23,6 +23,9 @@ import Testing
     private static let counters = {
         var values = Counters.Values(queries: 5, transactions: 4, received: 3, sent: 2)
         for event in SessionEvent.allCases { values[event] = 100 + event.rawValue }
+        for duration in [50_000, 64_000, 65_000, 100_000_000_000] as [UInt64] {
+            values.queryTimes.add(nanoseconds: duration)
+        }
         return values
     }()
 
@@ -53,6 +56,8 @@ import Testing
         #expect(samples(new) == samples(old))
         #expect(old.contains("# TYPE carom_build_info gauge\n") && !old.contains("# EOF"))
         #expect(old.contains("# TYPE carom_route_queries_total counter\n") && !old.contains("# UNIT"))
+        #expect(old.contains("# TYPE carom_route_query_seconds histogram\n"))
+        #expect(new.contains("# UNIT carom_route_query_seconds seconds\n"))
         #expect(!old.contains("stateset") && new.contains("stateset"))
     }
 
@@ -83,6 +88,16 @@ import Testing
             "carom_route_info{\(route),mode=\"transaction\"}": "1",
             "carom_route_queries_total{\(route)}": "5", "carom_route_transactions_total{\(route)}": "4",
             "carom_route_received_bytes_total{\(route)}": "3", "carom_route_sent_bytes_total{\(route)}": "2",
+            "carom_route_query_seconds_bucket{\(route),le=\"6.4e-05\"}": "2",
+            "carom_route_query_seconds_bucket{\(route),le=\"0.000128\"}": "3",
+            "carom_route_query_seconds_bucket{\(route),le=\"67.108864\"}": "3",
+            "carom_route_query_seconds_bucket{\(route),le=\"+Inf\"}": "4",
+            "carom_route_query_seconds_count{\(route)}": "4",
+            "carom_route_query_seconds_sum{\(route)}": "100.000179",
+            "carom_route_transaction_seconds_count{\(route)}": "0",
+            "carom_pool_claim_wait_seconds_bucket{\(route),le=\"2.097152\"}": "1",
+            "carom_pool_claim_wait_seconds_bucket{\(route),le=\"1.048576\"}": "0",
+            "carom_pool_connect_seconds_sum{\(route)}": "0.002",
             "carom_route_session_looks_total{\(route)}": "100",
             "carom_route_carried_settings_total{\(route)}": "101",
             "carom_route_resets_total{\(route),kind=\"soft\"}": "102",
@@ -144,7 +159,8 @@ import Testing
             case ("#", "TYPE"), ("#", "UNIT"): #expect(words[2] == current)
             default:
                 let name = line.prefix { $0 != "{" && $0 != " " }
-                #expect([current, current + "_total", current + "_info"].contains(name))
+                let suffixes = ["", "_total", "_info", "_bucket", "_count", "_sum"]
+                #expect(suffixes.map { current + $0 }.contains(String(name)))
             }
         }
         #expect(known.count > 40)

@@ -27,6 +27,8 @@ enum Sample {
         var totals = PoolStats.Totals()
         totals.claims = 100
         totals.waitNanoseconds = 1_500_000_000
+        totals.waits.add(nanoseconds: 1_500_000_000)
+        totals.connectTimes.add(nanoseconds: 2_000_000)
         return PoolStats(
             name: name, state: .running, backends: backends, waiting: waiting, mostWaiting: 14,
             oldestWait: .milliseconds(250), slots: 28, maxSlots: 64, planned: 20, totals: totals)

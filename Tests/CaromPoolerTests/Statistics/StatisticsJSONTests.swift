@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import Carom
 import CaromStats
 import CaromTop
 import FoundationEssentials
@@ -12,6 +13,7 @@ import Testing
     private static let counters = {
         var values = Counters.Values(queries: 5, transactions: 4, received: 3, sent: 2)
         values[.look] = 6
+        values.queryTimes.add(nanoseconds: 1_500_000_000)
         values[.lockPin] = 7
         values[.fullReset] = 8
         values[.poolerParse] = 9
@@ -40,6 +42,11 @@ import Testing
                     var name, mode: String
                     var clients, servers: [String: Int]
                     var queries, received_bytes: Int
+                    struct Durations: Decodable {
+                        var seconds: Double
+                        var counts: [Int]
+                    }
+                    var durations: [String: Durations]
                     var sessions, pins, resets, parses: [String: Int]
                 }
                 var version: String
@@ -58,6 +65,10 @@ import Testing
         #expect(pooler.routes[0].mode == "transaction")
         #expect(pooler.routes[0].queries == 5 && pooler.routes[0].received_bytes == 3)
         #expect(pooler.routes[0].servers["closing"] == 7)
+        let durations = pooler.routes[0].durations
+        #expect(Set(durations.keys) == ["query", "transaction", "wait", "connect"])
+        #expect(durations["query"]?.seconds == 1.5 && durations["query"]?.counts[15] == 1)
+        #expect(durations["query"]?.counts.count == 22)
         #expect(pooler.routes[0].sessions["looks"] == 6 && pooler.routes[0].sessions["statements"] == 71)
         #expect(pooler.routes[0].pins["locks"] == 7 && pooler.routes[0].pins["cursors"] == 0)
         #expect(pooler.routes[0].resets["full"] == 8 && pooler.routes[0].parses["pooler"] == 9)
