@@ -100,21 +100,21 @@ def row_values(body):
     return values
 
 
-def dial(address, timeout=20):
-    """A socket to (host, port), or to a path when `address` is a string."""
+def dial(address, timeout=20, source=None):
+    """A socket to (host, port), from `source` if that matters, or to a path when `address` is a string."""
     if isinstance(address, str):
         stream = socket.socket(socket.AF_UNIX)
         stream.settimeout(timeout)
         stream.connect(address)
         return stream
-    stream = socket.create_connection(address, timeout)
+    stream = socket.create_connection(address, timeout, source_address=source and (source, 0))
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return stream
 
 
-def send_cancel(address, key):
+def send_cancel(address, key, source=None):
     """Sends a CancelRequest for (process id, secret) and waits for the other side to close; returns what it sent."""
-    with dial(address) as stream:
+    with dial(address, source=source) as stream:
         stream.sendall(message(b"", struct.pack("!III", CANCEL_REQUEST, *key)))
         try:
             return stream.recv(100)
@@ -134,9 +134,9 @@ class Wire:
         self.notices = []
 
     @classmethod
-    def open(cls, address, user="postgres", database="postgres", password=None, timeout=20, **parameters):
+    def open(cls, address, user="postgres", database="postgres", password=None, timeout=20, source=None, **parameters):
         """Connects and logs in; raises ServerError when refused."""
-        wire = cls(dial(address, timeout), address)
+        wire = cls(dial(address, timeout, source), address)
         try:
             wire.send(startup({"user": user, "database": database, **parameters}))
             wire.authenticate(user, password)
