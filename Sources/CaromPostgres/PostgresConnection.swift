@@ -53,12 +53,6 @@ public final class PostgresConnection: Sendable, CustomStringConvertible {
         if state.role.version != version { roleChanged() }
     }
 
-    /// Its holder has gone, and with it what the server worked at.
-    package func letGo() {
-        transport.setHandler(nil)
-        state.clock = ServiceClock()
-    }
-
     /// What is known about the session; for the holder of the connection.
     package var state: ServerState {
         unsafeAddress { session.stateAddress }

@@ -328,7 +328,7 @@ struct ServerLeg: ~Copyable {
             } else if route.definition.cleaningRule.ifTainted {
                 server.state.requireReset(of: server.state.taint)
             }
-            server.letGo()
+            server.transport.setHandler(nil)
         }
         release()
     }
