@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A primary and a standby behind one list of hosts: who gets which, and what happens when they change places."""
 
-import os
-import signal
 import threading
 import time
 
@@ -237,30 +235,13 @@ def test_when_the_servers_change_places_so_do_the_clients(pair, start):
     idle.close()
 
 
-def processes(server):
-    """The server's own process and those of its backends."""
-    main = server.child.pid
-    with open(f"/proc/{main}/task/{main}/children") as children:
-        return [main, *map(int, children.read().split())]
-
-
-def freeze(server):
-    for pid in processes(server):
-        os.kill(pid, signal.SIGSTOP)
-
-
-def thaw(server):
-    for pid in processes(server):
-        os.kill(pid, signal.SIGCONT)
-
-
 def test_a_server_that_answers_nothing_gets_no_more_clients(pair, start):
     storage = {"host": pair.hosts, "endpoints_status_poll_interval": 200, "server_check_timeout": 400}
     pooler = start(route("any", pool_size=8, more={"min_pool_size": 8}), storage=storage, workers=2)
     wire = pooler.connect()
     wait_until(lambda: pooler.log().count("new server connection") >= 8, "connections to both are there")
     assert answers(pooler, clients=6) == {"primary", "standby"}
-    freeze(pair.standby)
+    pair.standby.freeze()
     try:
         time.sleep(1.2)
         began = time.monotonic()
@@ -268,7 +249,7 @@ def test_a_server_that_answers_nothing_gets_no_more_clients(pair, start):
             assert answers(pooler) == {"primary"}
         assert time.monotonic() - began < 1
     finally:
-        thaw(pair.standby)
+        pair.standby.thaw()
     wire.close()
     wait_until(lambda: "standby" in answers(pooler, clients=6), "it has clients again", timeout=10)
 

@@ -55,8 +55,9 @@ def server_records(addresses, ttl=1):
 
 
 class NameServer:
-    def __init__(self, place, lines=()):
-        self.address = free_address()
+    def __init__(self, place, lines=(), port=None):
+        host, free = free_address()
+        self.address = host, port or free
         self.directory = place.directory(f"knot-{self.address[1]}")
         place.directory(f"knot-{self.address[1]}/db")
         self.serial = 0

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A throwaway PostgreSQL, with streaming replicas where wanted."""
 
+import contextlib
 import glob
 import os
 import shutil
@@ -48,14 +49,15 @@ def binary(name):
 
 
 class Postgres:
-    def __init__(self, place, name="primary", settings="", addresses=1):
+    def __init__(self, place, name="primary", settings="", addresses=1, port=None):
         self.place = place
         self.user = unprivileged()
         self.data = place.directory(name)
         os.chmod(self.data, 0o700)
         self.output = os.path.join(place.path, f"{name}.log")
         self.settings = settings
-        self.address = free_address()
+        host, free = free_address()
+        self.address = host, port or free
         #: Where else it listens, on the same port: to a pooler each is a server of its own.
         self.more_addresses = [(free_address()[0], self.address[1]) for _ in range(addresses - 1)]
         self.child = None
@@ -80,13 +82,14 @@ class Postgres:
             admin.rows("create database bench owner bench")
         return server
 
-    def replica(self):
-        """A streaming standby of this server, ready to be read."""
+    def replica(self, port=None, settings=""):
+        """A streaming standby of this server, ready to be read; `settings` win over what it has from this one."""
         self.replicas += 1
-        standby = Postgres(self.place, f"replica{self.replicas}", self.settings)
+        standby = Postgres(self.place, f"replica{self.replicas}", self.settings, port=port)
         host, port = self.address
         self._run("pg_basebackup", "-h", host, "-p", str(port), "-U", "postgres", "-D", standby.data, "-R",
                   "-X", "stream", "-c", "fast", "--no-sync")
+        standby._append("postgresql.auto.conf", settings)
         standby.start()
         return standby
 
@@ -116,17 +119,47 @@ class Postgres:
         self.stop()
         self.start()
 
+    def add_settings(self, text):
+        """Settings that hold at once."""
+        self._append("postgresql.auto.conf", text)
+        self.rows("select pg_reload_conf()")
+
     def promote(self):
         """A standby becomes a primary."""
         self.rows("select pg_promote(true, 30)")
         wait_until(lambda: self.value("select pg_is_in_recovery()") == "f", "it is a primary")
 
     def follow(self, primary):
-        """A server that has stopped becomes a standby of another one, which had all that it had."""
+        """A standby, or a server that has stopped, follows another one, which had all that it had."""
         host, port = primary.address
-        self._append("postgresql.auto.conf", f"primary_conninfo = 'host={host} port={port} user=postgres'\n")
+        text = f"primary_conninfo = 'host={host} port={port} user=postgres'\n"
+        if self.child.running:
+            return self.add_settings(text)
+        self._append("postgresql.auto.conf", text)
         self._write("standby.signal", "")
         self.start()
+
+    def processes(self):
+        """The server's own process and those of its backends, which have process groups of their own."""
+        main = self.child.pid
+        with open(f"/proc/{main}/task/{main}/children") as children:
+            return [main, *map(int, children.read().split())]
+
+    def kill(self):
+        """Ends it at once, as the kernel does when memory is short."""
+        self._signal(signal.SIGKILL)
+        self.child.kill()
+
+    def freeze(self):
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number):
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def connect(self, database="postgres", user="postgres", **options):
         return Wire.open(self.address, user=user, database=database, **options)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the kernel says about a process."""
 
+import contextlib
 import os
 import time
 
@@ -50,6 +51,22 @@ def voluntary_switches(pid):
         with open(f"/proc/{pid}/task/{thread}/status") as file:
             count += next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches:"))
     return count
+
+
+def connections_to(pid, address):
+    """How many established connections of the process lead to an IPv4 address and port, with those that are being opened."""
+    host = "".join(f"{int(part):02X}" for part in reversed(address[0].split(".")))
+    remote = f"{host}:{address[1]:04X}"
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table]
+    inodes = {f"socket:[{row[9]}]" for row in rows if row[2] == remote and row[3] in ("01", "02")}
+    return sum(target in inodes for target in _open_files(pid))
+
+
+def _open_files(pid):
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            yield os.readlink(entry.path)
 
 
 def descriptors(pid):
