@@ -32,6 +32,7 @@ extension PoolCore {
         applyExclusive(now)
         relaxWaiters(now)
         let isAsking = applyScope()
+        reserveForNewcomer(left)
         reserve(left, now: now)
         left -= reservedTotal
         if isAsking { left = min(left, order.count { backends[$0].isInScope && backends[$0].reserved == 0 }) }

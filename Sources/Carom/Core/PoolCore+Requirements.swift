@@ -19,16 +19,26 @@ extension PoolCore {
     /// known, best priority first. So one backend after the other is asked until one is found, those in doubt and dead ones
     /// as their back-off allows.
     mutating func reserve(_ total: Int, now: Int64) {
-        reservedTotal = 0
         if !isSearching { return }
         let priorities = Set(order.map { backends[$0].backend.priority }).sorted()
         for index in queue.requirements.indices.dropFirst() where queue.requirements[index].count > 0 {
+            if isMetByPlan(queue.requirements[index].requirement, now: now) { continue }
             var left = min(queue.requirements[index].count, total - reservedTotal)
             for priority in priorities where left > 0 {
                 let candidates = order.filter { backends[$0].backend.priority == priority }
                 let requirement = queue.requirements[index].requirement
                 left -= reserve(left, of: total, among: candidates, requirement, now: now)
             }
+        }
+    }
+
+    /// Whom the plan is for anyway is given nothing beside it: else every backend would keep what it has as long as somebody waits, and
+    /// one that is new would never get its share.
+    private func isMetByPlan(_ requirement: [String: String], now: Int64) -> Bool {
+        guard requirement == scopeAttributes else { return false }
+        return order.contains { backend in
+            backends[backend].isInScope && !backends[backend].isDead && !backends[backend].isDoubted
+                && prospect(of: requirement, backend, now: now) == .meets
         }
     }
 

@@ -8,13 +8,9 @@ extension PoolCore {
     ///
     /// - Returns: whether they are only asked.
     mutating func applyScope() -> Bool {
-        let (wanted, isStrict): ([String: String], Bool)
-        switch policy.source.scope {
-        case .all:
+        guard let wanted = scopeAttributes else {
             for backend in order { backends[backend].isInScope = !backends[backend].isOverruled }
             return false
-        case .only(let attributes): (wanted, isStrict) = (attributes, true)
-        case .preferring(let attributes): (wanted, isStrict) = (attributes, false)
         }
         let living = order.filter { !backends[$0].isDead && !backends[$0].isOverruled }
         let suitable = living.filter {
@@ -22,10 +18,43 @@ extension PoolCore {
         }
         let unknown = suitable.isEmpty ? living.filter { mayStillBe(wanted, $0) } : []
         // Whoever would take any is not to wait for one of the kind.
-        let others = isStrict && queue.requirements[0].count == 0 ? [] : living
+        let others = isScopeStrict && queue.requirements[0].count == 0 ? [] : living
         let chosen = Set(!suitable.isEmpty ? suitable : !unknown.isEmpty ? unknown : others)
         for backend in order { backends[backend].isInScope = chosen.contains(backend) }
         return suitable.isEmpty && !unknown.isEmpty
+    }
+
+    /// What backends must be, or should be, that the policy opens connections to.
+    var scopeAttributes: [String: String]? {
+        switch policy.source.scope {
+        case .all: nil
+        case .only(let attributes), .preferring(let attributes): attributes
+        }
+    }
+
+    private var isScopeStrict: Bool {
+        switch policy.source.scope {
+        case .all, .preferring: false
+        case .only: true
+        }
+    }
+
+    /// A backend that nobody has asked yet is asked, one at a time, while others of the kind are in use: however busy they are, a
+    /// connection is set aside for it, or it would never have its share.
+    mutating func reserveForNewcomer(_ total: Int) {
+        reservedTotal = 0
+        guard let wanted = scopeAttributes, total > 1 else { return }
+        var best = Int.max
+        for backend in order where !backends[backend].isDead && backends[backend].isInScope {
+            best = min(best, backends[backend].backend.priority)
+        }
+        let newcomer = order.first { backend in
+            !backends[backend].isInScope && backends[backend].backend.priority <= best
+                && !backends[backend].isDead && !backends[backend].isOverruled && mayStillBe(wanted, backend)
+        }
+        guard let newcomer else { return }
+        backends[newcomer].reserved = 1
+        reservedTotal = 1
     }
 
     /// Nobody has asked the backend yet, and the resolver does not say that it is something else.

@@ -89,6 +89,35 @@ import Testing
         #expect(rig.broken == nil)
     }
 
+    @Test(arguments: [Policy.Scope.only(standby), .preferring(standby)], [false, true])
+    func aNewcomerGetsItsShareOfAPoolThatIsBusy(scope: Policy.Scope, isOfTheKind: Bool) {
+        let rig = Self.rig(scope)
+        rig.learn = { $0.name == "b02" || $0.name == "b04" && !isOfTheKind ? Self.primary : Self.standby }
+        var request = ClaimRequest(requirement: Self.standby)
+        if case .preferring = scope { request.isPreference = true }
+        var claims = (0..<20).map { _ in rig.claim(request) }
+        func work() {
+            for _ in 0..<300 {
+                rig.run(0.01)
+                for index in claims.indices where rig.claims[claims[index]].slot != nil {
+                    rig.giveBack(claims[index])
+                    claims[index] = rig.claim(request)
+                }
+            }
+        }
+        work()
+        #expect(rig.usable() == [4, 0, 4])
+        rig.resolve(CoreRig.backends(4))
+        work()
+        let asked = rig.attempts.count { $0.backend.name == "b04" }
+        if isOfTheKind {
+            #expect(rig.usable()[3] >= 2)
+        } else {
+            #expect(asked == 1 && rig.usable() == [4, 0, 4, 0])
+        }
+        #expect(rig.broken == nil)
+    }
+
     @Test func aPreferenceIsMetWhereItCanBe() {
         let rig = Self.rig(.all)
         let claims = (0..<6).map { _ in rig.claim(Self.preference(Self.standby)) }

@@ -77,6 +77,26 @@ struct SizingTests {
         #expect(rig.broken == nil)
     }
 
+    @Test func aHundredBackendsHaveSixteenConnectionsInTurns() {
+        let rig = CoreRig(
+            .with {
+                $0.maxSlots = 16
+                $0.spares = 16
+                $0.perBackendMax = 16
+            })
+        rig.resolve(CoreRig.backends(100))
+        rig.run(200)
+        var seen = [Int](repeating: 0, count: 100)
+        // As many exchanges as give each three turns.
+        for _ in 0..<300 {
+            rig.run(60)
+            for (backend, count) in rig.usable().enumerated() { seen[backend] += count }
+        }
+        let fair = seen.reduce(0, +) / 100
+        #expect(fair > 40 && seen.allSatisfy { $0 > fair / 2 && $0 < fair * 2 }, "\(seen)")
+        #expect(rig.broken == nil && rig.mostSockets <= 16)
+    }
+
     @Test(
         "behaviour 6: a dip of demand for a second closes nothing, a minute without demand leaves the spares")
     func aDipClosesNothing() {
