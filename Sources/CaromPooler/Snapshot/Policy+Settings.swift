@@ -19,6 +19,8 @@ extension Policy {
         let hooks = route.hooks.filled(from: settings.hooks)
         claimTimeout = limits.wait?.duration
         connectTimeout = settings.backendConnectTimeout
+        // A host that is silent costs a client this and another login.
+        hedgeDelay = .milliseconds(100)
         maxLifetime = limits.serverLifetime?.duration
         shrink = (limits.serverIdle?.duration).map { .afterIdle($0) } ?? .never
         // The connector ends a reset itself, and knows better whose fault it was that it took so long.
