@@ -94,12 +94,12 @@ class _Client(asyncio.Protocol):
 class Crowd:
     """`with Crowd(address, 64, work) as crowd:` keeps 64 clients at work, on a thread of their own.
 
-    `work(client)` is the list of statements that a client does next.
+    `work(client)` is the list of statements that a client does next; `told(client, outcome, statements)` hears what came of it.
     """
 
-    def __init__(self, address, clients, work, user="bench", database="bench"):
+    def __init__(self, address, clients, work, user="bench", database="bench", told=lambda *_: None):
         self.address, self.count, self.user, self.database = address, clients, user, database
-        self.work, self.outcomes, self.ending = work, [], False
+        self.work, self.told, self.outcomes, self.ending = work, told, [], False
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
 
     async def _live(self):
@@ -117,9 +117,6 @@ class Crowd:
 
     def next_work(self, client):
         return [query(sql) for sql in self.work(client)]
-
-    def told(self, client, outcome, statements):
-        """For a ledger: a piece of work has ended."""
 
     def __enter__(self):
         self.began = time.monotonic()

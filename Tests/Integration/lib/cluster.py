@@ -5,7 +5,7 @@
 import os
 from dataclasses import dataclass, field
 
-from .config import Route, block
+from .config import Route, block, literal
 from .nameserver import ZONE, NameServer
 from .postgres import Postgres
 from .waiting import wait_until
@@ -27,17 +27,20 @@ class Cluster:
     """
 
     def __init__(self, place, replicas=2, synchronous=False, dns_port=None):
-        settings = _SYNCHRONOUS.format(count=replicas) if synchronous else ""
         self.primary = Postgres.primary(place)
         self.port = self.primary.address[1]
         self.replicas = [self.primary.replica(port=self.port, settings=_ALONE) for _ in range(replicas)]
-        if settings:
-            self.primary.add_settings(settings)
-            wait_until(lambda: self.primary.value("select count(*) from pg_stat_replication where sync_state = 'sync'")
-                       == str(replicas), "every standby is synchronous", timeout=30)
+        if synchronous:
+            self.be_synchronous(replicas)
         self.servers = [self.primary, *self.replicas]
         self.nameserver = NameServer(place, port=dns_port)
         self.publish()
+
+    def be_synchronous(self, count):
+        """Commits wait for so many standbys from now on."""
+        self.primary.add_settings(_SYNCHRONOUS.format(count=count))
+        wait_until(lambda: self.primary.value("select count(*) from pg_stat_replication where sync_state = 'sync'")
+                   == str(count), "they are synchronous", timeout=30)
 
     def publish(self, primary=None, replicas=None):
         """Lets the DNS name these servers; without an argument those that are it."""
@@ -78,7 +81,8 @@ class Discovery:
     cluster: Cluster
     pool_size: int = 16
     workers: int = 2
-    #: More for Carom: of its resolvers, storages and routes.
+    #: More for Carom: at the top of the file, and of its resolvers, storages and routes.
+    globals: dict = field(default_factory=dict)
     resolver: dict = field(default_factory=dict)
     storage: dict = field(default_factory=dict)
     route: dict = field(default_factory=dict)
@@ -93,7 +97,7 @@ class Discovery:
     def for_carom(self, address):
         found = {"type": "dns", **PROMPT, **self.resolver, "nameserver": self.cluster.nameserver.text}
         lines = [f"workers {self.workers}", "log_to_stdout yes", 'log_format "%p %t %l [%i %s] (%c) %m\\n"',
-                 "log_session no",
+                 "log_session no", *(f"{name} {literal(value)}" for name, value in self.globals.items()),
                  block("listen", {"host": address[0], "port": address[1]}),
                  block('resolver "primary"', {**found, "srv": f"_primary._tcp.{ZONE}"}),
                  block('resolver "replicas"', {**found, "srv": f"_replica._tcp.{ZONE}"}),

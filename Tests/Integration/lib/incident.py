@@ -68,6 +68,15 @@ class Incident:
             return 0.0
         return next((n * STEP for n in range(lowest, len(rates)) if rates[n] >= 0.9 * normal), None)
 
+    def served_after(self, crowd, mark):
+        """Seconds from what was marked until the next success of any client."""
+        moment = self.began + self.marks[mark]
+        return next((rounded(one.ended - moment) for one in crowd.outcomes if one.code is None and one.ended >= moment), None)
+
+    def series(self, crowd):
+        """Successes per second, in steps of a fifth of a second, from `BEFORE` seconds before the action on."""
+        return [round(rate) for rate in Account(crowd, self.began - BEFORE, self.ended).series(0.2)]
+
     def report(self, crowd):
         """For a table or a file."""
         account = self.account(crowd)
