@@ -47,17 +47,50 @@ package final class Conversation {
     func pause(at time: Deadline) { limit = min(time, deadline) }
 
     /// Sends `bytes`, waiting for the socket to take them all.
-    package func send(_ bytes: [UInt8]) async throws(PostgresError) {
-        do throws(SystemError) {
-            session.output.append(bytes)
-            try session.output.flush(to: transport)
-            while !session.output.isEmpty {
-                try await wait("to take what it was sent")
-                try session.output.flush(to: transport)
-            }
-        } catch {
-            throw PostgresError(error)
+    ///
+    /// - Parameter isTrusted: what the server says may be believed; in the open, before TLS, anybody may have said it.
+    /// - Throws: ``PostgresError``; of a server that has hung up, what it said before that.
+    package func send(_ bytes: [UInt8], isTrusted: Bool = true) async throws(PostgresError) {
+        session.output.append(bytes)
+        try flush(isTrusted: isTrusted)
+        while !session.output.isEmpty {
+            try await pauseForServer("to take what it was sent")
+            try flush(isTrusted: isTrusted)
         }
+    }
+
+    /// Writes what waits, as far as the socket takes it, without waiting.
+    func flush(isTrusted: Bool = true) throws(PostgresError) {
+        do throws(SystemError) {
+            try session.output.flush(to: transport)
+        } catch {
+            throw isTrusted ? reason(for: error) : PostgresError(error)
+        }
+    }
+
+    /// Why a write has failed. A server that hangs up says why first, in an alert or an error, and nobody has read that yet.
+    private func reason(for failure: SystemError) -> PostgresError {
+        var failure = failure
+        transport.expectBytes()
+        do throws(SystemError) {
+            while try readNow() {}
+        } catch {
+            if error.isOfTLS { failure = error }
+        }
+        if session.state.isInsideReply { return PostgresError(failure) }
+        let unread = session.state.unread
+        var position = 0
+        while case .frame(let header) = Framing.next(in: unread.span.bytes, at: position),
+            unread.count - position >= header.length
+        {
+            let body = (position + Framing.headerSize)..<(position + header.length)
+            position = body.upperBound
+            guard header.tag == BackendTag.errorResponse.rawValue else { continue }
+            let fields = ErrorFields(body: unread.span.bytes.extracting(body))
+            // Others are answers to what was sent before.
+            if fields.isFatal { return PostgresError(fields) }
+        }
+        return PostgresError(failure)
     }
 
     /// The next message, whatever its type.

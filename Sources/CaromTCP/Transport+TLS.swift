@@ -57,6 +57,11 @@ extension Transport {
     package var carriesText: Bool { tls?.isEstablished ?? true }
 }
 
+extension SystemError {
+    /// The peer has ended TLS, and said why, or has broken it: the error has the reason, which the kernel does not know.
+    package var isOfTLS: Bool { code == EPROTO }
+}
+
 /// TLS between a transport and its socket.
 ///
 /// Records go through the transport's own reads and writes, which keep track of the socket's readiness: so no call is made to

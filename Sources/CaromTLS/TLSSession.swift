@@ -53,6 +53,8 @@ package final class TLSSession: @unchecked Sendable {
     /// How the session ended, if it has; every later call says the same.
     private var end: End?
     private var isEstablished = false
+    /// The peer takes nothing any more. What it has sent before is still to be read.
+    private var isDeaf = false
 
     private enum End {
         /// The connection is gone: nothing can be written any more either.
@@ -172,11 +174,12 @@ package final class TLSSession: @unchecked Sendable {
         beginUse()
         defer { endUse() }
         if let ended { return ended }
+        if isDeaf { return .closed }
         guard buffer.count > 0 else { return .bytes(0) }
         var count = 0
         ERR_clear_error()
         let result = SSL_write_ex(pointer, buffer.baseAddress, buffer.count, &count)
-        return result == 1 ? .bytes(count) : diagnose(result)
+        return result == 1 ? .bytes(count) : diagnose(result, isWriting: true)
     }
 
     /// Decrypted bytes that `read` would return without touching the socket.
@@ -189,7 +192,7 @@ package final class TLSSession: @unchecked Sendable {
     package func shutdown() -> TLSProgress {
         beginUse()
         defer { endUse() }
-        guard ended == nil, isEstablished else { return .done }
+        guard ended == nil, isEstablished, !isDeaf else { return .done }
         ERR_clear_error()
         let result = SSL_shutdown(pointer)
         if result >= 0 { return .done }
@@ -207,7 +210,7 @@ package final class TLSSession: @unchecked Sendable {
     }
 
     /// Turns a failed call into an outcome. Must follow the call directly: OpenSSL's queue and errno are the thread's.
-    private func diagnose(_ result: Int32) -> TLSOutcome {
+    private func diagnose(_ result: Int32, isWriting: Bool = false) -> TLSOutcome {
         let systemError = errno
         switch SSL_get_error(pointer, result) {
         case SSL_ERROR_WANT_READ: return .wantRead
@@ -220,7 +223,8 @@ package final class TLSSession: @unchecked Sendable {
             if stack.isEmpty, isEstablished,
                 systemError == ECONNRESET || systemError == EPIPE || systemError == 0
             {
-                end = .closed
+                // Before it closed it may have sent an alert, which says why.
+                if isWriting { isDeaf = true } else { end = .closed }
                 isTruncated = true
                 return .closed
             }

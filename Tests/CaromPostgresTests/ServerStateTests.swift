@@ -103,6 +103,18 @@ import Testing
         }
     }
 
+    @Test func theServersOwnWordIsTheReasonEvenBehindAWriteThatFailed() throws {
+        var state = ServerState()
+        try state.send(.query)
+        state.fail(PostgresError(.connection, "write to it: Broken pipe"))
+        _ = state.receive(Self.error(.fatal).span.bytes, limits: .server())
+        let (said, code) = (state.hasSaidGoodbye, state.failure?.code)
+        #expect(said && code == .server)
+        state.fail(PostgresError(.connection, "read from it: Connection reset by peer"))
+        let last = state.failure?.code
+        #expect(last == .server)
+    }
+
     // MARK: Roles
 
     @Test func aPromotionChangesTheVersionOfTheRoleOnce() {

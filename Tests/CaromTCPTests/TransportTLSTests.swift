@@ -101,6 +101,38 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func anAlertIsHeardEvenIfAWriteWasTheFirstToFail() async throws {
+        try await onReactor { reactor in
+            let strict = try TLSContext(
+                .server,
+                TLSOptions(
+                    mode: .verifyCA, certificateFile: certificates.path("server.crt"),
+                    keyFile: certificates.path("server.key"), authorityFile: certificates.path("ca.crt")))
+            let (near, far) = try transportPair(on: reactor)
+            try near.startTLS(client(.tls13), host: "db.example.com")
+            try far.startTLS(strict)
+            // To the client the handshake is over before the server has looked at what it lacks.
+            var isRefused = false
+            while !isRefused {
+                _ = try near.handshake()
+                do { _ = try far.handshake() } catch { isRefused = true }
+                await reactor.nextTurn()
+            }
+            far.close()
+            #expect(near.carriesText)
+            for _ in 0..<2 {
+                let error = #expect(throws: SystemError.self) {
+                    try Array("question".utf8).withUnsafeBytes { try near.write($0) }
+                }
+                #expect(error?.code == EPIPE)
+            }
+            near.expectBytes()
+            let error = #expect(throws: SystemError.self) { try near.readText() }
+            #expect(error?.isOfTLS == true && error?.operation.contains("certificate required") == true)
+            near.close()
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func aReadThatFillsItsBufferLeavesTheTransportReadable() async throws {
         try await onReactor { reactor in
             let (near, far) = try await pair(on: reactor)

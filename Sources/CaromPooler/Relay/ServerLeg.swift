@@ -170,7 +170,7 @@ struct ServerLeg: ~Copyable {
             case .end: return .lost(server.state.failure?.message ?? "the server closed the connection")
             }
         } catch {
-            return .lost(server.state.failure?.message ?? "\(error)")
+            return .lost((error.isOfTLS ? nil : server.state.failure?.message) ?? "\(error)")
         }
     }
 

@@ -26,7 +26,7 @@ extension Conversation {
         }
         var request: [UInt8] = []
         StartupPacket.encodeSSLRequest(into: &request)
-        try await send(request)
+        try await send(request, isTrusted: false)
         switch try await receiveByte() {
         case UInt8(ascii: "S"):
             try await shakeHands(encryption, backend)

@@ -95,24 +95,16 @@ struct CopyExchange: ~Copyable {
             var bytes: [UInt8] = []
             CopyData.encode(data, into: &bytes)
             connection.output.append(bytes)
-            try flush()
+            try conversation.flush()
             try listen()
             while !connection.output.isEmpty {
                 // It may have something to say, and take nothing before somebody has heard it.
                 try await conversation.pauseForServer("to take what it was sent")
-                try flush()
+                try conversation.flush()
                 try listen()
             }
         } catch {
             throw await fail(error)
-        }
-    }
-
-    private func flush() throws(PostgresError) {
-        do throws(SystemError) {
-            try connection.output.flush(to: connection.transport)
-        } catch {
-            throw PostgresError(error)
         }
     }
 

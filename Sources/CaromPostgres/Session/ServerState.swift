@@ -54,7 +54,7 @@ package struct ServerState: ~Copyable, Sendable {
     /// There is a ``failure``: asked for every transaction.
     private var hasFailed = false
     /// The server has told the client that the connection ends (FATAL or PANIC).
-    package private(set) var hasSaidGoodbye = false
+    package var hasSaidGoodbye: Bool { failure?.code == .server }
 
     package init() {}
 
@@ -164,9 +164,9 @@ package struct ServerState: ~Copyable, Sendable {
     /// Nobody but the last user may have the session before it was reset.
     package mutating func requireReset(of left: Taint = .everything) { neededReset = max(neededReset, left) }
 
-    /// The session cannot be used again.
+    /// The session cannot be used again. The server's own word says more than what came of it.
     package mutating func fail(_ error: PostgresError) {
-        if !hasFailed { failure = error }
+        if !hasFailed || error.code == .server { failure = error }
         hasFailed = true
     }
 
@@ -374,7 +374,7 @@ extension ServerState {
         case BackendTag.errorResponse.rawValue:
             let fields = ErrorFields(body: body)
             if suppressedReplies == 0 {
-                hasSaidGoodbye = hasSaidGoodbye || fields.isFatal
+                if fields.isFatal { fail(PostgresError(fields)) }
                 result.misnamed = statements.rewriting?.corrected(fields)
                 if statements.rewriting?.failed(fields) == true { endStatements(&result) }
                 if result.misnamed == nil, fields.mayNameStatement { result.misnamed = fields }
