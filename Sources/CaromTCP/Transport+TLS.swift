@@ -128,7 +128,8 @@ final class TLSLayer {
     func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> WriteOutcome {
         var taken = 0
         while taken < bytes.count {
-            guard case .bytes(let count) = try writeRecord(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[taken...])
+            guard case .bytes(let count) = try writeRecord(rest, behind: taken)
             else { return taken > 0 ? .bytes(taken) : .wouldBlock }
             taken += count
         }
@@ -147,7 +148,7 @@ final class TLSLayer {
                 var sent = 0
                 while sent < filled {
                     let rest = UnsafeRawBufferPointer(rebasing: record[sent..<filled])
-                    guard case .bytes(let count) = try writeRecord(rest) else {
+                    guard case .bytes(let count) = try writeRecord(rest, behind: taken) else {
                         return taken > 0 ? .bytes(taken) : .wouldBlock
                     }
                     sent += count
@@ -174,10 +175,14 @@ final class TLSLayer {
         return filled
     }
 
-    private func writeRecord(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> WriteOutcome {
+    /// - Parameter taken: what the call has written before. If there is any it does not fail: the next one does.
+    private func writeRecord(_ bytes: UnsafeRawBufferPointer, behind taken: Int) throws(SystemError)
+        -> WriteOutcome
+    {
         switch session.write(bytes) {
         case .bytes(let count): return .bytes(count)
         case .wantRead, .wantWrite: return .wouldBlock
+        case .closed where taken > 0, .failed where taken > 0: return .wouldBlock
         case .closed:
             throw SystemError(code: EPIPE, operation: "write to \(peer)")
         case .failed(let error): throw failure("write to", error)

@@ -103,6 +103,17 @@ import Testing
         }
     }
 
+    @Test func aRefusedWriteIsNoticed() throws {
+        for (code, isNoticed) in [("25006", true), ("25001", false)] {
+            var state = ServerState()
+            try state.send(.query)
+            var bytes: [UInt8] = []
+            ErrorFields(severity: .error, code: SQLState(code)!, message: "no").encode(into: &bytes)
+            let received = state.receive(bytes.span.bytes, limits: .server())
+            #expect(received.refusesWrites == isNoticed, "\(code)")
+        }
+    }
+
     @Test func theServersOwnWordIsTheReasonEvenBehindAWriteThatFailed() throws {
         var state = ServerState()
         try state.send(.query)

@@ -21,6 +21,7 @@ extension RouteSettings: ConfigurationScope {
             .secret("storage_password", \.storagePassword),
             .choice("target_session_attrs", optional: \.targetSessionAttributes),
             .flag("client_target_session_attrs", \.clientTargetSessionAttributes),
+            .number("read_retry", \.readRetry, in: 0...100),
             .choice("pool", \.pool),
             .limit("pool_size", \.poolSize),
             .text("shared_pool", optional: \.sharedPool),

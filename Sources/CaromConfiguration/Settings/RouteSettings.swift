@@ -51,6 +51,8 @@ package struct RouteSettings: Equatable, Sendable {
     package var targetSessionAttributes: TargetSessionAttributes?
     /// `client_target_session_attrs`: clients choose for themselves, in their startup message.
     package var clientTargetSessionAttributes = false
+    /// `read_retry`: how often a request that a standby has not begun to answer when it was lost goes to another; 0 for never.
+    package var readRetry = 0
     /// `backend_startup_options`: parameters of the startup message to the server, in the order of the file.
     package var backendStartupOptions: [SessionParameter] = []
 
@@ -95,6 +97,14 @@ package struct RouteSettings: Equatable, Sendable {
         route.limits = limits.filled(from: settings.limits)
         route.hooks = hooks.filled(from: settings.hooks)
         return route
+    }
+
+    /// Whether there can be requests that another server may get, which must be a standby as well.
+    ///
+    /// - Parameter target: what the storage says.
+    func mayRetryReads(at target: TargetSessionAttributes?) -> Bool {
+        pool != .session
+            && (clientTargetSessionAttributes || (targetSessionAttributes ?? target) == .standby)
     }
 
     /// The database to ask the server for.

@@ -377,9 +377,11 @@ final class ClientSession {
 
     /// Writes a line for each query in a chunk (`log_query`). Values of parameters are never logged.
     func logQueries(
-        in chunk: RawSpan, from position: Int, _ walker: FrameWalker, _ limits: borrowing FrameLimits,
-        _ server: PostgresConnection
+        in chunk: RawSpan, from position: Int, _ walker: FrameWalker, _ server: PostgresConnection,
+        _ route: Route
     ) {
+        guard worker.log.isLoggingQueries || route.definition.logsQueries else { return }
+        let limits = worker.snapshot.clientFrames
         for query in QueryTexts.collect(chunk, from: position, walker, limits: limits) {
             worker.log.query(query, in: context(.main, server: server), ofRoute: true)
         }

@@ -101,6 +101,12 @@ struct ClientLeg: ~Copyable {
         if position < chunk.count { input = Array(chunk[position...]) }
     }
 
+    /// How much can be taken back.
+    func room(of buffer: UnsafeMutableRawBufferPointer) -> Int { buffer.count - input.count }
+
+    /// What was sent to a server comes in front of what is kept.
+    mutating func takeBack(_ bytes: [UInt8]) { input = bytes + input }
+
     /// Keeps what waits for more, or for a server. A client that does not take its answers goes on when it has.
     mutating func keepIdle(_ chunk: UnsafeRawBufferPointer, from position: Int) {
         keep(chunk, from: position)

@@ -23,6 +23,8 @@ struct ClientRequests {
     private var batchRuns = false
     /// The client has sent something since it got the server that may have advanced a sequence.
     private var hasWritten = false
+    /// What goes to another server if this one is lost.
+    var retention = Retention()
     /// The query of the client's that is being answered, if it goes by other words.
     private var deallocating: DeallocatingQuery?
     /// The text of a query that comes in pieces, as far as it is read.
@@ -62,7 +64,21 @@ struct ClientRequests {
     // MARK: The server
 
     /// The client has got a server.
-    mutating func begin() { hasWritten = false }
+    mutating func begin() {
+        hasWritten = false
+        retention.attached()
+    }
+
+    /// The server is lost, and with it whatever it has not answered.
+    mutating func serverLost(_ server: inout ServerState) {
+        let flow = server.flow
+        if flow.extendedDone < flow.extendedSent {
+            statements?.failed((flow.extendedDone + 1)...flow.extendedSent)
+        }
+        goOn(&server)
+        longQuery = nil
+        settle()
+    }
 
     /// What the client's next messages have waited for is answered.
     mutating func goOn(_ server: inout ServerState) {
@@ -95,6 +111,8 @@ struct ClientRequests {
         if let failed = received.failed { statements?.failed(failed) }
         if received.hasStalePlan { statements?.expirePlans() }
         if let error = received.misnamed {
+            // The client is told, by other words than the server's.
+            retention.end(&server)
             makeStatements()
             if error.code == .invalidStatementName, let name = error.quotedName,
                 let number = PreparedStatement.number(ofName: name), server.statements.holds(number)
@@ -152,11 +170,7 @@ struct ClientRequests {
                 let start = range.lowerBound + Framing.headerSize
                 let text = start..<max(start, range.upperBound - 1)
                 let effects = text.isEmpty ? .none : StatementEffects(of: chunk.extracting(text))
-                defer {
-                    if !text.isEmpty {
-                        noteBeginning(chunk.unsafeLoad(fromByteOffset: text.lowerBound, as: UInt8.self))
-                    }
-                }
+                defer { if !text.isEmpty { noteBeginning(text, chunk, &server) } }
                 if !effects.isEmpty {
                     switch try forwardQuery(effects, text, chunk, &server, &book, &out) {
                     case .asItIs: break
@@ -199,7 +213,7 @@ struct ClientRequests {
             let text = statements?.text(of: tag, range, chunk)
         {
             if text.effects.contains(.readsSequences) { discardSequences(&server, &out) }
-            if let first = text.first { noteBeginning(first) }
+            if let first = text.first, !Self.mayOnlyRead(first) { hasWritten = true }
         }
         guard
             let outcome = try statements?.forward(
@@ -211,6 +225,9 @@ struct ClientRequests {
             pause.begin(server.flow, &out)
             return false
         case .sent(let effects):
+            if tag == .bind, retention.isFirst, statements?.bindsOpening == true {
+                retention.begin(.opening, &server)
+            }
             if effects.isEmpty { return true }
             batchEffects.append(effects)
             note(effects, &server, &book, &out)
@@ -311,12 +328,29 @@ struct ClientRequests {
         }
     }
 
-    /// A statement that begins like this may insert rows, which may advance a sequence.
+    /// What a simple query begins with. Behind the text is its terminator, so that two bytes are there.
     @inline(__always)
-    private mutating func noteBeginning(_ byte: UInt8) {
-        // SELECT, SET, SHOW, SAVEPOINT and BEGIN do not, by themselves.
-        let letter = byte | 0x20
-        if letter != UInt8(ascii: "s"), letter != UInt8(ascii: "b") { hasWritten = true }
+    private mutating func noteBeginning(
+        _ text: Range<Int>, _ chunk: RawSpan, _ server: inout ServerState
+    ) {
+        let letters = chunk.unsafeLoadUnaligned(fromByteOffset: text.lowerBound, as: UInt16.self)
+        // SELECT, SET.
+        if UInt16(bigEndian: letters) | 0x2020 != 0x7365 { noteUnusual(text, chunk, &server) }
+    }
+
+    @inline(never)
+    private mutating func noteUnusual(_ text: Range<Int>, _ chunk: RawSpan, _ server: inout ServerState) {
+        let first = chunk.unsafeLoad(fromByteOffset: text.lowerBound, as: UInt8.self)
+        if !Self.mayOnlyRead(first) {
+            hasWritten = true
+        } else if retention.isFirst, TransactionStart.isAll(of: chunk.extracting(text)) {
+            retention.begin(.opening, &server)
+        }
+    }
+
+    /// A statement that begins like this does not insert rows, which may advance a sequence: SELECT, SHOW, SAVEPOINT, START, BEGIN.
+    private static func mayOnlyRead(_ first: UInt8) -> Bool {
+        first | 0x20 == UInt8(ascii: "s") || first | 0x20 == UInt8(ascii: "b")
     }
 
     private func taint(

@@ -144,14 +144,20 @@ final class Relay: SessionStage {
         }
         guard let server = leg.server else { preconditionFailure("attached without a server") }
         if machine.phase != .serving { return client.keep(chunk, from: position) }
-        if worker.log.isLoggingQueries || route.definition.logsQueries {
-            session.logQueries(in: bytes, from: position, machine.walker, snapshot.clientFrames, server)
+        if worker.log.isLoggingQueries || route.definition.watchesRequests {
+            session.logQueries(in: bytes, from: position, machine.walker, server, route)
+            machine.retention.beginReads(leg.readRetries, &server.state)
         }
         worker.segments.removeAll()
+        let (start, isFirst) = (position, machine.retention.isFirst)
         let end = machine.clientSent(
             bytes, from: &position, to: &server.state, limits: snapshot.clientFrames, &worker.segments)
         counters.received(worker.segments.count, for: &server.state, at: worker.reactor.turnTime)
-        leg.send(worker.segments, of: chunk, to: server)
+        guard
+            leg.send(worker.segments, of: chunk, to: server) || !isFirst
+                || !ServerLoss.isUnsent(chunk, from: start, &machine, &client, &leg, session, counters)
+        else { return }
+        if machine.retention.isOn { machine.retention.add(bytes.extracting(start..<position), &server.state) }
         if !machine.book.vacated.isEmpty { worker.router.vacate(machine.takeVacated(), as: route) }
         if let end { try client.finish(end) }
         client.keep(chunk, from: machine.isEnding ? chunk.count : position)
@@ -182,7 +188,7 @@ final class Relay: SessionStage {
         switch leg.read(server, into: buffer) {
         case .bytes(let count):
             var chunk = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-            while try deliver(&chunk, server) {}
+            while try deliver(&chunk, server), leg.isAttached {}
             return !leg.isReadable && client.keepsUp
         case .nothing: return true
         case .lost(let reason):
@@ -201,15 +207,14 @@ final class Relay: SessionStage {
         let received = step.received
         let rest = UnsafeRawBufferPointer(rebasing: chunk[received.consumed...])
         if !rest.isEmpty, !received.isBroken, !received.hasMore { server.state.keepUnread(rest) }
-        if received.parametersChanged {
+        if !received.isOrdinary {
             let isUnasked = machine.phase == .serving && machine.book.effects.isEmpty
-            // It is the server's own doing, and others may be told the same.
-            if isUnasked { route.heardUnasked(from: server) }
-            server.parameterChanged(since: roleVersion)
+            route.heard(received, from: server, isUnasked: isUnasked, since: roleVersion)
         }
         counters.sent(received, from: &server.state, at: worker.reactor.turnTime)
         if !received.visible.isEmpty {
-            try client.send(UnsafeRawBufferPointer(rebasing: chunk[received.visible]))
+            let bytes = UnsafeRawBufferPointer(rebasing: chunk[received.visible])
+            if machine.retention.mayTell(bytes, &server.state) { try client.send(bytes) }
         }
         switch step.next {
         case .proceed: break
@@ -223,7 +228,7 @@ final class Relay: SessionStage {
         case .ask(let messages):
             try client.tell(messages)
             // A cancel that is under way must not hit it.
-            if !leg.isBeingCancelled { leg.ask(server, &machine, &worker.segments) }
+            if !leg.cancels.areUnderWay { leg.ask(server, &machine, &worker.segments) }
         case .finish: try client.finish(.terminated)
         case .refuse(let fields): throw .refused(fields)
         case .replace(let reason): try replace(server, reason)
@@ -237,7 +242,7 @@ final class Relay: SessionStage {
 
     /// The client's transaction is over: the server stays at hand as long as nobody else needs it.
     private func release() {
-        guard let server = leg.server, !leg.isBeingCancelled, server.output.isEmpty else { return }
+        guard let server = leg.server, !leg.cancels.areUnderWay, server.output.isEmpty else { return }
         machine.detach()
         client.retry()
         if server.state.readiness == .idle { leg.park() } else { leg.release() }
@@ -258,16 +263,11 @@ final class Relay: SessionStage {
     private func loseServer(_ server: PostgresConnection, _ reason: String) throws(SessionEnd) {
         worker.log.error("server connection lost: \(reason)", in: session.context(.server, server: server))
         let isRetried = machine.phase == .preparing || opening != nil
-        let loss = machine.serverLost(reason, &server.state)
+        let loss = ServerLoss.ofServer(
+            &server.state, &machine, reason, room: client.room(of: worker.buffer), retries: leg.readRetries)
         leg.lose(server, reason)
-        switch loss {
-        case .unnoticed:
-            if isRetried { try retryPreparation(reason) } else { client.retry() }
-        case .answer(let fields, let count):
-            try client.send(session.answers(fields, count: count))
-            client.retry()
-        case .end(let end): throw end
-        }
+        if isRetried, case .unnoticed = loss { return try retryPreparation(reason) }
+        try loss.follow(&client, session, server, counters)
     }
 
     /// The client's bytes, which are kept, go to another server; but not for ever.
@@ -288,7 +288,7 @@ final class Relay: SessionStage {
     /// A client that hangs up while nothing is read from it.
     private func noticeHangUp() throws(SessionEnd) {
         if !client.transport.isHungUp || mayReadClient { return }
-        if opening != nil { throw .clientLeft }
+        guard opening == nil else { throw .clientLeft }
         try client.probe(leg.server, machine, handler: self)
     }
 
@@ -337,13 +337,13 @@ final class Relay: SessionStage {
 
     /// The server that a cancel for this client is meant for; nil when nothing of the client's own is under way.
     func beginCancel() -> PostgresConnection? {
-        hasLeft || machine.phase != .serving ? nil : leg.beginCancel()
+        hasLeft || machine.phase != .serving ? nil : leg.cancels.begin(leg.server)
     }
 
     /// The request has arrived at the server, or could not be sent; else it may still be under way.
     func endCancel(_ server: PostgresConnection, didArrive: Bool) {
-        leg.endCancel(server, didArrive: didArrive)
-        if leg.isBeingCancelled { return }
+        leg.cancels.end(server, didArrive: didArrive)
+        if leg.cancels.areUnderWay { return }
         if hasLeft { return leg.giveUp() }
         if case .asking = machine.phase { leg.ask(server, &machine, &worker.segments) }
         releaseIfFree()
@@ -353,7 +353,7 @@ final class Relay: SessionStage {
     func end(_ end: SessionEnd) {
         // Held, because its end lets go of it.
         let session = session
-        session.end(leg.server.map { machine.isMute($0.state) } == true ? end.silent : end)
+        session.end(leg.server.map { ServerLoss.isMute(machine, $0.state) } == true ? end.silent : end)
     }
 
     func leave() -> OutputQueue {
@@ -362,11 +362,12 @@ final class Relay: SessionStage {
         isUnusual = true
         opening = nil
         leg.leaveQueue()
-        if !leg.isBeingCancelled { leg.giveUp() }
+        if !leg.cancels.areUnderWay { leg.giveUp() }
         return client.leave()
     }
 
     func stop() { obey(.stop) }
+    func abort() { end(.shutdown) }
 
     /// Times are limited to these, if there are any, from now on.
     func limit(to limits: TimeLimits?) {
@@ -394,6 +395,4 @@ final class Relay: SessionStage {
         try opening?.advance(self)
         try pump()
     }
-
-    func abort() { end(.shutdown) }
 }

@@ -77,6 +77,12 @@ struct RelayMachine: ~Copyable {
 
     mutating func takeVacated() -> [String] { book.takeVacated() }
 
+    /// What goes to another server if this one is lost.
+    var retention: Retention {
+        _read { yield requests.retention }
+        _modify { yield &requests.retention }
+    }
+
     /// What the client is to be told before its server answers.
     mutating func takeNews() -> [UInt8] {
         defer { if !news.isEmpty { news = [] } }
@@ -186,7 +192,10 @@ extension RelayMachine {
         limits: borrowing FrameLimits, _ out: inout Segments
     ) -> SessionEnd? {
         var next = position
-        defer { server.setSendingMessage(!walker.isAtBorder) }
+        defer {
+            server.setSendingMessage(!walker.isAtBorder)
+            requests.retention.noteChunk()
+        }
         do throws(SessionEnd) {
             // The data of a COPY belongs to what was sent before.
             while requests.pause.admits(&server) {
@@ -259,6 +268,7 @@ extension RelayMachine {
                 return rest(server, telling: [])
             }
             let told = heard(received, &server)
+            if let goodbye = received.goodbye { return ServerLoss.leaving(goodbye, &server, ownsServer) }
             // Without a Sync behind what failed, no ReadyForQuery comes.
             let goesOn = received.failed != nil && requests.pause.isOn && server.flow.outstandingReady == 0
             if goesOn {
@@ -376,16 +386,16 @@ extension RelayMachine {
 // MARK: A server is lost
 
 extension RelayMachine {
-    /// The server's connection is gone.
+    /// What the client has with the server cannot be had with another.
+    var ownsServer: Bool { keepsServer || !book.kept.isEmpty }
+
+    /// The server is gone, and with it all that it has not answered; see ``ServerLoss``.
     ///
-    /// The client gets whole messages only, and one answer for each unit it waits for. Where it has been sent a part of a message, or
-    /// nobody can tell how many answers it waits for, the session ends instead.
-    mutating func serverLost(_ reason: String, _ server: inout ServerState) -> ServerLoss {
-        let before = phase
+    /// - Parameter isTakenBack: the client's stream begins again with what was sent to that server.
+    mutating func letGo(_ server: inout ServerState, isTakenBack: Bool) {
         phase = .detached
-        if before == .preparing { return .unnoticed }
-        return ServerLoss(
-            reason, server, isMute: isMute(server), ownsServer: keepsServer || !book.kept.isEmpty,
-            isAtBorder: walker.isAtBorder, isEnding: isEnding)
+        requests.serverLost(&server)
+        hasFailed = false
+        if isTakenBack { walker = FrameWalker() }
     }
 }

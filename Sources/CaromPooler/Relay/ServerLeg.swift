@@ -43,7 +43,7 @@ struct ServerLeg: ~Copyable {
     private var signal: Waker?
 
     /// Cancels on their way to the server.
-    private var cancelsUnderWay = 0
+    var cancels = CancelsUnderWay()
     /// Servers that were lost, one after the other, before they had confirmed the client's settings.
     private var lossesInARow: UInt8 = 0
 
@@ -54,6 +54,9 @@ struct ServerLeg: ~Copyable {
         self.route = route
         self.choice = choice
     }
+
+    /// How often what only reads goes to another server.
+    var readRetries: Int { route.readRetries(choice) }
 
     // MARK: Looks
 
@@ -101,13 +104,20 @@ struct ServerLeg: ~Copyable {
     /// Writes the segments to the server, which is attached; what it does not take now waits.
     ///
     /// If that fails the server has closed. What it said last is still to be read, and then its loss is noticed.
+    ///
+    /// - Returns: false if it has failed: nothing of them has gone out.
+    @discardableResult
     func send(_ segments: borrowing Segments, of chunk: UnsafeRawBufferPointer, to server: PostgresConnection)
+        -> Bool
     {
-        if segments.isEmpty { return }
+        if segments.isEmpty { return true }
         do throws(SystemError) {
             try server.output.write(segments, of: chunk, to: server.transport)
+            return true
         } catch {
             fail(server, error)
+            // Very many pieces take several calls, and the first may have gone out.
+            return segments.rest.count > 1_000
         }
     }
 
@@ -372,26 +382,6 @@ struct ServerLeg: ~Copyable {
 
     /// A server has confirmed the client's settings.
     mutating func forgetLosses() { lossesInARow = 0 }
-
-    // MARK: Cancels
-
-    /// A cancel is on its way to the server: until it has arrived the server must not be let go, or it could hit another client.
-    var isBeingCancelled: Bool { cancelsUnderWay > 0 }
-
-    /// The server, for a cancel; nil when nothing is under way there.
-    mutating func beginCancel() -> PostgresConnection? {
-        guard let server, !server.state.flow.isSynchronized else { return nil }
-        cancelsUnderWay += 1
-        return server
-    }
-
-    /// The cancel is over. If it may still arrive, the server is never lent again.
-    mutating func endCancel(_ server: PostgresConnection, didArrive: Bool) {
-        cancelsUnderWay -= 1
-        if didArrive { return }
-        server.state.fail(
-            PostgresError(.cancelled, "a cancel request may still be under way to the server"))
-    }
 
     private mutating func exchange(_ new: consuming Attachment) -> Attachment {
         swap(&attachment, &new)

@@ -141,8 +141,22 @@ final class Route: Sendable {
         choice.flatMap { acceptedByChoice[$0] } ?? accepted
     }
 
-    /// A server has reported something that nobody asked for.
-    func heardUnasked(from server: PostgresConnection) {
+    /// A server has said something that is more than an answer.
+    ///
+    /// - Parameters:
+    ///   - isUnasked: nobody has asked for what it reports, and others may be told the same.
+    ///   - version: of its role before.
+    func heard(
+        _ received: ServerState.Received, from server: PostgresConnection, isUnasked: Bool, since version: Int
+    ) {
+        // It may be no primary any more: its other connections are asked.
+        if received.refusesWrites, server.role != .standby { pool.markSuspect(server.backend.id) }
+        if !received.parametersChanged { return }
+        if isUnasked { heardUnasked(from: server) }
+        server.parameterChanged(since: version)
+    }
+
+    private func heardUnasked(from server: PostgresConnection) {
         server.state.believeReports()
         accepted.expire()
         for accepted in acceptedByChoice.values { accepted.expire() }
@@ -152,6 +166,15 @@ final class Route: Sendable {
     func request(_ choice: TargetSessionAttributes?) -> ClaimRequest {
         if definition.choosesTarget, let choice { return choice.request }
         return definition.sessionTarget.request
+    }
+
+    /// How often what only reads goes to another server, for a client that has chosen this, or nothing: never where it could have changed
+    /// something, or could do so there.
+    func readRetries(_ choice: TargetSessionAttributes?) -> Int {
+        let retries = settings.readRetry
+        if retries == 0 { return 0 }
+        let target = definition.choosesTarget ? choice ?? definition.sessionTarget : definition.sessionTarget
+        return target == .standby ? retries : 0
     }
 
     /// Admits one more client, unless `client_max` of the route is reached.

@@ -45,6 +45,10 @@ final class RouteDefinition: Sendable {
     /// They may choose for themselves.
     let choosesTarget: Bool
     let logsQueries: Bool
+    /// What its clients send is logged, or kept for another server.
+    let watchesRequests: Bool
+    /// Requests at a server that answers nothing are given up.
+    let checksBusy: Bool
     /// What its clients may take; nil if nothing is watched.
     let limits: TimeLimits?
     let authentication: ClientAuthentication
@@ -108,7 +112,7 @@ final class RouteDefinition: Sendable {
     ///   - mockSecret: see ``ClientAuthentication``.
     init(
         _ settings: RouteSettings, clientLimits: ClientLimits, serverLimits: ServerLimits, policy: Policy,
-        target: Target, sessionTarget: TargetSessionAttributes, tcp: TCPOptions,
+        target: Target, sessionTarget: TargetSessionAttributes, checksBusy: Bool = false, tcp: TCPOptions,
         encryption: ServerEncryption? = nil, access: ServerAccess,
         sources: SecretSources = SecretSources(), choices: [AuthenticationMethod: SecretSources] = [:],
         previous: RouteDefinition?,
@@ -133,6 +137,8 @@ final class RouteDefinition: Sendable {
         self.sessionTarget = sessionTarget
         choosesTarget = settings.clientTargetSessionAttributes
         logsQueries = settings.logQuery
+        watchesRequests = settings.logQuery || settings.readRetry > 0
+        self.checksBusy = checksBusy
         limits = TimeWatch.isNeeded(for: settings.limits) ? settings.limits : nil
         self.sources = sources
         authentication = ClientAuthentication(
@@ -177,6 +183,8 @@ final class RouteDefinition: Sendable {
         sessionTarget = other.sessionTarget
         choosesTarget = other.choosesTarget
         logsQueries = other.logsQueries
+        watchesRequests = other.logsQueries
+        checksBusy = false
         authentication = other.authentication
         target = other.target
         tcp = other.tcp

@@ -19,6 +19,8 @@ final class ClientStatements {
     @exclusivity(unchecked) private var refused = RefusedMessages()
     /// The setting that the statement of the last Bind takes back, if that is all that it does.
     private(set) var lastReset: String?
+    /// That statement opens a transaction, and does nothing else.
+    private(set) var bindsOpening = false
 
     init(_ registry: StatementRegistry, user: UInt64, limit: Int, _ counters: Counters) {
         self.registry = registry
@@ -141,6 +143,7 @@ final class ClientStatements {
             if message.tag != .bind { return .sent(.none) }
             notePortal(message.portal(names), statement.effects)
             noteText(statement.effects, statement.content, &book)
+            noteOpening(statement.content)
             return .sent(statement.effects)
         }
     }
@@ -256,7 +259,23 @@ final class ClientStatements {
         }
         notePortal(message.portal(names), unnamed.effects)
         noteText(unnamed.effects, unnamed.content, &book)
+        noteOpening(unnamed.content)
         return .sent(unnamed.effects)
+    }
+
+    @inline(__always)
+    private func noteOpening(_ content: [UInt8]) {
+        let first = content.isEmpty ? 0 : content[0] | 0x20
+        bindsOpening =
+            (first == UInt8(ascii: "b")
+                || first == UInt8(ascii: "s") && content[1] | 0x20 == UInt8(ascii: "t"))
+            && Self.isOpening(content)
+    }
+
+    @inline(never)
+    private static func isOpening(_ content: [UInt8]) -> Bool {
+        let end = content.firstIndex(of: 0) ?? content.count
+        return TransactionStart.isAll(of: content.span.bytes.extracting(0..<end))
     }
 
     private func provideUnnamed(_ server: inout ServerState, _ out: inout Segments) {

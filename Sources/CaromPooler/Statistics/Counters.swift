@@ -16,7 +16,7 @@ final class Counters: Sendable {
     private let queryTimes = CountedDurations()
     private let transactionTimes = CountedDurations()
     /// By the number of the event.
-    private let events: InlineArray<26, Atomic<Int>> = .init { _ in Atomic(0) }
+    private let events: InlineArray<27, Atomic<Int>> = .init { _ in Atomic(0) }
     /// Keeps the counters of two workers, which are made one after the other, out of one cache line of 64 bytes.
     private let padding: InlineArray<10, Int> = .init(repeating: 0)
 

@@ -53,6 +53,8 @@ enum SessionEvent: Int, CaseIterable, Sendable {
     case refusedTransaction
     /// A client was told that it waits for a server.
     case waitNotice
+    /// What a client had sent went to another server, because its own was lost before it had answered.
+    case retry
 
     /// What keeps a server, the event of each, and the name of it in statistics.
     static let pins: [(state: KeptState, event: SessionEvent, name: String)] = [

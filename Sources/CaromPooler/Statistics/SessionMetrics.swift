@@ -44,6 +44,9 @@ enum SessionMetrics {
         add(
             "refused_transactions", "Transactions refused in statement pooling.",
             [(.refusedTransaction, "", "")])
+        add(
+            "retries", "Requests that went to another server because theirs was lost before it had answered.",
+            [(.retry, "", "")])
         add("wait_notices", "Clients told that they wait for a server.", [(.waitNotice, "", "")])
         let gauges: [(String, String, (PoolerStatistics.Route) -> Int)] = [
             ("statements", "Prepared statements that clients have.", { $0.statements.count }),

@@ -28,6 +28,12 @@ extension ServerState {
         case insideMessage
     }
 
+    /// Answers that the client waits for, each of which ends with ReadyForQuery.
+    package var owedReplies: Int { flow.outstandingReady - suppressedReplies }
+
+    /// The client waits for the server, not the server for the client.
+    package var owesClient: Bool { owedReplies > 0 && !flow.awaitsClientData }
+
     /// The mark of settings that nobody knows.
     package static let noMark = -1
 

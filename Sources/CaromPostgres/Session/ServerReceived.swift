@@ -18,6 +18,8 @@ extension ServerState {
         package var transactions = 0
         /// A reported setting changed.
         package var parametersChanged = false
+        /// An error says that nothing can be written there (25006).
+        package var refusesWrites = false
         /// Nothing of what follows here is the case.
         package var isOrdinary = true
         /// Extended messages that failed or were skipped, by their numbers in the flow.
@@ -25,6 +27,8 @@ extension ServerState {
         /// An error that may name a prepared statement as the server knows it, or tells a place in a query as the server got it, behind what
         /// is visible; it is not visible itself.
         package var misnamed: ErrorFields?
+        /// The server ends the session (FATAL or PANIC), between two transactions, behind what is visible; it is not visible itself.
+        package var goodbye: ErrorFields?
         /// All prepared statements up to the extended message of this number are gone, by the client's wish.
         package var deallocatedThrough: UInt64?
         /// A prepared statement was planned for rows of another shape.
@@ -35,6 +39,15 @@ extension ServerState {
         package var withheld: TransactionStatus?
         /// What comes behind `consumed` is no PostgreSQL server's: `failure` says why, and the connection is of no further use.
         package var isBroken = false
+
+        /// An error comes while nothing is asked: whether the session ends with it.
+        mutating func isUnasked(_ body: RawSpan) -> Bool {
+            let fields = ErrorFields(body: body)
+            guard fields.isFatal else { return false }
+            goodbye = fields
+            isOrdinary = false
+            return true
+        }
 
         /// Ends in front of a message that is not passed on.
         func cut(_ visibleFrom: Int, _ message: Range<Int>, of chunk: RawSpan) -> Received {

@@ -22,6 +22,8 @@ package struct ServerState: ~Copyable, Sendable {
     package private(set) var role = ServerRole()
     /// Bytes that were read and not yet understood: an incomplete message. Empty while the session is idle.
     package var unread: [UInt8] = []
+    /// What was sent and not answered, as long as it could go to another server; for the relay.
+    package var retained: [UInt8] = []
     /// What was heard on channels and not read yet; for users of the client API.
     var notifications: [PostgresNotification] = []
     /// Where the stream from the server stands.
@@ -79,12 +81,6 @@ package struct ServerState: ~Copyable, Sendable {
 
     /// The client that is served may not be left here: it has been sent a part of a message.
     package var isInsideReply: Bool { !walker.isAtBorder }
-
-    /// Answers that the client waits for, each of which ends with ReadyForQuery.
-    package var owedReplies: Int { flow.outstandingReady - suppressedReplies }
-
-    /// The client waits for the server, not the server for the client.
-    package var owesClient: Bool { owedReplies > 0 && !flow.awaitsClientData }
 
     // MARK: To the server
 
@@ -237,6 +233,9 @@ extension ServerState {
                             return result.cut(visibleFrom, range, of: chunk)
                         }
                     case BackendTag.errorResponse.rawValue:
+                        if !isSuppressed, flow.isFree, result.isUnasked(chunk.body(ofMessage: range)) {
+                            return result.cut(visibleFrom, range, of: chunk)
+                        }
                         try recordError(chunk, range, isSuppressed: isSuppressed, &result)
                         if result.misnamed != nil { return result.cut(visibleFrom, range, of: chunk) }
                         if result.failed != nil {
@@ -379,6 +378,7 @@ extension ServerState {
                 if statements.rewriting?.failed(fields) == true { endStatements(&result) }
                 if result.misnamed == nil, fields.mayNameStatement { result.misnamed = fields }
                 if fields.isAboutStalePlan { result.hasStalePlan = true }
+                if fields.code == .readOnlyTransaction { result.refusesWrites = true }
             } else {
                 own.failed(fields)
             }

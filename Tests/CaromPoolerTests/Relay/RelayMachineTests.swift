@@ -109,6 +109,7 @@ extension [UInt8] {
                         .map { owed + $0 }
                     if position > 0 { rig.serverSends(Array(turn.server[..<position])) }
                     rig.loseServer()
+                    if case .again = rig.loss { continue }
                     expectHonestEnd(rig, allowed, "\(conversation.name), turn \(last), byte \(position)")
                     if case .answer = rig.loss { answered += 1 }
                 }

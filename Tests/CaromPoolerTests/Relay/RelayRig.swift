@@ -25,6 +25,8 @@ struct RelayRig: ~Copyable {
     /// What a server answers that is asked what is left in its session.
     var left = SessionInquiry.Answer()
     private(set) var replacements = 0
+    /// How often reads go to another server, and how much can be taken back.
+    var (retries, room) = (0, 100_000)
     private(set) var end: SessionEnd?
     private(set) var loss: ServerLoss?
     /// A sentence about the first rule that was broken.
@@ -73,7 +75,11 @@ struct RelayRig: ~Copyable {
             let wasPreparing = machine.phase == .preparing
             let step = machine.serverSent(chunk.span.bytes, &server, limits: serverLimits)
             if wasPreparing, !step.received.visible.isEmpty { breakRule("a suppressed reply was delivered") }
-            toClient += chunk[step.received.visible]
+            let visible = Array(chunk[step.received.visible])
+            let isTold = visible.withUnsafeBytes {
+                $0.isEmpty || machine.retention.mayTell($0, &server)
+            }
+            if isTold { toClient += visible }
             let (consumed, hasMore) = (step.received.consumed, step.received.hasMore)
             follow(step.next)
             chunk.removeFirst(consumed)
@@ -103,7 +109,8 @@ struct RelayRig: ~Copyable {
             isAttached = false
             server = ServerState()
             replacements += 1
-        case .lose: end = .cutOff("the server broke the protocol")
+        case .lose:
+            if server.failure == nil { loseServer() } else { end = .cutOff("the server broke the protocol") }
         }
     }
 
@@ -145,11 +152,15 @@ struct RelayRig: ~Copyable {
 
     mutating func loseServer() {
         guard isAttached, end == nil else { return }
-        let loss = machine.serverLost("it went away", &server)
+        let loss = ServerLoss.ofServer(&server, &machine, "it went away", room: room, retries: retries)
         self.loss = loss
         isAttached = false
         switch loss {
         case .unnoticed: break
+        case .again(let bytes):
+            input = bytes + input
+            server = ServerState()
+            work()
         case .answer(let fields, let count):
             for _ in 0..<count {
                 fields.encode(into: &toClient)
@@ -199,9 +210,14 @@ struct RelayRig: ~Copyable {
             return false
         }
         var out = Segments()
+        machine.retention.beginReads(retries, &server)
+        let start = position
         let end = machine.clientSent(
             chunk.span.bytes, from: &position, to: &server, limits: clientLimits, &out)
         toServer += chunk.withUnsafeBytes { out.bytes(of: $0) }
+        if machine.retention.isOn {
+            machine.retention.add(chunk.span.bytes.extracting(start..<position), &server)
+        }
         input.removeFirst(position)
         if let end { throw end }
         return false

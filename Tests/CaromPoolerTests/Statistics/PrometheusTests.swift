@@ -124,6 +124,7 @@ import Testing
             "carom_route_timeouts_total{\(route),limit=\"cancel_timeout_ms\"}": "123",
             "carom_route_refused_transactions_total{\(route)}": "124",
             "carom_route_wait_notices_total{\(route)}": "125",
+            "carom_route_retries_total{\(route)}": "126",
             "carom_route_statements{\(route)}": "71",
             "carom_prepared_statement_bytes": "73", "carom_prepared_statement_limit_bytes": "74",
             "carom_route_statement_text_bytes{\(route)}": "72",

@@ -34,8 +34,9 @@ def error(fields):
 class FakeServer:
     """Serves each connection with `login(wire)` and then `reply(sql)` for each simple query, on threads of its own.
 
-    `login` sends what it likes after the startup packet. `reply` returns bytes, or None to close. `on_cancel` keeps a
-    CancelRequest's connection open until it returns.
+    `login` sends what it likes after the startup packet. `reply` returns bytes, or None to close, or a list of
+    bytes to close behind them. `on_cancel` keeps a CancelRequest's connection open until it returns. As long as
+    `thawed` is not set it reads and says nothing.
     """
 
     def __init__(self, reply=None, greeting=GREETING, login=None, on_cancel=None):
@@ -43,6 +44,8 @@ class FakeServer:
         self.greeting, self.login, self.on_cancel = greeting, login, on_cancel
         self.address = free_address()
         self.connections = self.cancels = 0
+        self.thawed = threading.Event()
+        self.thawed.set()
         self.listener = socket.create_server(self.address, backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -68,7 +71,9 @@ class FakeServer:
                     if self.on_cancel:
                         self.on_cancel()
                     return
+                self.thawed.wait()
                 stream.sendall(b"N")
+            self.thawed.wait()
             if self.login:
                 self.login(wire)
             else:
@@ -78,8 +83,12 @@ class FakeServer:
                 if kind == b"X":
                     return
                 if kind == b"Q":
+                    self.thawed.wait()
                     reply = self.reply(body.rstrip(b"\0").decode())
                     if reply is None:
+                        return
+                    if isinstance(reply, list):
+                        stream.sendall(b"".join(reply))
                         return
                     stream.sendall(reply)
         except (OSError, ConnectionLost, struct.error):
@@ -89,6 +98,7 @@ class FakeServer:
 
     def close(self):
         self.listener.close()
+        self.thawed.set()
 
     def __enter__(self):
         return self
