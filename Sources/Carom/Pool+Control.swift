@@ -88,4 +88,13 @@ extension Pool {
             state.core.suspect(backend, now: now)
         }
     }
+
+    /// Has all idle connections of a backend checked at once, and lent to nobody before they have answered: somebody saw that it
+    /// answers nothing.
+    package func markSilent(_ backend: BackendID) {
+        engine.decide { state, now in
+            state.takeAllParked(now)
+            state.core.silent(backend, now: now)
+        }
+    }
 }

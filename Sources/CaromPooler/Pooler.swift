@@ -145,6 +145,10 @@ package final class Pooler: Sendable {
                 background.addTask(executorPreference: first) {
                     await DrainFollower(router: self.router, workers: self.workers).run(on: first)
                 }
+                background.addTask(executorPreference: first) {
+                    await SilenceFollower(router: self.router, workers: self.workers, log: self.log)
+                        .run(on: first)
+                }
                 background.addTask { await self.serveStatistics() }
                 background.addTask(executorPreference: first) { await self.followSignals(first) }
                 background.addTask(executorPreference: first) { await self.followReloads(on: first) }

@@ -143,6 +143,22 @@ def test_a_begin_waits_until_there_is_a_server(start):
             assert asked == ["begin", "begin"]
 
 
+def test_what_waits_for_a_server_that_answers_nothing_goes_to_one_that_does(start, standbys):
+    two = standbys("select it")
+    two.end = lambda: freeze(two)
+    more = {"endpoints_status_poll_interval": 200, "server_check_timeout": 300, "server_check_busy": True}
+    pooler = start(route(read_retry=1), storage=storage(two, **more))
+    try:
+        with pooler.connect() as reader:
+            began = time.monotonic()
+            assert reader.value("select it") == str(two.asked[1])
+            assert time.monotonic() - began < 5
+        assert "answers nothing within" in pooler.log()
+    finally:
+        for server in two.servers:
+            server.thawed.set()
+
+
 def test_a_refused_write_has_the_roles_looked_at(start):
     """The old primary says what it has become only when it is asked; nothing else asks for a minute."""
     roles = {"old": b"off", "new": b"on"}
@@ -180,3 +196,10 @@ def test_a_refused_write_has_the_roles_looked_at(start):
                 return False
         wait_until(written, "writes go to the new primary", timeout=5, every=0.1)
         assert asked[-1] == "new"
+
+
+def freeze(two):
+    frozen = two.servers[two.asked[0] - 1]
+    frozen.thawed.clear()
+    frozen.thawed.wait()
+    return None

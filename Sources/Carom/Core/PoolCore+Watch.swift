@@ -27,6 +27,12 @@ extension PoolCore {
         }
     }
 
+    /// The same, said from outside.
+    mutating func silent(_ id: BackendID, now: Int64) {
+        guard let backend = known[id], !isStopping else { return }
+        doubtSilent(backend, now: now)
+    }
+
     /// No backend is known to be what a waiter asks for: those that are something else are looked at sooner, one of them may
     /// have been promoted.
     mutating func hastenWatch(_ now: Int64) {

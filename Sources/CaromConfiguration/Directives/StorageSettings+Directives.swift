@@ -13,6 +13,7 @@ extension StorageSettings: ConfigurationScope {
             .number("server_max_routing", \.maxRouting, in: 1...10_000),
             .time("endpoints_status_poll_interval", in: .milliseconds, \.statusPollInterval),
             .time("server_check_timeout", in: .milliseconds, \.checkTimeout),
+            .flag("server_check_busy", \.checksBusy),
             .choice("target_session_attrs", optional: \.targetSessionAttributes),
         ]
             + Directive.tls + [.choice("tls_negotiation", \.tlsNegotiation)])

@@ -26,6 +26,8 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
     package var statusPollInterval: Duration = .seconds(1)
     /// `server_check_timeout`: for the answer to a check.
     package var checkTimeout: Duration = .seconds(3)
+    /// `server_check_busy`: requests at a server that answers nothing, while others do, are given up.
+    package var checksBusy = false
     /// `target_session_attrs`: for routes that say nothing else.
     package var targetSessionAttributes: TargetSessionAttributes?
 

@@ -126,7 +126,8 @@ final class Snapshot: Sendable {
             }
             let definition = RouteDefinition(
                 route, clientLimits: clientLimits, serverLimits: serverLimits, policy: policy, target: target,
-                sessionTarget: settings.target(of: route), tcp: tcp, encryption: encryption?.server,
+                sessionTarget: settings.target(of: route),
+                checksBusy: storage.checksBusy, tcp: tcp, encryption: encryption?.server,
                 access: access, sources: sources, choices: choices,
                 previous: old, mockSecret: mockSecret,
                 cryptography: cryptography)

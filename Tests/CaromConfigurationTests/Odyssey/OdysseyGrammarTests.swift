@@ -45,14 +45,14 @@ import Testing
                      tls_ciphers "x" tls_cipher_suites "y" tls_groups "z" }
             storage "s" { type "remote" srv "_pg._tcp.db.example" nameserver "[::1]:5353, 10.0.0.2"
                           tls "verify_full" tls_ca_file "b" max_connections 26 target_session_attrs "read-write"
-                          endpoints_status_poll_interval 250 server_check_timeout 1500 }
+                          endpoints_status_poll_interval 250 server_check_timeout 1500 server_check_busy yes }
             database "d" { reserve_pool_size 35 max_db_client_connections 31 max_db_connections 33 user "u" {
                 reserve_pool_size 36 max_user_client_connections 32 max_user_connections 34 auth_common_name "clerk, keeper"
                 authentication "scram-sha-256" password "p\"q" client_max 3 client_fwd_error yes
                 client_show_id no log_debug yes log_query yes storage "s" storage_db "sd" storage_user "su"
                 storage_password "sp" pool "transaction" pool_size 8 min_pool_size 2 pool_timeout 100 pool_ttl 60
                 pool_cancel no pool_rollback no pool_discard no pool_reset_timeout_ms 0 server_lifetime 0
-                target_session_attrs "prefer-standby" client_target_session_attrs yes
+                target_session_attrs "prefer-standby" client_target_session_attrs yes read_retry 37
                 options { "work_mem" "1MB" "TimeZone" "UTC" } backend_startup_options { "jit" "off" }
             } user "v" { authentication "md5" storage "s" pool "session" shared_pool "few" auth_file "users" }
             user "w" { authentication "md5" storage "s" pool "session"
@@ -115,6 +115,8 @@ import Testing
         #expect(
             settings.routes.map { settings.target(of: $0) } == [.preferStandby]
                 + Array(repeating: .readWrite, count: 3))
+        #expect(settings.routes[0].readRetry == 37)
+        #expect(settings.storages.map(\.checksBusy) == [true])
         #expect(settings.routes.map(\.clientTargetSessionAttributes) == [true, false, false, false])
 
         let route = try #require(settings.routes.first)
