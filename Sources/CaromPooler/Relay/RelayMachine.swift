@@ -121,7 +121,6 @@ extension RelayMachine {
         _ out: inout Segments
     ) -> Bool {
         requests.begin()
-        // Its last client may have left in the middle of a request.
         server.clock = ServiceClock()
         if server.lastUser == user, isConfirmed, !isAsking, server.settingsMark == book.version {
             phase = .serving

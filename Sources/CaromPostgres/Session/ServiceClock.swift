@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Since when a server works at a request of its client and at its transaction, by the monotonic clock in nanoseconds.
+///
+/// It begins anew with each client: the last may have left in the middle of a request.
 package struct ServiceClock: Equatable, Sendable {
     /// 0 if there is none.
     private var requestSince: UInt64 = 0
