@@ -50,8 +50,13 @@ extension Directive where Scope: TLSConfigured {
                     throw ValueError(error.message)
                 }
             },
-            write: { quoted($0.tls.versions.words.joined(separator: ", ")) })
+            write: { quoted($0.tls.protocols) })
     }
+}
+
+extension TLSSettings {
+    /// The versions, as `tls_protocols` says them.
+    package var protocols: String { versions.words.joined(separator: ", ") }
 }
 
 extension TLSVersions {

@@ -36,7 +36,7 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
     }
 
     /// Whether `port` means anything.
-    var usesPort: Bool {
+    package var usesPort: Bool {
         switch backends {
         case .hosts, .file: true
         case .service, .resolver: false

@@ -10,10 +10,13 @@ enum ConsoleCommands {
         Disable.self, Drain.self, Enable.self, Kill.self, KillClient.self, PauseCommand.self, Reconnect.self,
         ReloadCommand.self, Resume.self, SetCommand.self, ShowActiveSockets.self, ShowBackends.self,
         ShowClients.self, ShowConfig.self, ShowDatabases.self, ShowDNSHosts.self, ShowDNSZones.self,
-        ShowFDs.self, ShowHelp.self, ShowLimits.self, ShowLists.self, ShowMem.self, ShowPeerPools.self,
-        ShowPeers.self, ShowPools.self, ShowPreparedStatements.self, ShowResolvers.self, ShowServers.self,
+        ShowFDs.self, ShowHelp.self, ShowLimits.self, ShowListen.self, ShowLists.self, ShowMem.self,
+        ShowPeerPools.self,
+        ShowPeers.self, ShowPools.self, ShowPreparedStatements.self, ShowResolvers.self, ShowRules.self,
+        ShowServers.self,
         ShowSockets.self, ShowState.self, ShowStats.self, ShowStatsAverages.self,
-        ShowStatsTotals.self, ShowTotals.self, ShowUsers.self, ShowVersion.self, ShowWaiters.self,
+        ShowStatsTotals.self, ShowStorages.self, ShowTotals.self, ShowUsers.self, ShowVersion.self,
+        ShowWaiters.self,
         Shutdown.self, Undrain.self, WaitClose.self,
     ]
 

@@ -40,6 +40,7 @@ import Testing
         """,
         "limits":
             "kind t, name t, max_servers i, servers i, routes i, waiting_routes i, maxwait i, maxwait_us i",
+        "listen": "host t, port i, tls t, tls_cert_file t, tls_key_file t, tls_ca_file t, tls_protocols t",
         "lists": "list t, items i",
         "mem": "name t, size i, used i, free i, memtotal i",
         "peer_pools": """
@@ -56,6 +57,12 @@ import Testing
         resolver t, type t, name t, addr t, state t, since b, ttl b, priority i, weight i, sv_active i, sv_idle i, \
         sv_tested i, sv_login i, sv_closing i, claims b, connects b, failed_connects b, last_error t, source t, \
         failures i, trouble t
+        """,
+        "rules": """
+        database t, user t, address t, connection_type t, obsolete t, authentication t, storage t, pool_mode t, clients i
+        """,
+        "storages": """
+        type t, host t, port i, tls t, tls_cert_file t, tls_key_file t, tls_ca_file t, tls_protocols t, name t
         """,
         "servers": """
         type t, user t, database t, replication t, state t, addr t, port i, local_addr t, local_port i, connect_time t, \
