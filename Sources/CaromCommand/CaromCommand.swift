@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CaromConfiguration
 import CaromPooler
 import CaromReactor
 import Glibc
@@ -13,7 +14,8 @@ struct CaromCommand: AsyncParsableCommand {
         commandName: "carom",
         abstract: "A resolver-driven, multi-threaded PostgreSQL connection pooler.",
         version: "carom \(CaromVersion.number)",
-        subcommands: [Serve.self, Check.self, Resolve.self, Top.self])
+        subcommands: [Serve.self, Check.self, Resolve.self, Top.self],
+        defaultSubcommand: Serve.self)
 
     /// Runs commands beside the main thread, which only waits.
     ///
@@ -23,11 +25,14 @@ struct CaromCommand: AsyncParsableCommand {
         do {
             var command = try parseAsRoot()
             guard let running = command as? any AsyncParsableCommand else { return try command.run() }
-            if running is Serve {
+            if let serve = running as? Serve {
                 Signals.block(Pooler.handledSignals)
                 Signals.ignore(Pooler.ignoredSignals)
+                let settings = try serve.prepare()
+                start(serve, settings)
+            } else {
+                start(running)
             }
-            start(running)
             while true { pause() }
         } catch {
             exit(withError: error)
@@ -45,11 +50,24 @@ struct CaromCommand: AsyncParsableCommand {
             }
         }
     }
+
+    private static func start(_ serve: sending Serve, _ settings: Settings) {
+        Task {
+            do {
+                try await serve.run(settings)
+                exit()
+            } catch {
+                exit(withError: error)
+            }
+        }
+    }
 }
 
 /// The one argument of the commands that work with a configuration.
 struct ConfigurationArgument: ParsableArguments {
     @Argument(
-        help: "The configuration file, in Odyssey's grammar (docs/configuration.adoc).", completion: .file())
+        help:
+            "The configuration file, in Odyssey's grammar (docs/configuration.adoc).",
+        completion: .file())
     var file: String
 }

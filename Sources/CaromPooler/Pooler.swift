@@ -26,6 +26,8 @@ package final class Pooler: Sendable {
     private let resolverKeeper = ResolverKeeper()
     /// Where a reload reads the configuration.
     private let file: String?
+    /// What holds beside what the file says.
+    private let options: CommandLineSettings
     private let reloads: AsyncStream<ReloadRequest>
     private let reloadRequests: AsyncStream<ReloadRequest>.Continuation
     private let isStopping = Atomic<Bool>(false)
@@ -40,15 +42,18 @@ package final class Pooler: Sendable {
     ///
     /// - Parameters:
     ///   - file: where the settings come from, and a reload finds the next ones; nil if there is none.
+    ///   - options: what was said beside the file, and is in the settings.
     ///   - processors: how many the machine has, for `workers "auto"`.
     ///   - manager: who wants to be told what the process is doing.
     ///   - inherited: sockets that listen already.
     /// - Throws: `SystemError`, `LogWriter.Failure` or ``SnapshotError`` when a resource is not available.
     package init(
-        _ settings: Settings, file: String? = nil, processors: Int, manager: ServiceManager? = nil,
+        _ settings: Settings, file: String? = nil, options: CommandLineSettings = CommandLineSettings(),
+        processors: Int, manager: ServiceManager? = nil,
         inherited: InheritedSockets = InheritedSockets(environment: { _ in nil }, processID: 0)
     ) throws {
         self.file = file
+        self.options = options
         self.manager = manager
         listeners = Listeners(inherited: inherited)
         (reloads, reloadRequests) = AsyncStream.makeStream(of: ReloadRequest.self)
@@ -286,7 +291,8 @@ package final class Pooler: Sendable {
         let sockets: [SocketAddress: Listener]
         do {
             let thread = try ComputingThread(name: "reload")
-            reload = try await Reload.read(file ?? "", change, previous: snapshot, log: log, on: thread)
+            reload = try await Reload.read(
+                file ?? "", with: options, change, previous: snapshot, log: log, on: thread)
             sockets = try listeners.prepare(reload.listeners, reload.snapshot, on: reactor, log)
         } catch let error as ReloadError {
             for mistake in error.mistakes { log.error("reload: \(mistake)") }

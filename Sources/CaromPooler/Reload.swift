@@ -20,8 +20,11 @@ struct Reload: Sendable {
 
     /// Reads a file; may take a while.
     ///
+    /// - Parameter options: hold beside what it says.
     /// - Throws: every mistake in it.
-    init(of file: String, previous: Snapshot, log: PoolerLog) throws(ReloadError) {
+    init(of file: String, with options: CommandLineSettings, previous: Snapshot, log: PoolerLog)
+        throws(ReloadError)
+    {
         let loaded: ConfigurationFile
         do throws(ConfigurationErrors) {
             loaded = try ConfigurationFile.load(path: file)
@@ -29,7 +32,7 @@ struct Reload: Sendable {
             throw ReloadError(mistakes: error.diagnostics.map(\.description))
         }
         for warning in loaded.warnings { log.info("reload: \(warning)") }
-        try self.init(loaded.settings, previous: previous, log: log)
+        try self.init(loaded.settings.with(options), previous: previous, log: log)
     }
 
     /// Changes one setting of those that hold.
@@ -45,8 +48,8 @@ struct Reload: Sendable {
 
     /// Reads the file, or makes the change, on this thread, beside the workers, which go on meanwhile.
     static func read(
-        _ file: String, _ change: SettingChange?, previous: Snapshot, log: PoolerLog,
-        on thread: ComputingThread
+        _ file: String, with options: CommandLineSettings, _ change: SettingChange?, previous: Snapshot,
+        log: PoolerLog, on thread: ComputingThread
     ) async throws(ReloadError) -> Reload {
         let result = await withUnsafeContinuation {
             (done: UnsafeContinuation<Result<Reload, ReloadError>, Never>) in
@@ -56,7 +59,7 @@ struct Reload: Sendable {
                         if let change {
                             try Reload(change, previous: previous, log: log)
                         } else {
-                            try Reload(of: file, previous: previous, log: log)
+                            try Reload(of: file, with: options, previous: previous, log: log)
                         }
                     done.resume(returning: .success(reload))
                 } catch {

@@ -12,7 +12,8 @@ extension Settings: ConfigurationScope {
     private static let service: [Directive<Settings>] = [
         workerCount,
         .text("pid_file", optional: \.pidFile),
-        daemonize,
+        .flag("daemonize", \.daemonize),
+        .text("process_user", optional: \.processUser),
         .text("unix_socket_dir", optional: \.unixSocketDirectory),
         socketMode,
     ]
@@ -114,21 +115,8 @@ extension Settings: ConfigurationScope {
         },
         write: {
             $0.ignoreStartupParameters.isEmpty
-                ? nil : "\"\($0.ignoreStartupParameters.joined(separator: ","))\""
+                ? nil : quoted($0.ignoreStartupParameters.joined(separator: ","))
         })
-
-    private static let daemonize = Directive<Settings>(
-        name: "daemonize", expects: "no",
-        read: { value, _ throws(ValueError) in
-            guard try !value.flag() else {
-                throw ValueError(
-                    "yes is not possible; allowed: no",
-                    hint:
-                        "the pooler stays in the foreground; let the service manager put it into the background"
-                )
-            }
-        },
-        write: { _ in nil })
 
     private static let format = Directive<Settings>(
         name: "log_format", expects: "a string in double quotes",

@@ -37,8 +37,10 @@ package struct SettingsChanges: Equatable, Sendable {
 
     /// Threads, buffers, files and sockets that are there from the start. The options of a listening socket are inherited by its clients.
     fileprivate static let lasting: Set<String> = [
-        "keepalive", "keepalive_keep_interval", "keepalive_probes", "log_file", "log_format", "log_syslog",
-        "log_syslog_facility", "log_syslog_ident", "log_to_stdout", "nodelay", "pid_file", "readahead",
+        "daemonize", "keepalive", "keepalive_keep_interval", "keepalive_probes", "log_file", "log_format",
+        "log_syslog",
+        "log_syslog_facility", "log_syslog_ident", "log_to_stdout", "nodelay", "pid_file", "process_user",
+        "readahead",
         "stats_listen", "unix_socket_mode", "workers",
     ]
 

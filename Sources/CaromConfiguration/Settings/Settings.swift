@@ -9,6 +9,10 @@ package struct Settings: Equatable, Sendable {
     package var workers = WorkerCount.count(1)
     /// `pid_file`: where the process id is written; `nil` for nowhere.
     package var pidFile: String?
+    /// `daemonize`: goes into the background.
+    package var daemonize = false
+    /// `process_user`: the user that the process becomes; `nil` for the one that starts it.
+    package var processUser: String?
     /// `unix_socket_dir`: where `.s.PGSQL.<port>` is made for listeners without `host`.
     package var unixSocketDirectory: String?
     /// `unix_socket_mode`: permission bits of those sockets; given whenever the directory is.

@@ -73,13 +73,8 @@ import Testing
                 "12: error: log_format: unknown escape %y in the format; allowed: %n %t %e %p %T %i %s %u %d %c %l %m %M %h %r %H %x %%"
             ]
         ),
-        (
-            "daemonize yes",
-            [
-                "11: error: daemonize: yes is not possible; allowed: no\nhint: the pooler stays in the foreground; let the service manager put it into the background"
-            ]
-        ),
-        ("daemonize no", []),
+        ("daemonize 1", ["11: error: daemonize: expected yes or no, found '1'"]),
+        ("daemonize yes", []),
         (
             "cache 10 resolvers 2",
             ["1: warning: 'cache' has no effect", "10: warning: 'resolvers' has no effect"]

@@ -28,7 +28,7 @@ import Testing
 
     @Test func everyDirectiveArrivesWhereItBelongs() throws {
         let text = #"""
-            workers "auto" pid_file "/run/carom.pid" daemonize no
+            workers "auto" pid_file "/run/carom.pid" daemonize yes process_user "carom"
             unix_socket_dir "/tmp" unix_socket_mode "0644"
             log_file "/var/log/carom.log" log_format "%m" log_to_stdout no
             log_syslog yes log_syslog_ident "x" log_syslog_facility "local3"
@@ -69,6 +69,7 @@ import Testing
         #expect(settings.workers == .automatic)
         #expect(settings.workers.resolved(processors: 5) == 3)
         #expect(settings.pidFile == "/run/carom.pid")
+        #expect(settings.daemonize && settings.processUser == "carom")
         #expect(settings.unixSocketMode == 0o644)
         #expect(settings.logFile == "/var/log/carom.log")
         #expect(settings.logFormat.text == "%m")
