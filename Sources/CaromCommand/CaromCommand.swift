@@ -14,7 +14,7 @@ struct CaromCommand: AsyncParsableCommand {
         commandName: "carom",
         abstract: "A resolver-driven, multi-threaded PostgreSQL connection pooler.",
         version: "carom \(CaromVersion.number)",
-        subcommands: [Serve.self, Check.self, Resolve.self, Top.self],
+        subcommands: [Serve.self, Check.self, Convert.self, Resolve.self, Top.self],
         defaultSubcommand: Serve.self)
 
     /// Runs commands beside the main thread, which only waits.
@@ -67,7 +67,7 @@ struct CaromCommand: AsyncParsableCommand {
 struct ConfigurationArgument: ParsableArguments {
     @Argument(
         help:
-            "The configuration file, in Odyssey's grammar (docs/configuration.adoc).",
+            "The configuration file, in Odyssey's grammar, or PgBouncer's if it ends in .ini (docs/configuration.adoc).",
         completion: .file())
     var file: String
 }

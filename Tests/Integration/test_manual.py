@@ -59,7 +59,7 @@ def test_a_page_renders_without_warnings_in_80_columns(manual, page):
 
 def test_each_command_and_option_of_the_program_is_in_its_page(manual):
     text = rendered(manual / PAGES[0])
-    words = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
+    words = set(re.findall(r"(?<![\w-])--?[A-Za-z][a-z-]*", text))
     told = {name for name, _ in commands()}
     assert {"serve", "check", "resolve", "top"} <= told
     missing = [name for name in told - {"carom"} if f"carom {name}" not in text]
@@ -73,7 +73,7 @@ def test_each_option_of_the_page_is_one_of_the_program(manual):
     known = {spelled(name) for _, arguments in commands() for argument in arguments
              for name in argument.get("names", [])}
     text = rendered(manual / PAGES[0])
-    assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text)) - known == {"--generate-completion-script"}
+    assert set(re.findall(r"(?<![\w-])--?[A-Za-z][a-z-]*", text)) - known == {"--generate-completion-script"}
 
 
 def test_each_directive_of_the_reference_is_an_entry_of_its_page(manual):

@@ -14,11 +14,12 @@ Asciidoctor::Extensions.register do
           name, *others = row.map { |cell| cell.source.strip }
           meaning = others.pop
           name = "*#{name}*"
-          if others.length == 2
-            value, default = others
+          if others.length >= 2
+            value, default, reload = others
             name += " #{value}"
             meaning += " Default: #{default}." unless ['none', 'required', ''].include? default
             meaning += ' Required.' if default == 'required'
+            meaning += ' Needs a restart.' if reload == 'restart'
           else
             meaning = [*others.reject(&:empty?), meaning].join ': '
           end

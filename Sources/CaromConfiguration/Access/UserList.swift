@@ -92,18 +92,28 @@ package struct UserList: Equatable, Sendable {
 }
 
 extension UserList {
-    /// Why a file cannot be used, with its line; nil if it can.
-    static func trouble(ofFileAt path: String) -> String? {
-        switch ConfigurationSource.files.read(path) {
-        case .failure(let failure): return "\(quoted(path)) cannot be read: \(failure.reason)"
+    /// Reads a file.
+    static func read(_ path: String, from source: ConfigurationSource) -> Result<UserList, FileTrouble> {
+        switch source.read(path) {
+        case .failure(let failure):
+            return .failure(FileTrouble(description: "\(quoted(path)) cannot be read: \(failure.reason)"))
         case .success(let text):
             do throws(UserListError) {
-                _ = try UserList(text)
-                return nil
+                return .success(try UserList(text))
             } catch {
-                return "\(path):\(error.line): \(error.message)"
+                return .failure(FileTrouble(description: "\(path):\(error.line): \(error.message)"))
             }
         }
+    }
+
+    /// Why a file cannot be used; nil if it can.
+    static func trouble(ofFileAt path: String) -> String? {
+        if case .failure(let trouble) = read(path, from: .files) { trouble.description } else { nil }
+    }
+
+    /// What is wrong with a file, and in which line.
+    struct FileTrouble: Error, Equatable, CustomStringConvertible {
+        let description: String
     }
 }
 

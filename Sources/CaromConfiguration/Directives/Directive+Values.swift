@@ -23,11 +23,8 @@ extension Directive {
         Directive(
             name: name, expects: "names in double quotes, with commas between them",
             read: { value, scope throws(ValueError) in
-                let text = try value.text("names in double quotes, with commas between them")
-                scope[keyPath: path] = text.split(separator: ",").compactMap { part in
-                    let name = part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
-                    return name.isEmpty ? nil : String(name)
-                }
+                scope[keyPath: path] = try value.text("names in double quotes, with commas between them")
+                    .split(separator: ",").map { HostPort.trimmed($0) }.filter { !$0.isEmpty }
             },
             write: { $0[keyPath: path].isEmpty ? nil : quoted($0[keyPath: path].joined(separator: ",")) })
     }
@@ -134,6 +131,7 @@ extension Directive {
                 scope[keyPath: path] = try Secret(checking: text)
             },
             write: { $0[keyPath: path].map { quoted($0.description) } },
+            reveal: { $0[keyPath: path].map { quoted($0.reveal()) } },
             isSame: { $0[keyPath: path] == $1[keyPath: path] })
     }
 

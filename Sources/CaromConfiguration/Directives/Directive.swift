@@ -21,6 +21,8 @@ struct Directive<Scope>: Sendable {
     let read: @Sendable (Value, inout Scope) throws(ValueError) -> Void
     /// The value as Odyssey's grammar writes it; `nil` when there is nothing to write.
     let write: @Sendable (Scope) -> String?
+    /// The value with its secret, as Odyssey's grammar writes it; nil for what has none.
+    var reveal: (@Sendable (Scope) -> String?)?
     /// Whether two secrets are the same; nil for what can be seen by what is written.
     var isSame: (@Sendable (Scope, Scope) -> Bool)?
 

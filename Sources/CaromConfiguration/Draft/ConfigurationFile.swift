@@ -8,16 +8,16 @@ package struct ConfigurationFile: Equatable, Sendable {
     /// What in it does nothing or is probably not meant.
     package let warnings: [ConfigurationDiagnostic]
 
-    /// Reads a configuration file in Odyssey's grammar, and the files it includes; certificates and keys that it names are tried.
+    /// Reads a configuration file and the files it includes; certificates and keys that it names are tried. One whose name ends in `.ini`
+    /// is read in PgBouncer's grammar, every other in Odyssey's.
     ///
-    /// Paths of `include` count from the including file's directory, all other paths in a configuration from the
+    /// In Odyssey's grammar paths of `include` count from the including file's directory, all other paths in a configuration from the
     /// directory the process runs in.
     /// - Throws: every mistake found in any of the files, or that the file cannot be read.
     package static func load(path: String) throws(ConfigurationErrors) -> ConfigurationFile {
         switch ConfigurationSource.files.read(path) {
         case .success(let bytes):
-            return try OdysseyParser.draft(text: bytes, file: path, source: .files).checked(
-                loadingFiles: true)
+            return try draft(bytes, file: path, source: .files).checked(loadingFiles: true)
         case .failure(let failure):
             let position = ConfigurationPosition(file: path, line: 1, column: 1)
             throw ConfigurationErrors([
@@ -26,7 +26,8 @@ package struct ConfigurationFile: Equatable, Sendable {
         }
     }
 
-    /// Reads a configuration in Odyssey's grammar from a text; `file` is what its diagnostics call it. The text cannot include files.
+    /// Reads a configuration from a text; `file` is what its diagnostics call it, and says which grammar it has. The text cannot include
+    /// files.
     /// - Throws: every mistake found in it.
     package static func parse(
         text: String, file: String = "configuration"
@@ -38,6 +39,14 @@ package struct ConfigurationFile: Equatable, Sendable {
     static func parse(
         _ bytes: [UInt8], file: String, source: ConfigurationSource
     ) throws(ConfigurationErrors) -> ConfigurationFile {
-        try OdysseyParser.draft(text: bytes, file: file, source: source).checked()
+        try draft(bytes, file: file, source: source).checked()
+    }
+
+    private static func draft(_ text: [UInt8], file: String, source: ConfigurationSource)
+        -> ConfigurationDraft
+    {
+        file.hasSuffix(".ini")
+            ? PgBouncerParser.draft(text: text, file: file, source: source)
+            : OdysseyParser.draft(text: text, file: file, source: source)
     }
 }

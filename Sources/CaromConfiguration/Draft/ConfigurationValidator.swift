@@ -15,6 +15,8 @@ struct ConfigurationValidator {
     /// Files that are named are opened.
     private let loadsFiles: Bool
     private(set) var settings: Settings
+    /// What is wrong with each `auth_file` that was looked at; nil for nothing.
+    private var userLists: [String: String?] = [:]
 
     init(_ draft: ConfigurationDraft, loadsFiles: Bool) {
         self.loadsFiles = loadsFiles
@@ -308,9 +310,7 @@ struct ConfigurationValidator {
             if route.password != nil {
                 return report(position, "a route has either 'auth_file' or 'password'")
             }
-            if loadsFiles, let trouble = UserList.trouble(ofFileAt: path) {
-                report(position, "auth_file: \(trouble)")
-            }
+            if let trouble = trouble(ofUsersIn: path) { report(position, "auth_file: \(trouble)") }
             return
         }
         guard let password = route.password, let position = block.given["password"] else {
@@ -332,6 +332,15 @@ struct ConfigurationValidator {
             (.md5, .md5), (.scramSHA256, .plain), (.scramSHA256, .scramVerifier):
             break
         }
+    }
+
+    /// Why an `auth_file` cannot be used. Many routes may have the same one.
+    private mutating func trouble(ofUsersIn path: String) -> String? {
+        guard loadsFiles else { return nil }
+        if let known = userLists[path] { return known }
+        let trouble = UserList.trouble(ofFileAt: path)
+        userLists[path] = trouble
+        return trouble
     }
 
     /// A query needs somebody to ask, and a route that says how that one is reached.

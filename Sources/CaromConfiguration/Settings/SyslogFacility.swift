@@ -3,6 +3,8 @@
 
 /// `log_syslog_facility`: what the system's log files our lines under.
 package enum SyslogFacility: String, CaseIterable, Hashable, Sendable {
+    case auth
+    case authpriv
     case daemon
     case user
     case local0
@@ -19,6 +21,8 @@ package enum SyslogFacility: String, CaseIterable, Hashable, Sendable {
         switch self {
         case .user: 1 << 3
         case .daemon: 3 << 3
+        case .auth: 4 << 3
+        case .authpriv: 10 << 3
         case .local0: 16 << 3
         case .local1: 17 << 3
         case .local2: 18 << 3

@@ -59,6 +59,8 @@ class Config:
     resolvers: dict = field(default_factory=dict)
     #: Addresses of further listeners, as (host, port).
     more_addresses: list = field(default_factory=list)
+    #: What the name of the file ends in, which says its grammar.
+    extension: str = "conf"
 
     def for_carom(self, address):
         """Odyssey's grammar."""

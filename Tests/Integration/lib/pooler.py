@@ -32,7 +32,7 @@ class Pooler:
         self.program = program
         self.address = address or free_address()
         self.directory = place.directory(f"{name}-{self.address[1]}")
-        self.file = os.path.join(self.directory, f"{self.kind}.conf")
+        self.file = os.path.join(self.directory, f"{self.kind}.{config.extension}")
         output = os.path.join(self.directory, "output")
         command = self._peer() if self.kind == "pgbouncer" else self._carom()
         user = unprivileged() if self.kind == "pgbouncer" else None
