@@ -252,36 +252,15 @@ struct ConfigurationValidator {
                 "'read_retry' has no effect in session pooling and without target_session_attrs \"standby\"")
         }
         if isConsole { checkConsole(block) }
-        checkSharedPool(of: block)
         checkPassword(block)
         checkCertificate(block)
     }
 
     private mutating func checkSharedPools() {
-        var defined: [String: ConfigurationPosition] = [:]
-        for block in sharedPools {
-            let name = quoted(block.value.name)
-            if let first = defined.updateValue(block.position, forKey: block.value.name) {
-                report(block.position, "shared_pool \(name) is already defined at \(first)")
-            }
-            if block.given["pool_size"] == nil, !block.isDamaged {
-                report(block.position, "shared_pool \(name) needs a pool_size")
-            }
-        }
-    }
-
-    private mutating func checkSharedPool(of block: ConfigurationBlock<RouteSettings>) {
-        guard let name = block.value.sharedPool, let position = block.given["shared_pool"] else { return }
-        let names = sharedPools.map(\.value.name)
-        if !names.contains(name) {
-            let near = nearest(to: name, among: names)
-            report(
-                position, "shared_pool \(quoted(name)) is not defined",
-                hint: near.map { "did you mean \(quoted($0))?" })
-        }
-        if block.value.poolSize != nil, let size = block.given["pool_size"] {
-            report(size, "a route has either 'pool_size' or 'shared_pool'")
-        }
+        var checks = SharedPoolChecks(sharedPools, findings)
+        checks.run()
+        for block in routes where !block.isDamaged { checks.check(block) }
+        findings = checks.findings
     }
 
     /// Whoever may act on the pooler must have proved who they are.
