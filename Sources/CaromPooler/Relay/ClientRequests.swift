@@ -295,8 +295,11 @@ struct ClientRequests {
         // In a transaction that failed nothing ends; but a batch that is open may have ended the transaction.
         let isHopeless = server.flow.transactionStatus == .failed && !server.flow.hasUnsyncedMessages
         guard effects.contains(.deallocates), maps, !isHopeless else { return .asItIs }
-        deallocating = DeallocatingQuery(chunk.extracting(text), statements, server, book)
-        guard let query = deallocating?.rewrite(chunk.extracting(text), &server, &out) else { return .asItIs }
+        let deallocations = Deallocations(in: chunk.extracting(text))
+        deallocating = DeallocatingQuery(deallocations, statements, server, book)
+        guard let query = deallocating?.rewrite(chunk.extracting(text), deallocations, &server, &out) else {
+            return .asItIs
+        }
         if let statements { statements.querySent(&server) } else { server.statements.endUnnamed() }
         do throws(FlowError) { try server.send(.query) } catch { throw .fatal(error.sqlState, "\(error)") }
         out.append { query.encode(into: &$0) }

@@ -14,18 +14,19 @@ struct DeallocatingQuery {
         let number: UInt64?
     }
 
+    /// Nothing else stands here: each client has room for it.
     private let wishes: [Wish]
-    private let deallocations: Deallocations
 
     /// Nil if the text can go as it is.
     ///
-    /// - Parameter statements: the client's prepared statements; nil if it has none.
+    /// - Parameters:
+    ///   - deallocations: what the text ends.
+    ///   - statements: the client's prepared statements; nil if it has none.
     init?(
-        _ text: RawSpan, _ statements: ClientStatements?, _ server: borrowing ServerState,
+        _ deallocations: Deallocations, _ statements: ClientStatements?, _ server: borrowing ServerState,
         _ book: borrowing SessionBook
     ) {
         var found: [Wish] = []
-        let deallocations = Deallocations(in: text)
         for (ordinal, deallocation) in deallocations.named.enumerated() {
             let number = statements?.number(of: deallocation.name)
             let isOurs = PreparedStatement.number(ofName: deallocation.name).map {
@@ -37,11 +38,12 @@ struct DeallocatingQuery {
         // The tag of an ALL that comes last may stay away.
         if found.isEmpty, deallocations.endedByLast != .all { return nil }
         wishes = found
-        self.deallocations = deallocations
     }
 
     /// The query in the server's words. What it needs at the server goes ahead.
-    func rewrite(_ text: RawSpan, _ server: inout ServerState, _ out: inout Segments) -> Query {
+    func rewrite(
+        _ text: RawSpan, _ deallocations: Deallocations, _ server: inout ServerState, _ out: inout Segments
+    ) -> Query {
         for number in wishes.compactMap(\.number) where !server.statements.surelyHolds(number) {
             if server.flow.hasUnsyncedMessages {
                 HiddenMessages.close(number, &server, &out)
