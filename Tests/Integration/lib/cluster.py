@@ -89,6 +89,8 @@ class Discovery:
     #: More for PgBouncer.
     peer: dict = field(default_factory=dict)
     unix_socket_dir: str | None = None
+    #: What the name of the file ends in.
+    extension: str = "conf"
 
     @property
     def routes(self):
