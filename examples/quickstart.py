@@ -72,15 +72,16 @@ database "app" {{
     user "bench" {{ authentication "none" storage "writing" storage_db "bench" pool "transaction" pool_size {pool_size} pool_timeout 20000 }}
 }}
 
-# Database "app_read" is the same database on the replicas, for reading.
+# Database "app_read" is the same database on the replicas, for reading. What one of them had not begun to answer when it
+# went, another one answers.
 database "app_read" {{
     user "scram_user" {{
         authentication "scram-sha-256"
         password "scram-S3cret"
         storage "reading"   storage_db "bench"
-        pool "transaction"   pool_size {pool_size}   pool_timeout 20000
+        pool "transaction"   pool_size {pool_size}   pool_timeout 20000   read_retry 2
     }}
-    user "bench" {{ authentication "none" storage "reading" storage_db "bench" pool "transaction" pool_size {pool_size} pool_timeout 20000 }}
+    user "bench" {{ authentication "none" storage "reading" storage_db "bench" pool "transaction" pool_size {pool_size} pool_timeout 20000 read_retry 2 }}
 }}
 """
 
