@@ -13,6 +13,8 @@ final class Counters: Sendable {
     private let transactionCount = Atomic<Int>(0)
     private let receivedBytes = Atomic<Int>(0)
     private let sentBytes = Atomic<Int>(0)
+    /// Of requests that were a transaction each, and of all others.
+    private let loneTimes = CountedDurations()
     private let queryTimes = CountedDurations()
     private let transactionTimes = CountedDurations()
     /// By the number of the event.
@@ -66,8 +68,9 @@ final class Counters: Sendable {
             queries: queryCount.load(ordering: .relaxed),
             transactions: transactionCount.load(ordering: .relaxed),
             received: receivedBytes.load(ordering: .relaxed), sent: sentBytes.load(ordering: .relaxed))
-        values.queryTimes = queryTimes.values
-        values.transactionTimes = transactionTimes.values
+        let lone = loneTimes.values
+        values.queryTimes = lone + queryTimes.values
+        values.transactionTimes = lone + transactionTimes.values
         for event in SessionEvent.allCases { values[event] = events[event.rawValue].load(ordering: .relaxed) }
         return values
     }
@@ -85,18 +88,22 @@ final class Counters: Sendable {
         _ part: ServerState.Received, from server: inout ServerState, at now: @autoclosure () -> Deadline
     ) {
         add(part.visible.count, to: sentBytes)
-        if part.completed > 0 { end(part, &server, at: now().nanoseconds) }
+        if part.completed > 0 { end(part.completed, part.transactions, &server, at: now().nanoseconds) }
     }
 
-    private func end(_ part: ServerState.Received, _ server: inout ServerState, at now: UInt64) {
-        let (wasTimed, goesOn) = (server.clock.isRunning, server.flow.awaitsServer)
-        add(part.completed, to: queryCount)
+    private func end(_ requests: Int, _ transactions: Int, _ server: inout ServerState, at now: UInt64) {
+        add(requests, to: queryCount)
+        if transactions > 0 { add(transactions, to: transactionCount) }
+        let goesOn = server.flow.awaitsServer
+        if requests == transactions, let took = server.clock.endLone(at: now, goesOn: goesOn) {
+            return loneTimes.add(requests, nanoseconds: took)
+        }
+        let wasTimed = server.clock.isRunning
         let took = server.clock.endRequests(at: now, goesOn: goesOn)
-        if wasTimed { queryTimes.add(part.completed, nanoseconds: took) }
-        if part.transactions == 0 { return }
-        add(part.transactions, to: transactionCount)
+        if wasTimed { queryTimes.add(requests, nanoseconds: took) }
+        if transactions == 0 { return }
         let lasted = server.clock.endTransactions(at: now, goesOn: goesOn)
-        if wasTimed { transactionTimes.add(part.transactions, nanoseconds: lasted) }
+        if wasTimed { transactionTimes.add(transactions, nanoseconds: lasted) }
     }
 
     /// Something was done for a client's session. On the worker's thread only.

@@ -25,10 +25,10 @@ extension ServerState {
         /// Extended messages that failed or were skipped, by their numbers in the flow.
         package var failed: ClosedRange<UInt64>?
         /// An error that may name a prepared statement as the server knows it, or tells a place in a query as the server got it, behind what
-        /// is visible; it is not visible itself.
+        /// is visible; it is not visible itself. With `endsSession` it says why.
         package var misnamed: ErrorFields?
-        /// The server ends the session (FATAL or PANIC), between two transactions, behind what is visible; it is not visible itself.
-        package var goodbye: ErrorFields?
+        /// The server ends the session (FATAL or PANIC), between two transactions.
+        package var endsSession = false
         /// All prepared statements up to the extended message of this number are gone, by the client's wish.
         package var deallocatedThrough: UInt64?
         /// A prepared statement was planned for rows of another shape.
@@ -40,11 +40,15 @@ extension ServerState {
         /// What comes behind `consumed` is no PostgreSQL server's: `failure` says why, and the connection is of no further use.
         package var isBroken = false
 
+        /// Why the server ends the session, between two transactions.
+        package var goodbye: ErrorFields? { endsSession ? misnamed : nil }
+
         /// An error comes while nothing is asked: whether the session ends with it.
         mutating func isUnasked(_ body: RawSpan) -> Bool {
             let fields = ErrorFields(body: body)
             guard fields.isFatal else { return false }
-            goodbye = fields
+            misnamed = fields
+            endsSession = true
             isOrdinary = false
             return true
         }

@@ -22,6 +22,19 @@ package struct ServiceClock: Equatable, Sendable {
         if transactionSince == 0 { transactionSince = now }
     }
 
+    /// Requests were answered, each of which was a transaction.
+    ///
+    /// - Parameter goesOn: the next is under way.
+    /// - Returns: how long they took together; nil if a transaction was open before them, or nothing was timed. Then nothing has changed.
+    @inline(__always)
+    package mutating func endLone(at now: UInt64, goesOn: Bool) -> UInt64? {
+        guard requestSince != 0, requestSince == transactionSince else { return nil }
+        let taken = now &- requestSince
+        requestSince = goesOn ? now : 0
+        transactionSince = requestSince
+        return taken
+    }
+
     /// Requests were answered.
     ///
     /// - Parameter goesOn: the next is under way.
