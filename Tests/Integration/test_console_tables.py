@@ -83,7 +83,9 @@ def test_the_numbers_are_those_of_what_was_done(pooler, busy):
     assert totals["postgres"]["query_count"] == 8 and totals["postgres"]["xact_count"] == 7
     assert totals["postgres"]["client_parse_count"] == 1 and totals["postgres"]["bind_count"] == 1
     assert totals["postgres"]["client_login_count"] == 2 and totals["bench"]["client_login_count"] == 1
-    assert totals["postgres"]["bytes_sent"] > 0 and totals["postgres"]["xact_time"] >= totals["postgres"]["query_time"] > 0
+    assert totals["postgres"]["bytes_sent"] > 0 and totals["postgres"]["xact_time"] > 0
+    # One transaction is still open, and the queries in it have been timed.
+    assert totals["postgres"]["query_time"] > 0
     pools = {(row["database"], row["user"]): row for row in table(pooler, "POOLS")}
     shared, kept = pools["postgres", "postgres"], pools["bench", "bench"]
     assert (shared["cl_active"], shared["cl_waiting"], shared["sv_active"], shared["pool_mode"]) == (2, 0, 1, "transaction")

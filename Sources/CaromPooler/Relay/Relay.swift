@@ -16,6 +16,7 @@ final class Relay: SessionStage {
     // is inside a property; the run-time check would be on the path of every message.
     @exclusivity(unchecked) private unowned(unsafe) let session: ClientSession
     private unowned(unsafe) let worker: Worker
+    private let reactor: Unmanaged<Reactor>  // the worker's: each message asks for the time, without a retain
     private let snapshot: Snapshot
     private let counters: Counters
 
@@ -28,7 +29,7 @@ final class Relay: SessionStage {
     @exclusivity(unchecked) private var order = RelayOrder.none
     @exclusivity(unchecked) private var watch: RelayWatch?
     private var hasLeft: Bool { isUnusual && watch == nil }
-
+    private var turnTime: Deadline { reactor._withUnsafeGuaranteedRef { $0.turnTime } }
     var route: Route { leg.route }
     var position: RelayOrder.Position { leg.position(client.keepsUp, order) }
     var report: RelayReport { RelayReport(leg, client, machine.book) }
@@ -37,6 +38,7 @@ final class Relay: SessionStage {
     init(_ session: ClientSession, route: Route, opening: Opening, input: [UInt8]) {
         self.session = session
         worker = session.worker
+        reactor = Unmanaged.passUnretained(session.worker.reactor)
         client = ClientLeg(session.transport, input: input)
         snapshot = session.worker.snapshot
         counters = route.counters[session.worker.reactor.index]
@@ -152,7 +154,7 @@ final class Relay: SessionStage {
         let (start, isFirst) = (position, machine.retention.isFirst)
         let end = machine.clientSent(
             bytes, from: &position, to: &server.state, limits: snapshot.clientFrames, &worker.segments)
-        counters.received(worker.segments.count, for: &server.state, at: worker.reactor.turnTime)
+        counters.received(worker.segments.count, for: &server.state, at: turnTime)
         guard
             leg.send(worker.segments, of: chunk, to: server) || !isFirst
                 || !ServerLoss.isUnsent(chunk, from: start, &machine, &client, &leg, session, counters)
@@ -211,7 +213,7 @@ final class Relay: SessionStage {
             let isUnasked = machine.phase == .serving && machine.book.effects.isEmpty
             route.heard(received, from: server, isUnasked: isUnasked, since: roleVersion)
         }
-        counters.sent(received, from: &server.state, at: worker.reactor.turnTime)
+        counters.sent(received, from: &server.state, at: turnTime)
         if !received.visible.isEmpty {
             let bytes = UnsafeRawBufferPointer(rebasing: chunk[received.visible])
             if machine.retention.mayTell(bytes, &server.state) { try client.send(bytes) }
