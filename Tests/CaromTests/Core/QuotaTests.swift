@@ -227,6 +227,7 @@ import Testing
     @Test(arguments: 0..<4)
     func whateverHappensTheBooksAreRight(_ part: Int) {
         let seed = UInt64(ModelTests.number("CAROM_SEED") ?? Int.random(in: 1...1_000_000_000) + part)
+        print("quota walk, part \(part): CAROM_SEED=\(seed), \(ModelTests.events / 40) events")
         let walk = QuotaWalk(seed: seed)
         #expect(walk.run(ModelTests.events / 40) == nil, "CAROM_SEED=\(seed)")
     }
