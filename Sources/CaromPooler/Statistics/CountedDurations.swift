@@ -6,6 +6,7 @@ import Synchronization
 
 /// A histogram that one thread adds to while any may read.
 struct CountedDurations: ~Copyable, Sendable {
+    /// `DurationHistogram.lengths` of them, which a type cannot name.
     private let counts: InlineArray<22, Atomic<UInt64>> = .init { _ in Atomic(0) }
     private let nanoseconds = Atomic<UInt64>(0)
 
