@@ -5,14 +5,13 @@
 Each conversation is held directly and through the pooler. There neighbours take the server that the client prepared on, so that
 another one parses the statement after the change."""
 
-import contextlib
 import struct
 
 import pytest
 
-from lib.config import Route
-from lib.talk import codes_of, rows_of, said
-from lib.wire import SYNC, bind, close, cstring, describe, error_fields, execute, message, parse
+from lib.moving import Client, pooled
+from lib.talk import codes_of, rows_of
+from lib.wire import bind, close, cstring, describe, execute, message, parse
 
 pytestmark = pytest.mark.own
 NAMES = pytest.mark.parametrize("name", ["s", ""], ids=["named", "unnamed"])
@@ -23,53 +22,6 @@ def run_binary(statement, *values):
     parts = [cstring(""), cstring(statement), struct.pack("!hhh", 1, 1, len(values))]
     parts += [struct.pack("!i", len(value)) + value for value in values]
     return message(b"B", b"".join(parts) + struct.pack("!hh", 1, 1)) + execute()
-
-
-class Client:
-    """A client, and how its next transactions get another server than its last."""
-
-    def __init__(self, wire, neighbours=()):
-        self.wire = wire
-        self.neighbours = neighbours
-        self.say(parse("where", "select pg_backend_pid()"))
-
-    def say(self, *parts):
-        return said(self.wire, *parts, SYNC)
-
-    def server(self):
-        """By a statement with a name: a simple query would end the unnamed one."""
-        return rows_of(self.say(bind("", "where"), execute()))[0][0]
-
-    def prepare(self, name, text):
-        """As drivers do that ask for types before they send values."""
-        assert [kind for kind, *_ in self.say(parse(name, text), describe(b"S", name))][:2] == ["1", "t"]
-
-    @contextlib.contextmanager
-    def elsewhere(self):
-        if not self.neighbours:
-            yield
-            return
-        here = self.server()
-        for neighbour in self.neighbours:
-            neighbour.rows("begin")
-        held = {neighbour.value("select pg_backend_pid()"): neighbour for neighbour in self.neighbours}
-        next(neighbour for pid, neighbour in held.items() if pid != here).rows("rollback")
-        assert self.server() != here
-        yield
-        held[here].rows("rollback")
-
-    def error(self, *parts):
-        """The fields of the one error."""
-        [error] = [body for kind, body in self.wire.exchange(b"".join(parts) + SYNC) if kind == b"E"]
-        return error_fields(error)
-
-
-@contextlib.contextmanager
-def pooled(start):
-    pooler = start(Route(pool_size=2))
-    with contextlib.ExitStack() as stack:
-        wires = [stack.enter_context(pooler.connect(user="bench", database="bench")) for _ in range(3)]
-        yield Client(wires[0], wires[1:])
 
 
 @pytest.fixture(params=["directly", "pooled"])

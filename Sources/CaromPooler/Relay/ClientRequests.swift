@@ -64,7 +64,8 @@ struct ClientRequests {
     // MARK: The server
 
     /// The client has got a server.
-    mutating func begin() {
+    mutating func begin(_ book: inout SessionBook) {
+        book.attached()
         hasWritten = false
         retention.attached()
     }
@@ -108,7 +109,7 @@ struct ClientRequests {
         if server.statements.descriptions.hasAnswers { statements?.described(&server) }
         if let number = received.deallocatedThrough { statements?.removeAll(through: number) }
         // What failed is the last of what was received.
-        if let failed = received.failed { statements?.failed(failed) }
+        if let failed = received.failed { statements?.failed(failed, isUnread: received.hasUnreadText) }
         if received.hasStalePlan { statements?.expirePlans() }
         if let error = received.misnamed {
             // The client is told, by other words than the server's.
@@ -232,7 +233,8 @@ struct ClientRequests {
             batchEffects.append(effects)
             note(effects, &server, &book, &out)
             // A name may be among the values.
-            book.note(effects.intersection(.settings), ofText: chunk.extracting(range))
+            book.note(
+                effects.intersection([.settings, .setsLocally]), ofText: chunk.extracting(range))
             // What is set beside a reset is no less the client's wish.
             if effects.contains(.settings) {
                 batchResets.append(effects.contains(.resets) ? statements?.lastReset : nil)

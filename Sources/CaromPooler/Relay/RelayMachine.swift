@@ -120,7 +120,7 @@ extension RelayMachine {
         to server: inout ServerState, as user: UInt64, rule: CleaningRule, isAsking: Bool = false,
         _ out: inout Segments
     ) -> Bool {
-        requests.begin()
+        requests.begin(&book)
         server.clock = ServiceClock()
         if server.lastUser == user, isConfirmed, !isAsking, server.settingsMark == book.version {
             phase = .serving

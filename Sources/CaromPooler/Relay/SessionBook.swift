@@ -22,6 +22,8 @@ struct SessionBook {
     private var settingChanges = 0
     /// Not all that they may have done can be asked for.
     private(set) var hasUnknownChanges = false
+    /// Of the settings that those statements may have changed, or the transaction for itself, what texts are read by.
+    private var unsettled: TextSettings = []
     /// Custom settings that the client has named: PostgreSQL does not list them.
     private var customNames: Set<String> = []
     /// What only lives in the session of the server that the client holds: as long as there is any, the client keeps it.
@@ -29,7 +31,7 @@ struct SessionBook {
     /// Databases that nobody must be in for what the client has sent since they were asked for.
     private(set) var vacated: [String] = []
     /// What tells this client's settings from those of others, for texts that mean something else under them.
-    private var knownMeaning: [UInt8]?
+    private var knownMeaning: TextMeaning?
 
     init(startup: SettingValues = SettingValues(), told: SettingValues = SettingValues()) {
         self.startup = startup
@@ -46,8 +48,9 @@ struct SessionBook {
     mutating func note(_ effects: StatementEffects) {
         // What is set behind a reset of all is not reset.
         if effects.contains(.settings), !effects.contains(.resetsAll) { self.effects.remove(.resetsAll) }
-        self.effects.append(effects)
+        self.effects.append(effects.subtracting(.setsLocally))
         if effects.contains(.settings) { settingChanges += 1 }
+        if effects.contains(.resetsAll) { unsettled = .all }
         // A name or a value that is in no text may be among them.
         if !effects.isDisjoint(with: [.resets, .callsUnknown, .runsCode]) { hasUnknownChanges = true }
     }
@@ -55,7 +58,16 @@ struct SessionBook {
     /// A statement with these effects has this text, without a terminating zero byte.
     mutating func note(_ effects: StatementEffects, ofText text: RawSpan) {
         if effects.contains(.settings) { note(customNames: SettingNames.custom(in: text)) }
+        if !effects.isDisjoint(with: [.settings, .setsLocally]) {
+            unsettled.formUnion(TextSettings(namedIn: text))
+        }
         if effects.contains(.vacatesDatabase) { vacated += VacatedDatabases.names(in: text) }
+    }
+
+    /// The client has got a server: what a transaction has set for itself is gone.
+    @inline(__always)
+    mutating func attached() {
+        if !unsettled.isEmpty, !effects.contains(.settings) { unsettled = [] }
     }
 
     /// Databases that nobody must be in for what the client has sent since this was asked.
@@ -86,6 +98,7 @@ struct SessionBook {
         if isOver, settingChanges == 1 {
             effects.remove(.settings)
             settingChanges = 0
+            unsettled = []
         }
         effects.subtract([.resets, .resetsAll, .resetsRole, .setsRole])
     }
@@ -95,6 +108,7 @@ struct SessionBook {
         effects = .none
         settingChanges = 0
         hasUnknownChanges = false
+        unsettled = []
     }
 
     /// The server must be asked, at the end of the transaction, what the session is like.
@@ -160,18 +174,41 @@ struct SessionBook {
         knownMeaning = nil
     }
 
-    /// What tells this client's settings from those of others, in which the name of the program does not matter.
+    /// The settings that a text of this client is read by.
     ///
     /// Nil while settings may have changed since the last look: a statement that is parsed now is nobody else's.
-    var meaning: [UInt8]? {
+    var meaning: TextMeaning? {
         mutating get {
             if effects.contains(.settings) { return nil }
             if let knownMeaning { return knownMeaning }
-            var meaning: [UInt8] = []
-            wishes.appendKey(omitting: "application_name", into: &meaning)
+            let meaning = TextMeaning(wishes)
             knownMeaning = meaning
             return meaning
         }
+    }
+
+    /// What has to be set so that a server reads a text as it was read at its Parse.
+    ///
+    /// - Parameter content: of the Parse.
+    /// - Returns: nil if that is not known, because a setting that matters to the text may have changed, and no open block of a
+    ///   transaction takes back what is set.
+    func detour(of content: [UInt8], to then: TextMeaning, _ flow: borrowing QueryFlow)
+        -> TextSettings.Detour?
+    {
+        if !effects.contains(.settings), unsettled.isEmpty, let knownMeaning,
+            knownMeaning === then || knownMeaning.key == then.key
+        {
+            return TextSettings.Detour()
+        }
+        let text = content.prefix { $0 != 0 }
+        var mattering = TextSettings(mattering: text.span.bytes)
+        if unsettled.contains(.path) || then.settings["search_path"] != wishes["search_path"] {
+            // PostgreSQL looks again when it is bound.
+            mattering.subtract([.literals, .nulls])
+        }
+        if mattering.isDisjoint(with: unsettled) { return mattering.detour(to: then.settings, from: wishes) }
+        guard flow.transactionStatus == .inTransaction, flow.isSynchronized else { return nil }
+        return mattering.detourInBlock(to: then.settings, from: wishes, open: unsettled)
     }
 
     // MARK: Questions

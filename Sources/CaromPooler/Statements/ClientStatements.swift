@@ -176,7 +176,7 @@ final class ClientStatements {
         _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         let content = message.bytes(after: name)
-        if name.isEmpty { return try parseUnnamed(message, content, &server, &out) }
+        if name.isEmpty { return try parseUnnamed(message, content, &server, &book, &out) }
         let key = message.bytes(name)
         if named.names[key] != nil {
             try named.parseAgain(message, name, &server, &out)
@@ -201,7 +201,7 @@ final class ClientStatements {
     private func noteText(
         _ effects: StatementEffects, _ content: [UInt8], _ book: inout SessionBook
     ) {
-        if effects.isDisjoint(with: [.settings, .vacatesDatabase]) { return }
+        if effects.isDisjoint(with: [.settings, .setsLocally, .vacatesDatabase]) { return }
         let bytes = Array(content.prefix { $0 != 0 })
         book.note(effects, ofText: bytes.span.bytes)
         if !effects.contains(.settings) { return }
@@ -212,7 +212,7 @@ final class ClientStatements {
 
     private func parseUnnamed(
         _ message: borrowing ExtendedMessage, _ content: RawSpan, _ server: inout ServerState,
-        _ out: inout Segments
+        _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> ExtendedMessage.Outcome {
         if message.length > UnnamedStatement.keptCapacity, !registry.memory.hasRoom(for: message.length) {
             counters.count(.refusal)
@@ -222,9 +222,11 @@ final class ClientStatements {
         unnamed.replace(server.flow)
         server.statements.setUnnamed(.of(user: user, version: unnamed.version), server.flow)
         if message.isPart {
-            long = LongParse(message, name: [], 0, 0, content.array(), server.flow, registry.memory)
+            long = LongParse(
+                message, name: [], 0, 0, content.array(), book.meaning, server.flow, registry.memory)
         } else {
-            unnamed.set(content, effects: StatementEffects(ofContent: content), registry.memory)
+            unnamed.set(
+                content, effects: StatementEffects(ofContent: content), book.meaning, registry.memory)
         }
         return .sent(.none)
     }
@@ -238,14 +240,14 @@ final class ClientStatements {
         {
             return outcome
         }
-        provideUnnamed(&server, &out)
+        provideUnnamed(&server, book, &out)
         if message.tag == .bind, !unnamed.isKept(server), !message.isDescribedNext(names) {
             switch unnamed.judge(server) {
             case .mayRun: break
             case .refuse: return try refuse(message, ClientDescriptions.staleRows, &server, &out)
             case .parseAndAsk:
                 server.statements.endUnnamed(.unknown)
-                provideUnnamed(&server, &out)
+                provideUnnamed(&server, book, &out)
                 fallthrough
             case .ask:
                 unnamed.ask(&server, &out)
@@ -278,8 +280,10 @@ final class ClientStatements {
         return TransactionStart.isAll(of: content.span.bytes.extracting(0..<end))
     }
 
-    private func provideUnnamed(_ server: inout ServerState, _ out: inout Segments) {
-        if unnamed.provide(user, &server, &out) { counters.count(.poolerParse) }
+    private func provideUnnamed(
+        _ server: inout ServerState, _ book: borrowing SessionBook, _ out: inout Segments
+    ) {
+        if unnamed.provide(user, registry, &server, book, &out) { counters.count(.poolerParse) }
     }
 
     private func closeUnnamed(
@@ -300,8 +304,10 @@ final class ClientStatements {
     // MARK: What the server says
 
     /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
-    func failed(_ numbers: ClosedRange<UInt64>) {
-        unnamed.failed(numbers)
+    ///
+    /// - Parameter isUnread: the server could not read the text of that one.
+    func failed(_ numbers: ClosedRange<UInt64>, isUnread: Bool = false) {
+        unnamed.failed(numbers, isUnread: isUnread)
         named.failed(numbers)
         // What is still to come of it makes no statement.
         if let sentAs = long?.sentAs, numbers.contains(sentAs) { long = nil }

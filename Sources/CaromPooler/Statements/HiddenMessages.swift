@@ -57,6 +57,16 @@ enum HiddenMessages {
         }
     }
 
+    /// Runs such commands.
+    ///
+    /// - Parameter registry: gives numbers that no statement has.
+    static func run(
+        _ commands: [[UInt8]], _ registry: StatementRegistry, _ server: inout ServerState,
+        _ out: inout Segments
+    ) {
+        for command in commands { run(command, number: registry.nextNumber(), &server, &out) }
+    }
+
     // MARK: DEALLOCATE
 
     /// Sends the Bind of a statement that ends another one, by the client's name, as that of one that ends it by the server's.

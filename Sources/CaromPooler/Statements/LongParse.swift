@@ -11,6 +11,8 @@ struct LongParse {
     let parsedAt: UInt64
     /// The number of the message in the server's flow.
     let sentAs: UInt64
+    /// The settings that it is read by.
+    private let meaning: TextMeaning?
     /// What stands behind the name, as far as it has come.
     private(set) var content: [UInt8]
     /// Of the whole text.
@@ -19,13 +21,14 @@ struct LongParse {
     /// The beginning of a message, which was sent last.
     init(
         _ message: borrowing ExtendedMessage, name: [UInt8], _ number: UInt64, _ parsedAt: UInt64,
-        _ content: [UInt8], _ flow: borrowing QueryFlow, _ memory: StatementMemory
+        _ content: [UInt8], _ meaning: TextMeaning?, _ flow: borrowing QueryFlow, _ memory: StatementMemory
     ) {
         self.name = name
         self.number = number
         self.parsedAt = parsedAt
         sentAs = flow.extendedSent
         self.content = content
+        self.meaning = meaning
         share = StatementMemory.Share(of: message.length, in: memory)
     }
 
@@ -36,11 +39,10 @@ struct LongParse {
     /// All of it has come: its name means something.
     func finish(_ names: inout StatementNames, _ unnamed: inout UnnamedStatement) {
         let effects = StatementEffects(ofContent: content.span.bytes)
-        if name.isEmpty { return unnamed.set(content.span.bytes, effects: effects, share.memory) }
+        if name.isEmpty { return unnamed.set(content.span.bytes, effects: effects, meaning, share.memory) }
         let statement = PreparedStatement(
-            number: number, content: content, effects: effects, share.memory)
+            number: number, content: content, effects: effects, meaning, share.memory)
         names.set(
-            name.span.bytes,
-            to: StatementNames.Meaning(statement: statement, version: 0, parsedAt: parsedAt))
+            name.span.bytes, to: StatementNames.Meaning(statement: statement, parsedAt: parsedAt))
     }
 }

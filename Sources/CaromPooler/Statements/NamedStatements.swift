@@ -91,27 +91,27 @@ struct NamedStatements {
             server.flow)
         defer { counters.count(preparation.parses ? .poolerParse : .reuse) }
         if !preparation.parses { return statement }
-        if entry.version != book.version {
-            // It is parsed under the settings of now, and is shared with those who have the same.
-            let content = statement.content
-            let effects = statement.effects
-            statement = registry.statement(content.span.bytes, meaning: book.meaning, effects: effects)
+        let detour = statement.meaning.flatMap { book.detour(of: statement.content, to: $0, server.flow) }
+        if detour == nil {
+            // It is read by the settings of now, and is shared only with those who have the same.
+            statement = registry.statement(readNow: statement, &book)
             names.set(
                 clientName,
-                to: StatementNames.Meaning(
-                    statement: statement, version: book.version, parsedAt: parsedAt, told: entry.told))
+                to: StatementNames.Meaning(statement: statement, parsedAt: parsedAt, told: entry.told))
             preparation = server.statements.prepare(
                 statement.number, parsedAt: parsedAt, isOwnParse: false, types: types?.digest ?? 0,
                 limit: limit, server.flow)
             if !preparation.parses { return statement }
         }
         HiddenMessages.makeRoom(preparation, for: statement.number, &server, counters, &out)
+        if let detour { HiddenMessages.run(detour.there, registry, &server, &out) }
         server.sendHidden()
         server.statements.didParse(
             statement.number, at: registry.now(), types: types?.digest ?? 0, server.flow)
         let content = types?.content(of: statement.content) ?? statement.content
         let name = PreparedStatement.name(statement.number)
         out.append { Parse.encode(name: name, content: content.span.bytes, into: &$0) }
+        if let detour { HiddenMessages.run(detour.back, registry, &server, &out) }
         return statement
     }
 
@@ -156,13 +156,13 @@ struct NamedStatements {
         if let statement {
             names.add(
                 key,
-                StatementNames.Meaning(statement: statement, version: book.version, parsedAt: parsedAt),
-                server.flow)
+                StatementNames.Meaning(statement: statement, parsedAt: parsedAt), server.flow)
             return nil
         }
         names.noteAdded(key, parsedAt: parsedAt, server.flow)
         return LongParse(
-            message, name: key.array(), number, parsedAt, content.array(), server.flow, registry.memory)
+            message, name: key.array(), number, parsedAt, content.array(), book.meaning, server.flow,
+            registry.memory)
     }
 
     /// The client has a statement of that name. The server says so, because it has one of the name that it is given; unless the text is

@@ -12,6 +12,8 @@ final class PreparedStatement: Sendable {
     let content: [UInt8]
     /// What running it may do to the session.
     let effects: StatementEffects
+    /// The settings that the text is read by; nil if they were not known when it was parsed.
+    let meaning: TextMeaning?
     /// Where it is found by its content; nil for one that is not shared.
     private let registry: StatementRegistry?
     let hash: Int
@@ -20,12 +22,13 @@ final class PreparedStatement: Sendable {
     private let lastTypes = Mutex<ParameterTypes?>(nil)
 
     init(
-        number: UInt64, content: [UInt8], effects: StatementEffects, _ memory: StatementMemory, hash: Int = 0,
-        in registry: StatementRegistry? = nil
+        number: UInt64, content: [UInt8], effects: StatementEffects, _ meaning: TextMeaning?,
+        _ memory: StatementMemory, hash: Int = 0, in registry: StatementRegistry? = nil
     ) {
         self.number = number
         self.content = content
         self.effects = effects
+        self.meaning = meaning
         self.hash = hash
         self.registry = registry
         self.memory = memory

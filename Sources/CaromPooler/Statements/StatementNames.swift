@@ -12,8 +12,6 @@ struct StatementNames {
     /// What a name means.
     struct Meaning {
         var statement: PreparedStatement
-        /// The settings under which it was parsed; see ``SessionBook/version``.
-        var version: Int
         /// A server's copy that is older is parsed anew.
         let parsedAt: UInt64
         /// What the client was told of it.

@@ -15,7 +15,7 @@ final class StatementRegistry: Sendable {
             // Unowned in effect: a statement takes itself out before it is gone.
             weak var statement: PreparedStatement?
             /// The settings' part of what it is found by.
-            let meaning: [UInt8]
+            let meaning: TextMeaning
         }
 
         var entries: [Int: [Entry]] = [:]
@@ -49,30 +49,43 @@ final class StatementRegistry: Sendable {
     ///
     /// - Parameters:
     ///   - content: text, terminator and types, as Parse has them.
-    ///   - meaning: bytes that tell the client's settings; nil for a statement that nobody shares.
-    func statement(_ content: RawSpan, meaning: [UInt8]?, effects: @autoclosure () -> StatementEffects)
-        -> PreparedStatement
-    {
+    ///   - meaning: the client's settings; nil for a statement that nobody shares.
+    func statement(
+        _ content: RawSpan, meaning: TextMeaning?, effects: @autoclosure () -> StatementEffects
+    ) -> PreparedStatement {
         guard let meaning else {
             return PreparedStatement(
-                number: nextNumber(), content: content.array(), effects: effects(), memory)
+                number: nextNumber(), content: content.array(), effects: effects(), nil, memory)
         }
-        let hash = Self.hash(content, meaning)
+        let hash = Self.hash(content, meaning.key)
         return known.withLock { known in
-            for entry in known.entries[hash] ?? [] where entry.meaning == meaning {
+            for entry in known.entries[hash] ?? [] where entry.meaning.key == meaning.key {
                 if let statement = entry.statement, Self.isSame(statement.content, content) {
                     return statement
                 }
             }
             let statement = PreparedStatement(
-                number: nextNumber(), content: content.array(), effects: effects(), memory, hash: hash,
-                in: self)
+                number: nextNumber(), content: content.array(), effects: effects(), meaning, memory,
+                hash: hash, in: self)
             known.entries[hash, default: []].append(
                 Known.Entry(number: statement.number, statement: statement, meaning: meaning))
             known.count += 1
             known.bytes += statement.content.count
             return statement
         }
+    }
+
+    /// A statement that a server has to read by settings that are not known to be those of its Parse.
+    func statement(readNow statement: PreparedStatement, _ book: inout SessionBook) -> PreparedStatement {
+        if statement.meaning == nil {
+            guard let meaning = book.meaning else { return statement }
+            let content = statement.content
+            return self.statement(content.span.bytes, meaning: meaning, effects: statement.effects)
+        }
+        // Other servers can still read it right.
+        return PreparedStatement(
+            number: nextNumber(), content: statement.content, effects: statement.effects, statement.meaning,
+            memory)
     }
 
     /// A statement is gone, because no client has it any more.

@@ -8,12 +8,14 @@ import DequeModule
 /// What a client's unnamed statement is, and was, as long as the server may still refuse what changed it.
 ///
 /// It lasts until the next Parse of it, its Close, or a simple query (PostgreSQL protocol, "Extended Query"). A Parse that fails takes
-/// the old one with it; one that is skipped after a failure does not.
+/// the old one with it; one that is skipped after a failure does not, nor one whose text cannot be converted.
 struct UnnamedStatement {
     private struct Version {
         /// Text, terminator, types; empty if there is none.
         var content: [UInt8] = []
         var effects = StatementEffects.none
+        /// The settings that the text is read by; nil if they were not known.
+        var meaning: TextMeaning?
         /// Which of the client's unnamed statements it is.
         var version: UInt64 = 0
         /// The number and the batch of the message that made it.
@@ -85,20 +87,28 @@ struct UnnamedStatement {
         return taken
     }
 
-    mutating func set(_ content: RawSpan, effects: StatementEffects, _ memory: StatementMemory) {
+    mutating func set(
+        _ content: RawSpan, effects: StatementEffects, _ meaning: TextMeaning?, _ memory: StatementMemory
+    ) {
         if content.byteCount > Self.keptCapacity {
             current.share = StatementMemory.Share(of: content.byteCount, in: memory)
         }
         content.withUnsafeBytes { current.content.append(contentsOf: $0) }
         current.effects = effects
+        if current.meaning !== meaning { current.meaning = meaning }
     }
 
     /// Makes the server of the moment have the statement, or none if there is none: it must not run another client's.
     ///
     /// - Returns: whether it is parsed for that.
-    func provide(_ user: UInt64, _ server: inout ServerState, _ out: inout Segments) -> Bool {
+    func provide(
+        _ user: UInt64, _ registry: StatementRegistry, _ server: inout ServerState,
+        _ book: borrowing SessionBook, _ out: inout Segments
+    ) -> Bool {
         let wanted: ServerStatements.Unnamed = exists ? .of(user: user, version: version) : .none
         if server.statements.unnamed == wanted { return false }
+        let detour = exists ? current.meaning.flatMap { book.detour(of: content, to: $0, server.flow) } : nil
+        if let detour { HiddenMessages.run(detour.there, registry, &server, &out) }
         server.sendHidden()
         out.append {
             if exists {
@@ -109,6 +119,7 @@ struct UnnamedStatement {
             }
         }
         server.statements.setUnnamed(wanted, server.flow)
+        if let detour { HiddenMessages.run(detour.back, registry, &server, &out) }
         return exists
     }
 
@@ -171,7 +182,7 @@ struct UnnamedStatement {
     }
 
     /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
-    mutating func failed(_ numbers: ClosedRange<UInt64>) {
+    mutating func failed(_ numbers: ClosedRange<UInt64>, isUnread: Bool = false) {
         descriptions.failed(through: numbers.upperBound)
         // What came later is not touched: clients may send thousands of messages ahead.
         let isOfCurrent = current.number <= numbers.upperBound
@@ -185,7 +196,7 @@ struct UnnamedStatement {
             // A query behind them was skipped, or has run.
             version.endsBehind.removeAll { numbers.contains($0) }
             if version.endsBehind.contains(where: { $0 < numbers.lowerBound }) { version.clear() }
-            if version.number == numbers.lowerBound {
+            if version.number == numbers.lowerBound, !isUnread {
                 version = Version()
                 kept = []
             } else if numbers.contains(version.number) {

@@ -33,6 +33,8 @@ extension ServerState {
         package var deallocatedThrough: UInt64?
         /// A prepared statement was planned for rows of another shape.
         package var hasStalePlan = false
+        /// What failed first did not even have its text read.
+        package var hasUnreadText = false
         /// An error was among the replies to the client, behind the last ReadyForQuery that was not kept from it.
         package var hasError = false
         /// The status of the ReadyForQuery that was kept from the client.

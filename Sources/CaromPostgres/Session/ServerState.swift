@@ -378,6 +378,7 @@ extension ServerState {
                 if statements.rewriting?.failed(fields) == true { endStatements(&result) }
                 if result.misnamed == nil, fields.mayNameStatement { result.misnamed = fields }
                 if fields.isAboutStalePlan { result.hasStalePlan = true }
+                if fields.isAboutUnreadText { result.hasUnreadText = true }
                 if fields.code == .readOnlyTransaction { result.refusesWrites = true }
             } else {
                 own.failed(fields)

@@ -144,6 +144,12 @@ package struct ErrorFields: Equatable, Sendable, Error {
         code == .featureNotSupported && text(.routine) == "RevalidateCachedQuery"
     }
 
+    /// It says that the text in a message cannot be converted from the client's encoding: the server has done nothing with the message.
+    /// An error about a string in a text that was read has a place in it.
+    package var isAboutUnreadText: Bool {
+        (code == .characterNotInRepertoire || code == .untranslatableCharacter) && text(.position) == nil
+    }
+
     /// What stands between the first two double quotes of the message.
     package var quotedName: [UInt8]? {
         guard let entry = entries.first(where: { $0.field == Field.message.rawValue }),

@@ -49,6 +49,8 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     package static let resetsRole = StatementEffects(rawValue: 1 << 11)
     /// It sets the role, or another session user, who has none. Comes with `settings`.
     package static let setsRole = StatementEffects(rawValue: 1 << 12)
+    /// It changes settings until the end of its transaction: `SET LOCAL`, `set_config(…, true)`.
+    package static let setsLocally = StatementEffects(rawValue: 1 << 13)
 
     /// Adds what runs behind it: of the role, the last change counts.
     @inline(__always)

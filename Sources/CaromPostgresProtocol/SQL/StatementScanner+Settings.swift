@@ -10,7 +10,8 @@ extension StatementScanner {
         var following = ahead.next()
         // A setting's class may have the name of a keyword: `SET local.x = 1`.
         if following.kind != .dot {
-            if isAnyKeyword(name, "local", "transaction", "constraints") { return [] }
+            if tokens.isKeyword(name, "local") { return .setsLocally }
+            if isAnyKeyword(name, "transaction", "constraints") { return [] }
             if tokens.isKeyword(name, "session") {
                 name = following
                 following = ahead.next()
@@ -81,7 +82,7 @@ extension StatementScanner {
             || tokens.isKeyword(first, "unique") && tokens.isKeyword(ahead.next(), "index")
     }
 
-    /// After `set_config(`: none if the third of three arguments is a literal that says the setting is local.
+    /// After `set_config(`, whose third argument may be a literal that says the setting is local.
     func effectsOfSetConfig() -> StatementEffects {
         var ahead = tokens
         let name = ahead.next()
@@ -114,7 +115,7 @@ extension StatementScanner {
             if depth < 0 { return effects }
         }
         let isLocal = isTrue(ahead.next())
-        return isLocal && ahead.next().kind == .close ? [] : effects
+        return isLocal && ahead.next().kind == .close ? .setsLocally : effects
     }
 
     private func isTrue(_ token: SQLTokenizer.Token) -> Bool {

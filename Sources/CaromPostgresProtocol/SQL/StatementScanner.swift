@@ -196,7 +196,7 @@ struct StatementScanner {
         case .unknown: call(unknown: name, after: before)
         case .setsConfiguration:
             let found = effectsOfSetConfig()
-            if !found.isEmpty { effects.remove(.resetsAll) }
+            if !found.isEmpty, found != .setsLocally { effects.remove(.resetsAll) }
             effects.append(found)
         case .advancesSequence: effects.insert(.advancesSequences)
         case .readsSequence: effects.insert(.readsSequences)

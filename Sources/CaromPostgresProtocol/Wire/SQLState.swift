@@ -50,6 +50,7 @@ extension SQLState {
     package static let protocolViolation = SQLState(known: "08P01")
     package static let featureNotSupported = SQLState(known: "0A000")
     package static let characterNotInRepertoire = SQLState(known: "22021")
+    package static let untranslatableCharacter = SQLState(known: "22P05")
     package static let invalidParameterValue = SQLState(known: "22023")
     package static let activeTransaction = SQLState(known: "25001")
     package static let readOnlyTransaction = SQLState(known: "25006")

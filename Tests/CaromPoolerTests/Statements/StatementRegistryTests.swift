@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Carom
+import CaromPostgres
 import CaromPostgresProtocol
 import Testing
 
@@ -10,7 +11,8 @@ import Testing
 extension StatementRegistry {
     fileprivate func statement(_ text: String, meaning: String? = "") -> PreparedStatement {
         let bytes = Array(text.utf8)
-        return statement(bytes.span.bytes, meaning: meaning.map { Array($0.utf8) }, effects: [])
+        let settings = meaning.map { TextMeaning(SettingValues([StartupParameter("search_path", $0)])) }
+        return statement(bytes.span.bytes, meaning: settings, effects: [])
     }
 }
 
@@ -62,8 +64,9 @@ extension StatementRegistry {
             return .keeps
         }
         let bytes = Array("listen x".utf8)
-        let first = registry.statement(bytes.span.bytes, meaning: [], effects: effects())
-        let second = registry.statement(bytes.span.bytes, meaning: [], effects: effects())
+        let meaning = TextMeaning(SettingValues())
+        let first = registry.statement(bytes.span.bytes, meaning: meaning, effects: effects())
+        let second = registry.statement(bytes.span.bytes, meaning: meaning, effects: effects())
         #expect(first === second && first.effects == .keeps && reads == 1)
     }
 
