@@ -30,7 +30,7 @@ extension PoolCore {
     mutating func askForPlace(_ now: Int64) {
         guard lacksPlace else { return }
         asksForPlace = true
-        let since = queue.oldestSince
+        let since = oldestWait
         let wait =
             since == .never
             ? Self.longestPlaceWait * 10
@@ -54,6 +54,10 @@ extension PoolCore {
         asksForPlace = false
         (places, freedPlaces) = (0, 0)
     }
+
+    /// When the oldest claim began to wait for a connection, which a place would give it; `never` if none waits. The claims of a
+    /// suspended pool wait for something else.
+    var oldestWait: Int64 { mode == .running ? queue.oldestSince : .never }
 
     /// Since when a connection is idle, the one idle longest; `never` if none is.
     var longestIdle: Int64 {

@@ -173,8 +173,9 @@ struct Quota: Sendable {
                 if provided[link.group] >= 0 { continue }
                 choose(
                     groups[link.group].members.filter { other in
-                        guard other != member, let since = left[other] else { return false }
-                        return isAboveShare(other, in: link.group)
+                        guard let since = left[other] else { return false }
+                        // What a member has idle is of no use to its own claims, or they would not wait.
+                        return other == member || isAboveShare(other, in: link.group)
                             || since.after(idlePatience(with: member)) <= now
                     })
             }

@@ -24,7 +24,7 @@ extension PoolEngine {
     }
 
     /// When the oldest claim began to wait; `never` if none waits.
-    func oldestClaim() -> Int64 { state.withLock { $0.core.queue.oldestSince } }
+    func oldestClaim() -> Int64 { state.withLock { $0.core.oldestWait } }
 
     /// Since when a connection is idle, the one idle longest; `never` if none is.
     func longestIdle() -> Int64 { state.withLock { $0.core.longestIdle } }
@@ -84,7 +84,7 @@ extension EngineState {
         core.asksForPlace = false
         self.membership?.wants = wants
         return membership.quota.report(
-            membership.member, wants: wants, since: core.queue.oldestSince, released: released,
+            membership.member, wants: wants, since: core.oldestWait, released: released,
             connectTime: core.connectTime, now: now)
     }
 
@@ -94,7 +94,7 @@ extension EngineState {
         switch kind {
         case .discard: return kind
         case .clean, .parked, .recycle, .untouched:
-            let keeps = membership.quota.keeps(membership.member, since: core.queue.oldestSince, now: now)
+            let keeps = membership.quota.keeps(membership.member, since: core.oldestWait, now: now)
             return keeps ? kind : .discard(.madeRoom, blame: false, suspect: false)
         }
     }

@@ -125,6 +125,15 @@ import Testing
         #expect(quota.evictions(idle: [modest: 0], now: Quota.patience).map(\.member) == [modest])
     }
 
+    @Test func whatItsOwnClaimsHaveNoUseForMakesRoomForThem() {
+        var quota = Quota()
+        let pool = quota.join([QuotaLimit(Self.shop, 1)], held: 1)
+        #expect(Self.reports(&quota, pool, wants: true, since: 5, released: 0, now: 5))
+        #expect(quota.survey(5) == [pool])
+        #expect(quota.evictions(idle: [pool: 4], now: 5).map(\.member) == [pool], "no patience is needed")
+        #expect(quota.evictions(idle: [pool: 4], now: 6).isEmpty, "one is on its way")
+    }
+
     @Test func aPoolThatFloodsGivesUpWhatComesBackToIt() {
         var quota = Quota()
         let flood = quota.join([QuotaLimit(Self.shop, 4)], held: 4)

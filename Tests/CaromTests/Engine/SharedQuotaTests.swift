@@ -16,9 +16,15 @@ import Testing
         let quota = SharedQuota()
         var rigs: [ShellRig] = []
 
-        init(_ pools: Int, limit: Int, script: FakeConnector.Script = FakeConnector.Script()) throws {
+        init(
+            _ pools: Int, limit: Int, of backends: [Backend]? = nil,
+            script: FakeConnector.Script = FakeConnector.Script()
+        ) throws {
             for _ in 0..<pools {
-                let rig = try ShellRig(script: script, observer: QuietLog(), clock: clock) {
+                let rig = try ShellRig(
+                    backends ?? [Backend(name: "a", address: .unix(path: "/a"))], script: script,
+                    observer: QuietLog(), clock: clock
+                ) {
                     $0.spares = 0
                     $0.maxSlots = 20
                     $0.perBackendMax = 20
@@ -76,6 +82,55 @@ import Testing
         let other = house.rigs[2].hold()
         house.clock.advance(by: .milliseconds(20))
         #expect(Self.isServed(other) && house.rigs.map(\.connector.open) == [0, 1, 1])
+    }
+
+    /// A primary and a standby, of which only a connection knows which it is.
+    private static var pair: (backends: [Backend], script: FakeConnector.Script) {
+        var script = FakeConnector.Script()
+        script.attributes = { ["role": $0.name == "a" ? "primary" : "standby"] }
+        let backends = ["a", "b"].map { (name: String) in
+            Backend(name: name, address: .unix(path: "/\(name)"))
+        }
+        return (backends, script)
+    }
+
+    @Test func anIdleConnectionOfAnotherKindMakesRoomForThePoolsOwnClaim() throws {
+        let (backends, script) = Self.pair
+        let house = try House(1, limit: 1, of: backends, script: script)
+        let rig = house.rigs[0]
+        for turn in 0..<6 {
+            let holder = rig.hold(ClaimRequest(role: turn.isMultiple(of: 2) ? .standby : .primary))
+            house.clock.advance(by: .milliseconds(500))
+            #expect(Self.isServed(holder) && house.open == 1 && house.count == 1, "turn \(turn)")
+            holder.release()
+            house.clock.runUntilQuiescent()
+        }
+    }
+
+    @Test func whatComesBackWhileAClaimOfAnotherKindWaitsMakesRoomForIt() throws {
+        let (backends, script) = Self.pair
+        let house = try House(2, limit: 1, of: backends, script: script)
+        let reader = house.rigs[0].hold(ClaimRequest(role: .standby))
+        house.clock.advance(by: .seconds(1))
+        let writer = house.rigs[0].hold(ClaimRequest(role: .primary))
+        house.clock.advance(by: .seconds(1))
+        #expect(Self.isServed(reader) && !Self.isServed(writer))
+        reader.release()
+        house.clock.advance(by: .milliseconds(500))
+        #expect(Self.isServed(writer) && house.open == 1)
+    }
+
+    @Test func theClaimsOfASuspendedPoolWaitForNoPlace() throws {
+        let house = try House(2, limit: 1)
+        house.rigs[0].hold().release()
+        house.clock.runUntilQuiescent()
+        house.rigs[0].pool.suspend()
+        let waiting = house.rigs[0].hold()
+        house.clock.advance(by: .seconds(2))
+        #expect(!Self.isServed(waiting) && house.rigs[0].connector.opened == 1 && house.open == 1)
+        house.rigs[0].pool.resume()
+        house.clock.runUntilQuiescent()
+        #expect(Self.isServed(waiting) && house.rigs[0].connector.opened == 1)
     }
 
     @Test func aParkedConnectionMakesRoom() throws {
