@@ -24,7 +24,7 @@ struct CopyExchange: ~Copyable {
     /// How many rows were copied, once that is known.
     private(set) var rows: Int?
     private var isComplete = false
-    private var isOver = false
+    private(set) var isOver = false
 
     private init(_ connection: PostgresConnection, _ wanted: Direction, _ options: QueryOptions) {
         self.connection = connection
@@ -44,7 +44,7 @@ struct CopyExchange: ~Copyable {
         do throws(PostgresError) {
             let messages = request.messages(nil)
             try await exchange.say(messages.tags, messages.bytes)
-            while exchange.found == nil, !exchange.isDone { _ = try await exchange.step() }
+            while exchange.found == nil, !exchange.isDone { try await exchange.step() }
         } catch {
             throw await exchange.fail(error)
         }
@@ -67,12 +67,14 @@ struct CopyExchange: ~Copyable {
     mutating func read() async throws(PostgresError) -> [UInt8]? {
         if isOver { return nil }
         do throws(PostgresError) {
-            while !isDone {
-                guard var data = try await step() else { continue }
-                while !isDone, let message = try conversation.takeMessage(limit: options.maximumBytes) {
-                    data += try take(message) ?? []
-                }
-                return data
+            var data: [UInt8] = []
+            while true {
+                try takeMessages(into: &data)
+                // What is here already goes along: a piece costs its reader a change of threads.
+                if data.count < Self.largestPiece, !isDone, try conversation.poll() { continue }
+                if !data.isEmpty { return data }
+                if isDone { break }
+                try await conversation.fill()
             }
         } catch {
             throw await fail(error)
@@ -81,9 +83,11 @@ struct CopyExchange: ~Copyable {
         return nil
     }
 
+    /// A piece that is as large as this, or larger, is handed on.
+    private static var largestPiece: Int { 1 << 18 }
+
     /// Sends data, at the server's pace.
     mutating func write(_ data: [UInt8]) async throws(PostgresError) {
-        guard !isOver else { throw PostgresError(.invalidRequest, "the COPY is over") }
         guard data.count < Framing.messageLimit - 1 << 20 else {
             throw PostgresError(
                 .invalidRequest, "a piece of \(data.count) bytes; PostgreSQL takes less than 1 GiB")
@@ -111,9 +115,8 @@ struct CopyExchange: ~Copyable {
     /// Takes in what the server has said, without waiting.
     private mutating func listen() throws(PostgresError) {
         while try conversation.poll() {
-            while let message = try conversation.takeMessage(limit: options.maximumBytes) {
-                _ = try take(message)
-            }
+            var data: [UInt8] = []
+            try takeMessages(into: &data)
         }
     }
 
@@ -165,7 +168,7 @@ struct CopyExchange: ~Copyable {
             {
                 try await say(.sync)
             }
-            _ = try await step()
+            try await step()
         }
     }
 
@@ -184,25 +187,52 @@ struct CopyExchange: ~Copyable {
 
     // MARK: Messages
 
-    private mutating func step() async throws(PostgresError) -> [UInt8]? {
-        try take(try await conversation.receive(limit: options.maximumBytes))
+    /// Waits for one message that is no data.
+    private mutating func step() async throws(PostgresError) {
+        let message = try await conversation.receive(limit: options.maximumBytes)
+        try take(message.tag, message.body.span.bytes)
     }
 
-    /// - Returns: its data.
-    private mutating func take(_ message: ServerMessage) throws(PostgresError) -> [UInt8]? {
-        let tag = try connection.state.receive(message.tag, message.body.span.bytes)
-        try Exchange.heard(tag, message.body.span.bytes, on: connection)
+    /// Takes in every message that is here as a whole, up to the end of the COPY, in one walk over the bytes.
+    private mutating func takeMessages(into data: inout [UInt8]) throws(PostgresError) {
+        var input: [UInt8] = []
+        swap(&input, &connection.state.unread)
+        var position = 0
+        defer {
+            input.removeFirst(position)
+            swap(&input, &connection.state.unread)
+        }
+        while !isDone {
+            switch Framing.next(in: input.span.bytes, at: position, limit: options.maximumBytes) {
+            case .needMore: return
+            case .invalid(let error):
+                throw PostgresError(.protocolViolation, "server \(connection.transport.peer): \(error)")
+            case .frame(let header):
+                guard input.count - position >= header.length else { return }
+                let body = (position + Framing.headerSize)..<(position + header.length)
+                position += header.length
+                if try take(header.tag, input.span.bytes.extracting(body)) == .copyData {
+                    data.append(contentsOf: input[body])
+                }
+            }
+        }
+    }
+
+    @discardableResult
+    private mutating func take(_ tag: UInt8, _ body: RawSpan) throws(PostgresError) -> BackendTag {
+        let tag = try connection.state.receive(tag, body)
         switch tag {
-        case .copyData: return message.body
+        case .copyData: break
         case .copyInResponse: found = .fromClient
         case .copyOutResponse, .copyBothResponse: found = .toClient
-        case .errorResponse: if error == nil { error = ErrorFields(body: message.body.span.bytes) }
+        case .errorResponse: if error == nil { error = ErrorFields(body: body) }
         case .commandComplete, .emptyQueryResponse:
             isComplete = true
-            rows = tag == .commandComplete ? (try? CommandComplete(body: message.body.span.bytes))?.rows : nil
+            rows = tag == .commandComplete ? (try? CommandComplete(body: body))?.rows : nil
         default: break
         }
-        return nil
+        if tag != .copyData { try Exchange.heard(tag, body, on: connection) }
+        return tag
     }
 
     private func say(_ tag: FrontendTag) async throws(PostgresError) {
