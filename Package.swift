@@ -13,6 +13,24 @@ let settings: [SwiftSetting] = [
 
 let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let inMemoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
+
+// What a trait brings. A package that is needed by traits alone is not even fetched where they are off.
+let lifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+    condition: .when(traits: ["ServiceLifecycle"]))
+let metrics = Target.Dependency.product(
+    name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Metrics"]))
+let tracing = Target.Dependency.product(
+    name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["Tracing"]))
+let probes = Target.Dependency.target(name: "CCaromProbes", condition: .when(traits: ["Probes"]))
+let flyingFox = ["FlyingFox", "FlyingSocks"].map { name in
+    Target.Dependency.product(name: name, package: "FlyingFox", condition: .when(traits: ["Statistics"]))
+}
+let histogram = Target.Dependency.product(
+    name: "Histogram", package: "hdrhistogram-swift", condition: .when(traits: ["Statistics"]))
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Pooler"]))
 
 let package = Package(
     name: "carom",
@@ -34,13 +52,20 @@ let package = Package(
     ],
     traits: [
         .trait(name: "Metrics", description: "An observer that feeds swift-metrics."),
-        .trait(name: "ServiceLifecycle", description: "Pool conforms to ServiceLifecycle's Service."),
-        .default(enabledTraits: ["Metrics", "ServiceLifecycle"]),
+        .trait(
+            name: "ServiceLifecycle",
+            description: "Pool and PostgresPool conform to ServiceLifecycle's Service."),
+        .trait(name: "Statistics", description: "The products CaromStats and CaromTop."),
+        .trait(name: "Pooler", description: "The executable carom.", enabledTraits: ["Statistics"]),
+        .trait(name: "Tracing", description: "Spans for claims that wait and for statements."),
+        .trait(name: "Probes", description: "Static probes (USDT); needs systemtap-sdt-dev."),
+        .default(enabledTraits: ["Metrics", "Pooler", "ServiceLifecycle"]),
     ],
     // The lowest versions that have what is used here: docs/decisions/0006-modules.adoc.
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.3.1"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.11.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.6.3"),
@@ -49,16 +74,10 @@ let package = Package(
     ],
     targets: [
         // Ground floor: portable Swift without sockets, threads or files.
+        .target(name: "CCaromProbes", cSettings: [.define("CAROM_PROBES", .when(traits: ["Probes"]))]),
         .target(
             name: "Carom",
-            dependencies: [
-                logging,
-                .product(
-                    name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
-                .product(
-                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
-                    condition: .when(traits: ["ServiceLifecycle"])),
-            ],
+            dependencies: [lifecycle, logging, metrics, probes, tracing],
             swiftSettings: settings),
         .target(
             name: "CaromPostgresProtocol",
@@ -82,23 +101,21 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "CaromStats",
-            dependencies: [
-                "Carom", logging,
-                .product(name: "FlyingFox", package: "FlyingFox"),
-                .product(name: "FlyingSocks", package: "FlyingFox"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
-            ],
+            dependencies: ["Carom", logging, histogram] + flyingFox,
             swiftSettings: settings),
         .target(
             name: "CaromPostgres",
             dependencies: [
                 "Carom", "CaromPostgresProtocol", "CaromReactor", "CaromTCP", "CaromTLS", collections,
+                tracing,
             ],
             swiftSettings: settings),
         .target(name: "CaromPostgresFoundation", dependencies: ["CaromPostgres"], swiftSettings: settings),
         .target(
             name: "CaromPostgresPool",
-            dependencies: ["Carom", "CaromDNS", "CaromPostgres", "CaromReactor", "CaromTLS"],
+            dependencies: [
+                "Carom", "CaromDNS", "CaromPostgres", "CaromReactor", "CaromTLS", lifecycle, logging,
+            ],
             swiftSettings: settings),
         // Grammars and settings of the pooler: no sockets, no threads.
         .target(
@@ -110,6 +127,7 @@ let package = Package(
                 "Carom", "CaromConfiguration", "CaromDNS", "CaromFile", "CaromPostgres",
                 "CaromPostgresProtocol",
                 "CaromReactor", "CaromStats", "CaromTCP", "CaromTLS", "CCaromLinux", collections, logging,
+                probes,
             ],
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
 
@@ -122,7 +140,7 @@ let package = Package(
             name: "CaromCommand",
             dependencies: [
                 "Carom", "CaromConfiguration", "CaromStats", "CaromPooler", "CaromReactor", "CaromTop",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                argumentParser,
             ],
             swiftSettings: settings),
 
@@ -134,20 +152,19 @@ let package = Package(
         .executableTarget(
             name: "carom-echo-workload",
             dependencies: [
-                "Carom", "CaromDNS", "CaromReactor", "CaromStats", "CaromTCP", "CaromTop",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Carom", "CaromDNS", "CaromReactor", "CaromStats", "CaromTCP", "CaromTop", argumentParser,
             ],
             path: "examples/echo-workload", packageAccess: false, swiftSettings: settings),
         .executableTarget(
             name: "carom-embedded-service",
             dependencies: [
-                "Carom", "CaromFile", "CaromPostgres", "CaromReactor", "CaromStats", logging,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "FlyingFox", package: "FlyingFox"),
-                .product(name: "FlyingSocks", package: "FlyingFox"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ],
+                "Carom", "CaromFile", "CaromPostgres", "CaromReactor", "CaromStats", argumentParser,
+                lifecycle,
+                logging,
+                .product(
+                    name: "UnixSignals", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])),
+            ] + flyingFox,
             path: "examples/embedded-service", packageAccess: false, swiftSettings: settings),
 
         .target(
@@ -166,11 +183,8 @@ let package = Package(
         .testTarget(
             name: "CaromTests",
             dependencies: [
-                "Carom", "CaromTesting", logging,
-                .product(
-                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
-                    condition: .when(traits: ["ServiceLifecycle"])),
-                .product(name: "InMemoryLogging", package: "swift-log"),
+                "Carom", "CaromTesting", lifecycle, logging,
+                inMemoryLogging,
                 .product(
                     name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
                 .product(
@@ -217,7 +231,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CaromPostgresPoolTests",
-            dependencies: ["Carom", "CaromPostgres", "CaromPostgresPool", "CaromTestSupport", "CaromTLS"],
+            dependencies: [
+                "Carom", "CaromPostgres", "CaromPostgresPool", "CaromTestSupport", "CaromTLS", logging,
+                inMemoryLogging,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "CaromConfigurationTests",

@@ -21,7 +21,8 @@ SYSTEM = {"Darwin", "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "
 # this list, so imports go downward. What is not named here is not to be imported.
 MODULES = {
     # Ground floor: no sockets, threads or files. A C library is for the clock only.
-    "Carom": "Logging Metrics ServiceLifecycle Synchronization Glibc Musl Darwin",
+    "CCaromProbes": "",
+    "Carom": "CCaromProbes Logging Metrics ServiceLifecycle Synchronization Tracing Glibc Musl Darwin",
     "CaromPostgresProtocol": "",
     "CaromTesting": "Carom DequeModule Synchronization",
     # Wings.
@@ -36,13 +37,13 @@ MODULES = {
     "CaromTCP": "Carom CaromReactor CaromTLS CCaromLinux Synchronization Glibc",
     "CaromStats": "Carom FlyingFox FlyingSocks FoundationEssentials Histogram Logging Synchronization Glibc",
     "CaromPostgres":
-        "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS DequeModule Synchronization Glibc",
+        "Carom CaromPostgresProtocol CaromReactor CaromTCP CaromTLS DequeModule Synchronization Tracing Glibc",
     "CaromPostgresFoundation": "CaromPostgres FoundationEssentials",
-    "CaromPostgresPool": "Carom CaromDNS CaromPostgres CaromReactor CaromTLS",
+    "CaromPostgresPool": "Carom CaromDNS CaromPostgres CaromReactor CaromTLS Logging ServiceLifecycle",
     "CaromConfiguration": "CaromPostgresProtocol CaromTLS Glibc",
     "CaromPooler":
         "Carom CaromConfiguration CaromDNS CaromFile CaromPostgres CaromPostgresProtocol CaromReactor CaromStats CaromTCP "
-        "CaromTLS CCaromLinux DequeModule FoundationEssentials Logging Synchronization Glibc",
+        "CaromTLS CCaromLinux CCaromProbes DequeModule FoundationEssentials Logging Synchronization Glibc",
     # Top.
     "CaromTop": "Carom CaromReactor CaromStats CaromTCP CaromTLS FoundationEssentials Synchronization Glibc",
     "CaromCommand":

@@ -6,6 +6,7 @@ import CaromDNS
 @_exported public import CaromPostgres
 import CaromReactor
 import CaromTLS
+public import Logging
 
 /// A pool of PostgreSQL connections from a URL: the usual case in one type.
 ///
@@ -20,8 +21,9 @@ import CaromTLS
 /// ```
 ///
 /// The URL is libpq's: several hosts with ports, `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `target_session_attrs` (`any`,
-/// `primary`, `read-write`, `standby`, `read-only`), `application_name`, `options`. Names of hosts are followed in the DNS. It
-/// makes its own event loops, and ends them.
+/// `primary`, `read-write`, `standby`, `read-only`), `application_name`, `options`. Names of hosts are followed in the DNS; with a
+/// resolver of your own the URL says how to log in, and the resolver where. It makes its own event loops, and ends them. With the
+/// trait `ServiceLifecycle` it is a service.
 public final class PostgresPool: Sendable {
     /// The pool itself, for its numbers and for claims that do not fit one scope.
     public let pool: Pool<PostgresConnector>
@@ -32,28 +34,37 @@ public final class PostgresPool: Sendable {
     ///
     /// - Parameters:
     ///   - url: where the servers are and how to log in.
+    ///   - resolver: says where the servers are in place of the URL, which then names no host.
     ///   - policy: every knob.
     ///   - threads: event loops for the connections, at least 1.
+    ///   - logger: told of servers that die and come back, at `warning` and `notice`, and of the rest below that; nil for silence.
     ///   - observers: told every event.
     ///   - onNotice: given what servers say beside their answers, such as `RAISE NOTICE`; on an event loop, so it should be quick.
     /// - Throws: `PostgresError` for a URL or certificate that cannot be used, `PolicyError`, `SystemError`, `DNSError`.
     public convenience init(
-        _ url: String, policy: Policy = Policy(), threads: Int = 2, observers: [any PoolObserver] = [],
+        _ url: String, resolver: (any Resolver)? = nil, policy: Policy = Policy(), threads: Int = 2,
+        logger: Logger? = nil, observers: [any PoolObserver] = [],
         onNotice: (@Sendable (PostgresNotice) -> Void)? = nil
     ) throws {
-        try self.init(try PostgresURL(url), policy, threads: threads, observers, onNotice)
+        let url = try PostgresURL(url)
+        if resolver != nil, !url.hosts.isEmpty {
+            throw PostgresError(
+                .invalidRequest, "the URL of a PostgreSQL service names hosts, and there is a resolver, too")
+        }
+        try self.init(
+            url, try resolver ?? Self.resolver(url.hosts), policy, threads: threads, logger, observers,
+            onNotice)
     }
 
-    init(
-        _ url: PostgresURL, _ policy: Policy, threads: Int, _ observers: [any PoolObserver],
-        _ onNotice: (@Sendable (PostgresNotice) -> Void)?
+    private init(
+        _ url: PostgresURL, _ resolver: any Resolver, _ policy: Policy, threads: Int, _ logger: Logger?,
+        _ observers: [any PoolObserver], _ onNotice: (@Sendable (PostgresNotice) -> Void)?
     ) throws {
         var configuration = PostgresConfiguration(
             user: url.user, database: url.database, password: url.password)
         configuration.parameters = url.parameters
         configuration.onNotice = onNotice
         let encryption = url.encryption.mode == .disable ? nil : try Self.encryption(url.encryption)
-        let resolver = try Self.resolver(url.hosts)
         role = url.role
         try policy.validate()
         reactors = try ReactorGroup(count: threads, name: "postgres")
@@ -63,7 +74,7 @@ public final class PostgresPool: Sendable {
                 connector: PostgresConnector(
                     configuration, reactors: reactors.reactors, tcp: TCPOptions(), encryption: encryption,
                     observer: nil),
-                policy: policy, observers: observers)
+                policy: policy, logger: logger, observers: observers)
         } catch {
             reactors.stop()
             throw error
@@ -83,7 +94,7 @@ public final class PostgresPool: Sendable {
     private static func resolver(_ hosts: [PostgresURL.Host]) throws -> any Resolver {
         var fixed: [Backend] = []
         var named: [any Resolver] = []
-        for host in hosts {
+        for host in hosts.isEmpty ? [PostgresURL.Host(name: "localhost", port: 5432)] : hosts {
             let name = host.name.contains(":") ? "[\(host.name)]" : host.name
             if host.name.hasPrefix("/") {
                 fixed.append(Backend(address: .unix(path: "\(host.name)/.s.PGSQL.\(host.port)")))
@@ -115,6 +126,7 @@ public final class PostgresPool: Sendable {
     private var request: ClaimRequest { role.map { ClaimRequest(role: .init($0.rawValue)) } ?? .any }
 
     /// Lends a connection for the duration of `body`.
+    @discardableResult
     public func withConnection<R>(
         timeout: Duration? = nil, isolation: isolated (any Actor)? = #isolation,
         _ body: (PostgresConnection) async throws -> R
@@ -131,6 +143,7 @@ public final class PostgresPool: Sendable {
 
     /// Runs one statement on some connection and lends its rows as they come: see
     /// `PostgresConnection.stream(_:options:isolation:_:)`.
+    @discardableResult
     public func stream<R>(
         _ query: PostgresQuery, options: QueryOptions = QueryOptions(),
         isolation: isolated (any Actor)? = #isolation, _ body: (PostgresRows) async throws -> R
@@ -150,6 +163,7 @@ public final class PostgresPool: Sendable {
 
     /// Runs `body` in a transaction, again if it could not be serialized with others: see
     /// `PostgresConnection.retryingTransaction(attempts:_:isolation:_:)`.
+    @discardableResult
     public func transaction<R>(
         attempts: Int = 5, _ begin: String = "BEGIN", isolation: isolated (any Actor)? = #isolation,
         _ body: (PostgresConnection) async throws -> R

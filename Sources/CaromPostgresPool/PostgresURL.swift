@@ -12,6 +12,7 @@ struct PostgresURL: Sendable {
         var port: UInt16
     }
 
+    /// None: `localhost`, unless somebody else says where the servers are.
     var hosts: [Host] = []
     var user = "postgres"
     var password: String?
@@ -50,7 +51,6 @@ struct PostgresURL: Sendable {
             guard parts.count == 2 else { throw Self.error("'\(setting)' has no value") }
             try apply(try Self.decoded(parts[0]), try Self.decoded(parts[1]))
         }
-        if hosts.isEmpty { hosts = [Host(name: "localhost", port: 5432)] }
         if database.isEmpty { database = user }
         if encryption.mode.verifiesPeer, encryption.authorityFile == nil {
             encryption.authorityFile = TLSOptions.systemTrust

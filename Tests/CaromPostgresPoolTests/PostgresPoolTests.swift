@@ -5,6 +5,8 @@ import Carom
 import CaromPostgres
 import CaromTLS
 import CaromTestSupport
+import InMemoryLogging
+import Logging
 import Testing
 
 @testable import CaromPostgresPool
@@ -26,7 +28,7 @@ import Testing
 
     @Test func whatIsLeftOut() throws {
         let url = try PostgresURL("postgresql://me@/")
-        #expect(url.hosts == [.init(name: "localhost", port: 5432)])
+        #expect(url.hosts.isEmpty)
         #expect(url.user == "me" && url.password == nil && url.database == "me")
         #expect(url.encryption.mode == .prefer && url.role == nil)
         #expect(
@@ -74,6 +76,34 @@ import Testing
         // Its event loops have ended with it: a second run does not begin.
         let error = await #expect(throws: PoolError.self) { try await database.run() }
         #expect(error?.code == .hasRun)
+    }
+
+    @Test func aResolverOfYourOwnSaysWhereTheServersAre() async throws {
+        let url = "postgres://with_scram:\(PostgresServer.password)@/postgres?sslmode=disable"
+        let address = BackendAddress.ip("127.0.0.1", port: UInt16(ServerScope.port))
+        let database = try PostgresPool(
+            url, resolver: StaticResolver([Backend(name: "mine", address: address)]))
+        async let running: Void = database.run()
+        #expect(try await database.query("select 1").decode(Int.self) == [1])
+        #expect(database.pool.stats.backends.map(\.backend.name) == ["mine"])
+        await database.stop()
+        try await running
+        let error = #expect(throws: PostgresError.self) {
+            try PostgresPool(Self.url(), resolver: StaticResolver([]))
+        }
+        #expect(error?.code == .invalidRequest)
+    }
+
+    @Test func theLoggerHearsOfServersThatDie() async throws {
+        let handler = InMemoryLogHandler()
+        let logger = Logger(label: "test", factory: { _ in handler })
+        let database = try PostgresPool(
+            "postgres://me@127.0.0.1:1/db?sslmode=disable", logger: logger)
+        async let running: Void = database.run()
+        await #expect(throws: PoolError.self) { try await database.query("select 1") }
+        await database.stop()
+        try await running
+        #expect(handler.entries.contains { $0.level == .warning && "\($0.message)".contains("is dead") })
     }
 
     @Test func aStandbyThatIsNotThereIsSaidToBeMissing() async throws {

@@ -6,7 +6,10 @@ import PackageDescription
 // it, and runs it against real servers.
 let package = Package(
     name: "outside",
-    dependencies: [.package(name: "carom", path: "../..", traits: [])],
+    dependencies: [
+        .package(name: "carom", path: "../..", traits: ["Probes", "Tracing"]),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.3.0"),
+    ],
     targets: [
         .executableTarget(
             name: "FirstRow", dependencies: [.product(name: "CaromPostgresPool", package: "carom")]),
@@ -16,6 +19,13 @@ let package = Package(
                 .product(name: "Carom", package: "carom"),
                 .product(name: "CaromReactor", package: "carom"),
                 .product(name: "CaromTCP", package: "carom"),
+            ]),
+        .executableTarget(
+            name: "Traced",
+            dependencies: [
+                .product(name: "CaromPostgresPool", package: "carom"),
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ]),
     ]
 )

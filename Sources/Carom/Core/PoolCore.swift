@@ -110,7 +110,7 @@ struct PoolCore: ~Copyable, Sendable {
     let observed: Bool
     /// Somebody wants the events of every claim, too, or at least of those that wait.
     let observesClaims: Bool
-    let observesWaits: Bool
+    var observesWaits: Bool
     /// The connector has an acquire hook: no connection is lent without it.
     let acquires: Bool
     var totals = PoolStats.Totals()

@@ -27,6 +27,7 @@ extension PoolEngine {
             if let actions { perform(actions) }
             if connector.isUsable(lent, idle) {
                 noteClaim(lent, file: file, line: line)
+                probeClaim(lent)
                 return lent
             }
             giveBack(lent, .unusable)
@@ -36,6 +37,24 @@ extension PoolEngine {
     /// Waits for a connection, in order of arrival.
     @usableFromInline
     func lendLater(
+        _ request: ClaimRequest, timeout: Duration?, file: StaticString, line: UInt
+    ) async throws(PoolError) -> AnyPooledConnection {
+        #if Tracing
+            let span = ClaimSpan(pool: name)
+            do throws(PoolError) {
+                let box = try await serve(request, timeout: timeout, file: file, line: line)
+                span.end(on: box.backend.id)
+                return box
+            } catch {
+                span.end(with: error)
+                throw error
+            }
+        #else
+            return try await serve(request, timeout: timeout, file: file, line: line)
+        #endif
+    }
+
+    private func serve(
         _ request: ClaimRequest, timeout: Duration?, file: StaticString, line: UInt
     ) async throws(PoolError) -> AnyPooledConnection {
         while true {
@@ -49,6 +68,7 @@ extension PoolEngine {
                 }
                 if idle == 0 || connector.isUsable(box, idle) {
                     noteClaim(box, file: file, line: line)
+                    if ticket.waiter == nil { probeClaim(box) }
                     return box
                 }
                 giveBack(box, .unusable)
@@ -71,6 +91,7 @@ extension PoolEngine {
             case .served(let box, let idle):
                 if connector.isUsable(box, idle) {
                     noteClaim(box, file: file, line: line)
+                    probeClaim(box)
                     return .lent(box)
                 }
                 giveBack(box, .unusable)
@@ -84,6 +105,16 @@ extension PoolEngine {
         if watchesLeaks { note("\(file):\(line), task \(Task.name ?? "without a name")", for: box.slot) }
     }
 
+    /// Tells tracers of a claim that did not wait; of those that do they are told by an event.
+    @inline(__always)
+    private func probeClaim(_ box: AnyPooledConnection) {
+        #if Probes
+            if PoolProbes.watchesClaims {
+                PoolProbes(pool: name).claimed(box.slot, box.backend.id, waited: .zero)
+            }
+        #endif
+    }
+
     /// A claim in full for someone who can be reached by the handle: served, failed, or waiting.
     func claim(
         _ request: ClaimRequest, timeout: Duration?, handle: WaiterHandle, cell: WaitCell?
@@ -93,6 +124,10 @@ extension PoolEngine {
             if cell != nil, Task.isCancelled {
                 return (.failed(state.error(.cancelled, since: now, now: now, causes: [])), nil)
             }
+            #if Probes
+                state.core.observesWaits =
+                    PoolProbes.watchesClaims || self.observer?.observesWaits ?? false
+            #endif
             let request = state.core.relaxed(request)
             state.takeParked(for: request, now)
             switch state.core.claim(request, timeout: limit, now: now) {
@@ -189,6 +224,9 @@ extension PoolEngine {
             return state.collect(now)
         }
         if let actions { perform(actions) }
+        #if Probes
+            if PoolProbes.watchesReturns { PoolProbes(pool: name).returned(slot, box.backend.id) }
+        #endif
         if let waiter { next.deliver(ClaimTicket(waiter: waiter, outcome: .served(box, idle: 0))) }
     }
 

@@ -41,6 +41,9 @@ extension PoolEngine {
         guard begun else { return continuation.resume() }
         task.start(on: executor) {
             await self.resolver.run { set in
+                #if Probes
+                    PoolProbes(pool: self.name).resolved(set)
+                #endif
                 self.decide { state, now in state.core.resolved(set, now: now) }
             }
         }

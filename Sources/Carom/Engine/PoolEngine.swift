@@ -32,6 +32,9 @@ final class PoolEngine: Sendable {
         self.clock = clock
         self.connector = connector
         self.resolver = resolver
+        #if Probes
+            let observers = observers + [PoolProbes(pool: name)]
+        #endif
         observer = observers.count > 1 ? PoolObservers(observers) : observers.first
         self.executor = executor
         leaks = Atomic(policy.leakThreshold != nil)

@@ -113,6 +113,7 @@ final class ClientSession {
         let microseconds = startedAt.duration(to: .now).nanoseconds / 1_000
         worker.log.session(
             "client disconnected (working time: \(microseconds) microseconds)", in: context(.main))
+        SessionProbes.end(self)
         stage = nil
         worker.forget(self)
     }
@@ -365,6 +366,7 @@ final class ClientSession {
     /// The client is greeted.
     func logGreeting(_ route: Route) {
         worker.log.session("route '\(database).\(user)' to \(route.name)", in: context(.setup))
+        SessionProbes.begin(self)
     }
 
     /// `count` answers that are this error each.

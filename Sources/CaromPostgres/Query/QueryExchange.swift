@@ -48,9 +48,17 @@ struct QueryExchange: ~Copyable {
         _ request: QueryRequest, on connection: PostgresConnection, keeping: ResultAssembler.Keeping,
         _ options: QueryOptions
     ) async throws(PostgresError) -> [PostgresResult] {
-        try await withTaskExecutorPreference(connection.transport.reactor) {
-            () async throws(PostgresError) -> [PostgresResult] in
-            try await runHere(request, on: connection, keeping: keeping, options: options)
+        let span = QuerySpan(request.sql, on: connection)
+        do throws(PostgresError) {
+            let results = try await withTaskExecutorPreference(connection.transport.reactor) {
+                () async throws(PostgresError) -> [PostgresResult] in
+                try await runHere(request, on: connection, keeping: keeping, options: options)
+            }
+            span.end()
+            return results
+        } catch {
+            span.end(with: error)
+            throw error
         }
     }
 

@@ -12,7 +12,7 @@ struct QueryRequest {
         case extended([PostgresParameter], PostgresFormat, window: UInt32?)
     }
     private let kind: Kind
-    private let sql: String
+    let sql: String
 
     /// The messages that go to the server.
     struct Messages {
