@@ -75,6 +75,29 @@ extension ServerTests {
             }
         }
 
+        @Test func smallAndLargePiecesKeepTheirOrderAndNoneIsTakenAfterTheEnd() async throws {
+            try await withSession { (connection, connector) async throws in
+                try await connection.execute("create temp table t (a int, b text)")
+                var late: PostgresCopyIn?
+                let long = String(repeating: "x", count: 100_000)
+                try await connection.copyIn("copy t from stdin") { writer in
+                    late = writer
+                    for number in 0..<4 {
+                        try await writer.write("\(3 * number)\tshort\n\(3 * number + 1)\t")
+                        try await writer.write("\(long)\n")
+                        try await writer.write("\(3 * number + 2)\tshort\n")
+                    }
+                }
+                let rows = try await connection.query("select a, length(b) from t").decode(Int.self, Int.self)
+                #expect(
+                    rows.map(\.0) == Array(0..<12)
+                        && rows.map(\.1) == (0..<12).map { $0 % 3 == 1 ? 100_000 : 5 })
+                let error = await failure { try await late?.write("13\tlost\n") }
+                #expect(error.code == .invalidRequest)
+                try await Self.stillWorks(connection, connector)
+            }
+        }
+
         @Test func aServerThatSpeaksWhileItIsWrittenToIsHeard() async throws {
             try await withSession { (connection, connector) async throws in
                 try await connection.execute("create temp table t (a int)")

@@ -8,10 +8,17 @@ import CaromTCP
 final class CopyStream: Sendable {
     private let connection: PostgresConnection
     private let exchange: UnsafeSingleOwner<CopyExchange>
+    /// What was written and is not worth a message yet: a row alone would cost a change of threads and a system call.
+    private let gathered = UnsafeSingleOwner<[UInt8]>([])
+    /// Ended by whoever lends the stream.
+    let span: QuerySpan
 
-    private init(_ connection: PostgresConnection, _ exchange: consuming sending CopyExchange) {
+    private init(
+        _ connection: PostgresConnection, _ exchange: consuming sending CopyExchange, _ span: QuerySpan
+    ) {
         self.connection = connection
         self.exchange = UnsafeSingleOwner(exchange)
+        self.span = span
     }
 
     /// Sends the statement, and waits until its data can flow.
@@ -24,11 +31,17 @@ final class CopyStream: Sendable {
                 .invalidRequest, "a COPY takes no values; names go in by \\(identifier:), text by \\(raw:)")
         }
         let request = try QueryRequest(query.sql, [], format: .text, window: 0)
-        return try await withTaskExecutorPreference(connection.transport.reactor) {
-            () async throws(PostgresError) -> CopyStream in
-            CopyStream(
-                connection,
-                try await CopyExchange.begin(request, direction, on: connection, options: options))
+        let span = QuerySpan(query.sql, on: connection)
+        do throws(PostgresError) {
+            return try await withTaskExecutorPreference(connection.transport.reactor) {
+                () async throws(PostgresError) -> CopyStream in
+                CopyStream(
+                    connection,
+                    try await CopyExchange.begin(request, direction, on: connection, options: options), span)
+            }
+        } catch {
+            span.end(with: error)
+            throw error
         }
     }
 
@@ -38,7 +51,28 @@ final class CopyStream: Sendable {
         }
     }
 
+    /// Pieces as large as this are sent.
+    private static var worthSending: Int { 1 << 16 }
+
     func write(_ data: [UInt8]) async throws(PostgresError) {
+        if exchange.value.isOver { throw PostgresError(.invalidRequest, "the COPY is over") }
+        if data.count < Self.worthSending {
+            gathered.value += data
+            if gathered.value.count >= Self.worthSending { try await sendGathered() }
+        } else {
+            try await sendGathered()
+            try await send(data)
+        }
+    }
+
+    private func sendGathered() async throws(PostgresError) {
+        if gathered.value.isEmpty { return }
+        let data = gathered.value
+        gathered.value = []
+        try await send(data)
+    }
+
+    private func send(_ data: [UInt8]) async throws(PostgresError) {
         try await withTaskExecutorPreference(connection.transport.reactor) {
             () async throws(PostgresError) in try await self.exchange.value.write(data)
         }
@@ -46,7 +80,8 @@ final class CopyStream: Sendable {
 
     /// Ends the data; how many rows were copied.
     func finish() async throws(PostgresError) -> Int {
-        try await withTaskExecutorPreference(connection.transport.reactor) {
+        try await sendGathered()
+        return try await withTaskExecutorPreference(connection.transport.reactor) {
             () async throws(PostgresError) -> Int in
             try await self.exchange.value.finish()
             return self.exchange.value.rows ?? 0

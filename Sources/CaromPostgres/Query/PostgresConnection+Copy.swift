@@ -27,7 +27,7 @@ public struct PostgresCopyOut: AsyncSequence {
 public struct PostgresCopyIn {
     let stream: CopyStream
 
-    /// Sends a piece, which may be a part of a row or many rows. Waits while the server does not keep up.
+    /// Sends a piece, which may be a part of a row or many rows: small ones are gathered. Waits while the server does not keep up.
     ///
     /// What the server says against the data is thrown at the end of the COPY.
     public func write(_ data: [UInt8]) async throws(PostgresError) { try await stream.write(data) }
@@ -54,6 +54,7 @@ extension PostgresConnection {
     ///   - isolation: the caller's; leave it to the compiler.
     ///   - body: reads the data.
     /// - Throws: what `body` throws; ``PostgresError`` as ``query(_:options:)`` does.
+    @discardableResult
     public func copyOut<R>(
         _ query: PostgresQuery, options: QueryOptions = QueryOptions(),
         isolation: isolated (any Actor)? = #isolation, _ body: (PostgresCopyOut) async throws -> R
@@ -62,9 +63,11 @@ extension PostgresConnection {
         do {
             let result = try await body(PostgresCopyOut(stream: stream))
             await stream.leave()
+            stream.span.end()
             return result
         } catch {
             await stream.leave()
+            stream.span.end(with: error)
             throw error
         }
     }
@@ -86,12 +89,19 @@ extension PostgresConnection {
     ) async throws -> Int {
         let stream = try await CopyStream.begin(query, .fromClient, on: self, options: options)
         do {
-            try await body(PostgresCopyIn(stream: stream))
+            do {
+                try await body(PostgresCopyIn(stream: stream))
+            } catch {
+                await stream.leave()
+                throw error
+            }
+            let rows = try await stream.finish()
+            stream.span.end()
+            return rows
         } catch {
-            await stream.leave()
+            stream.span.end(with: error)
             throw error
         }
-        return try await stream.finish()
     }
 
     /// The same with the pieces of a sequence, one after the other.
