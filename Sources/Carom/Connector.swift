@@ -13,6 +13,10 @@
 ///
 /// A connector may say more than this of its connections: see ``ConnectionInspector``, all of which has defaults.
 public protocol Connector<Connection>: ConnectionInspector {
+    /// What a claim lends. Said again here so that the compiler finds it in ``connect(to:context:)``: the methods of
+    /// ``ConnectionInspector`` all have defaults.
+    associatedtype Connection
+
     /// Opens a connection and makes it ready for work. Not lazily: a connection that exists must be able to work.
     func connect(to backend: Backend, context: ConnectContext) async throws -> Connection
 

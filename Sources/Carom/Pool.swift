@@ -94,6 +94,7 @@ public final class Pool<C: Connector>: Sendable {
     /// told (``ConnectionInspector/returned(_:after:)``).
     ///
     /// - Throws: ``PoolError`` if there is no connection, and whatever `body` throws.
+    @discardableResult
     @inlinable
     public func withConnection<R>(
         _ request: ClaimRequest = .any, timeout: Duration? = nil,

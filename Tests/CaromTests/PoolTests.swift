@@ -7,6 +7,26 @@ import Testing
 
 @Suite("Pool")
 struct PoolTests {
+    /// What the documentation calls the least.
+    private struct ThreeMethods: Connector {
+        func connect(to backend: Backend, context: ConnectContext) async throws -> String {
+            "to \(backend.id)"
+        }
+        func isValid(_ connection: String) async throws {}
+        func close(_ connection: String) async {}
+    }
+
+    @Test func threeMethodsMakeAConnector() async throws {
+        let backend = Backend(name: "a", address: .unix(path: "/a"))
+        let pool = try Pool(name: "least", resolver: StaticResolver([backend]), connector: ThreeMethods())
+        async let running: Void = pool.run()
+        #expect(try await pool.withConnection { $0 } == "to \(backend.id)")
+        // What a body returns need not be wanted.
+        try await pool.withConnection { $0 }
+        await pool.stop()
+        try await running
+    }
+
     @Test func connectionsAreLentAndTakenBack() throws {
         let rig = try ShellRig()
         #expect(rig.pool.stats.idle == 2)
