@@ -4,6 +4,8 @@
 
 import json
 import os
+import pathlib
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -15,6 +17,8 @@ from lib.process import Child
 from lib.waiting import wait_until
 
 pytestmark = pytest.mark.own
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 class Service:
@@ -86,3 +90,15 @@ def test_servers_change_under_the_running_service(service, postgres):
 
 def test_it_stops_when_told(service):
     assert service.child.stop() == 0
+
+
+def test_it_shows_itself_by_one_command():
+    program = os.path.join(os.path.dirname(carom_binary()), "carom-embedded-service")
+    shown = subprocess.run(
+        [os.path.join(ROOT, "examples", "embedded-demo"), "--binary", program, "--seconds", "1.5"],
+        capture_output=True, text=True, timeout=120)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    report = json.loads(shown.stdout)
+    for part in ["undisturbed", "standby leaves the file", "standby is killed"]:
+        assert report[part]["answered"] > 20 and report[part]["failed"] == 0, report
+    assert report["claims"]["db2"] > 0
