@@ -37,8 +37,8 @@ def check_symbols(folder):
     return bool(every) and not bare
 
 
-def check_landing(folder):
-    text = pathlib.Path("Sources/Carom/Carom.docc/Carom.md").read_text()
+def check_landing(product, folder):
+    text = pathlib.Path(f"Sources/{product}/{product}.docc/{product}.md").read_text()
     curated = re.findall(r"^- ``(\w+)``$", text, re.M)
     missing = [type for type in types(folder) if curated.count(type) != 1]
     for type in missing:
@@ -126,7 +126,7 @@ def check_code(path):
     else:
         blocks = re.findall(r"^```swift\n(.*?)^```$", text, re.M | re.S)
     print("\n".join(blocks))
-    return any("import Carom\n" in block for block in blocks)
+    return any("import Carom" in block for block in blocks)
 
 
 checks = {
