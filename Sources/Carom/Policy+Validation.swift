@@ -47,6 +47,8 @@ extension Policy {
             throw PolicyError(knob: "churnRate", value: "\(churnRate)", allowed: "a finite number above 0")
         }
         try positive(watchInterval, "watchInterval")
+        try positive(slowStart, "slowStart")
+        if zone == "" { throw PolicyError(knob: "zone", value: "\"\"", allowed: "a name, or nil") }
         try positive(rebalanceInterval, "rebalanceInterval")
         try positive(decoherenceInterval, "decoherenceInterval")
         try notNegative(stopGrace, "stopGrace")

@@ -119,12 +119,38 @@ public struct Policy: Sendable, Hashable {
     /// What one backend at a time should be, such as `["role": "primary"]`. If several match, the pool keeps to one and
     /// overrules the others: that which it saw become one last, else the first that it found. Default nil: as many as there are.
     public var exclusive: [String: String]?
+    /// What becomes of claims that only backends could serve that are held back.
+    package enum HeldBackRule: Sendable, Hashable {
+        /// They fail at once.
+        case fail
+        /// Any other connection will do.
+        case others
+    }
+
+    /// What becomes of claims that only backends could serve that are held back (``Pool/holdBack(_:)``). Default fail.
+    package var whenHeldBack = HeldBackRule.fail
     /// How often one idle connection of each backend is checked, if there are several, give or take a fifth, so that a change of its attributes is
     /// noticed, or that it has stopped answering. Default nil: ``healthInterval`` has to do.
     public var watchInterval: Duration?
 
     // MARK: Balance and operation
 
+    /// Of several backends that would do equally, which one a claim gets.
+    public enum Balance: Sendable, Hashable {
+        /// That with the fewest connections lent for its weight.
+        case leastClaimed
+        /// The better one, in that sense, of two at random: many pools that see the same backends do not all choose the same one.
+        case randomOfTwo
+    }
+
+    /// Which of several backends a claim gets. Default least claimed.
+    public var balance = Balance.leastClaimed
+    /// Backends whose attribute `zone` is this are used before others of their priority, those only while all of these are down. Default nil:
+    /// zones do not count.
+    public var zone: String?
+    /// How long a backend that is back, or new beside others, takes to come to its full share: from a tenth of it, in ten steps. Default
+    /// nil: it has it at once.
+    public var slowStart: Duration?
     /// How often the distribution is planned even if nothing happened. Default 60 s, more than 0.
     public var rebalanceInterval: Duration = .seconds(60)
     /// How often, if there are more backends than connections wanted, one is exchanged. Default 60 s, nil never.

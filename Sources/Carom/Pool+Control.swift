@@ -89,6 +89,13 @@ extension Pool {
         }
     }
 
+    /// Gives these backends no claims from now on, and no others but these: somebody outside knows that they are no good at the moment.
+    /// Their idle connections are closed, and what is lent there is closed when it comes back. They need not be known yet.
+    ///
+    package func holdBack(_ reasons: [BackendID: HoldReason]) {
+        engine.decide { state, now in state.core.holdBack(reasons, now: now) }
+    }
+
     /// Has all idle connections of a backend checked at once, and lent to nobody before they have answered: somebody saw that it
     /// answers nothing.
     package func markSilent(_ backend: BackendID) {

@@ -58,6 +58,8 @@ public struct PoolError: Error, Sendable {
         let known: [String: String]
         /// It has a connection, or might get one.
         let isReachable: Bool
+        /// Why it is held back, if it is.
+        let heldBack: String?
     }
 
     final class Details: Sendable {
@@ -140,7 +142,8 @@ public struct PoolError: Error, Sendable {
         let shown = details.candidates.prefix(Self.mostShown).map { candidate in
             if !candidate.isReachable { return "\(candidate.backend) (unreachable)" }
             let known = keys.map { candidate.known[$0] ?? "unknown" }
-            return "\(candidate.backend) (\(known.joined(separator: ", ")))"
+            let words = known + (candidate.heldBack.map { [$0] } ?? [])
+            return "\(candidate.backend) (\(words.joined(separator: ", ")))"
         }
         let more = details.candidates.count - shown.count
         return "no \(sought.joined(separator: ", ")) among: \(shown.joined(separator: ", "))"

@@ -76,6 +76,10 @@ public enum PoolEvent: Sendable, Equatable {
     case attributes(BackendID, from: [String: String], to: [String: String])
     /// The first backend is what only one should be, and another one is (``Policy/exclusive``): it gets no more claims.
     case overruled(BackendID, by: BackendID)
+    /// Somebody holds the backend back: it gets no more claims.
+    case heldBack(BackendID, reason: String)
+    /// The backend is no longer held back.
+    case released(BackendID)
     /// The distribution was planned: connections in all.
     case planned(total: Int)
     /// The pool's own state changed.

@@ -30,10 +30,11 @@ public struct PoolLogging: PoolObserver {
 
     static func level(of event: PoolEvent) -> Logger.Level {
         switch event {
-        case .notRunning, .overruled, .backendState(_, _, to: .dead), .state(_, to: .failed): .warning
+        case .notRunning, .overruled, .heldBack, .backendState(_, _, to: .dead), .state(_, to: .failed):
+            .warning
         case .attributes(_, let before, _) where !before.isEmpty: .notice
         case .backendState(_, from: .dead, _), .state(from: .failed, to: .running), .reserveOpened,
-            .reserveClosed:
+            .reserveClosed, .released:
             .notice
         case .claimFailed, .acquireFailed, .forgotten, .overdue, .overdueReturned, .revoked, .connectFailed,
             .connectedTooLate, .checkFailed, .recycleFailed, .backendAdded, .backendRemoved, .backendState,
@@ -58,6 +59,9 @@ public struct PoolLogging: PoolObserver {
             "backend \(backend) is \(Self.words(for: now)), was \(Self.words(for: before))"
         case .overruled(let backend, let other):
             "backend \(backend) says that it is what \(other) is, and only one should be: it gets no more claims"
+        case .heldBack(let backend, let reason):
+            "backend \(backend) is held back, it gets no more claims: \(reason)"
+        case .released(let backend): "backend \(backend) is no longer held back"
         case .state(let before, let now): "the pool is \(now), was \(before)"
         default: "\(event)"
         }

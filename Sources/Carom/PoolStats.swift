@@ -71,6 +71,8 @@ public struct PoolStats: Sendable {
         public var attributes: [String: String] = [:]
         /// It is what only one should be, and another one is (``Policy/exclusive``).
         public var isOverruled = false
+        /// Why somebody holds it back, so that it gets no claims; nil if nobody does.
+        public var heldBack: String?
     }
 
     /// Sums since the pool was made.

@@ -55,7 +55,8 @@ public final class PoolRecorder: PoolObserver {
         case .claimQueued, .claimFailed, .claimCancelled, .acquireStarted, .acquireDone, .acquireFailed,
             .forgotten, .overdue, .overdueReturned, .connected, .connectedTooLate,
             .checkStarted, .checkDone, .checkFailed, .recycleStarted, .recycleDone, .recycleFailed,
-            .closeOverdue, .backendState, .attributes, .overruled, .planned, .state, .policyChanged,
+            .closeOverdue, .backendState, .attributes, .overruled, .heldBack, .released, .planned, .state,
+            .policyChanged,
             .notRunning, .reserveOpened, .reserveClosed:
             return
         }

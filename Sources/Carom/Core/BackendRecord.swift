@@ -30,10 +30,20 @@ struct BackendRecord: Sendable {
     var latest: Int32 = 0
     /// It says that it is what another one is, and only one should be.
     var isOverruled = false
+    /// Somebody outside holds it back.
+    var isHeldBack = false
     /// When the last connect to it began.
     var askedAt: Int64 = .min
     /// The plan leaves it what it has, for whether it can be connected to is uncertain.
     var isDoubted = false
+    /// It is not in the pool's zone, if that has one.
+    var isFarAway = false
+    /// Others were in use when the resolver first named it, and it has had no connection yet.
+    var isNewcomer = false
+    /// It is coming to its full share since then; `never` if it has it.
+    var rampSince: Int64 = .never
+    /// How much of its share it has meanwhile.
+    var ramp: Double = 1
     /// It is among those that the policy opens connections to.
     var isInScope = true
     var idleLists: ContiguousArray<IdleList> = []
@@ -63,8 +73,12 @@ struct BackendRecord: Sendable {
     }
 
     /// Weight 0 means very little, as RFC 2782 has it: a sixteenth of weight 1.
-    var share: Double { backend.weight > 0 ? Double(backend.weight) : 1.0 / 16 }
+    var share: Double { (backend.weight > 0 ? Double(backend.weight) : 1.0 / 16) * ramp }
+    /// Its place among others, the lowest first: by priority, and of one priority those of the pool's zone before others.
+    var rank: Int { Int(Int32(clamping: backend.priority)) * 2 + (isFarAway ? 1 : 0) }
     var isDead: Bool { state == .dead }
+    /// It gets no claims and no connections, whatever it is.
+    var isShunned: Bool { isOverruled || isHeldBack }
     var deficit: Int { max(0, wanted - counts.live) }
     /// A probe beside the plan is no surplus.
     var surplus: Int { max(0, (isDoubted ? counts.usable : counts.live) - wanted) }

@@ -21,6 +21,7 @@ struct CompiledPolicy: Sendable {
     let closeTimeout: Int64
     let maxLifetime: Int64
     let watchInterval: Int64
+    let slowStart: Int64
     let rebalanceInterval: Int64
     let decoherenceInterval: Int64
     let stopGrace: Int64
@@ -57,6 +58,7 @@ struct CompiledPolicy: Sendable {
         closeTimeout = time(policy.closeTimeout)
         maxLifetime = time(policy.maxLifetime)
         watchInterval = time(policy.watchInterval)
+        slowStart = time(policy.slowStart)
         rebalanceInterval = time(policy.rebalanceInterval)
         decoherenceInterval = time(policy.decoherenceInterval)
         stopGrace = time(policy.stopGrace)

@@ -30,6 +30,9 @@ extension PoolCore {
             backend, window: FailureWindow(length: policy.maxBackoff.after(policy.maxBackoff)),
             churn: TokenBucket(perSecond: policy.source.churnRate, burst: policy.source.churnBurst))
         record.pass = order.map { backends[$0].pass }.min() ?? 0
+        record.isFarAway = isFarAway(backend)
+        record.isNewcomer = order.contains { backends[$0].state == .online }
+        record.isHeldBack = heldBack[backend.id] != nil
         let index: Int
         if let free = freeBackends.popLast() {
             index = free
@@ -46,8 +49,9 @@ extension PoolCore {
 
     /// Takes over what may change about a known backend; true if the plan is affected.
     private mutating func update(_ index: Int, _ backend: Backend) -> Bool {
-        let old = backends[index].backend
+        let (old, rank) = (backends[index].backend, backends[index].rank)
         backends[index].backend = backend
+        backends[index].isFarAway = isFarAway(backend)
         if !backends[index].present {
             backends[index].present = true
             draining -= 1
@@ -55,13 +59,14 @@ extension PoolCore {
             if observed { emit(.backendAdded(backend.id)) }
             return true
         }
-        return old.priority != backend.priority || old.weight != backend.weight
+        return rank != backends[index].rank || old.weight != backend.weight
     }
 
     /// Idle connections are closed at once, connects are abandoned, lent ones go when they come back.
     private mutating func remove(_ backend: Int, now: Int64) {
         backends[backend].present = false
         backends[backend].wanted = 0
+        needsRecall = true
         draining += 1
         if observed { emit(.backendRemoved(backends[backend].id)) }
         if backends[backend].counts.all == 0 { return forgetBackend(backend) }

@@ -27,6 +27,12 @@ extension PoolCore {
     private mutating func chooseAmongBackends(
         _ requirement: [String: String], _ affinity: Int, now: Int64
     ) -> Int {
+        if policy.source.balance == .randomOfTwo, let (first, second) = twoAtRandom(now: now) {
+            let slot = chooseFromLists(first, requirement, affinity)
+            if slot >= 0 { return slot }
+            let other = chooseFromLists(second, requirement, affinity)
+            if other >= 0 { return other }
+        }
         var best = -1
         var bestBackend = -1
         for entry in ready {
@@ -41,10 +47,10 @@ extension PoolCore {
         return best
     }
 
-    /// Priority first, then fewer recent failures, then fewer connections lent for its weight, then its turn.
+    /// Rank first, then fewer recent failures, then fewer connections lent for its weight, then its turn.
     mutating func isBetter(_ one: Int, than other: Int, now: Int64) -> Bool {
-        let first = backends[one].backend.priority
-        let second = backends[other].backend.priority
+        let first = backends[one].rank
+        let second = backends[other].rank
         if first != second { return first < second }
         let firstScore = backends[one].health.window.score(now)
         let secondScore = backends[other].health.window.score(now)

@@ -31,6 +31,7 @@ extension PoolCore {
         if slot < 0 {
             if mode == .running, failed, limit <= 0 || !forgetRefusals(now) { return refuse(.failed) }
             if order.isEmpty, policy.source.failFastWhenEmpty { return refuse(.noBackends) }
+            if mode == .running, isHeldBack(request.requirement) { return refuse(.noBackendsOnline) }
         }
         if limit <= 0 { return refuse(reasonForWaiting(request.requirement)) }
         let (product, isBeyond) = policy.codelTarget.multipliedReportingOverflow(by: Self.patienceInTargets)
@@ -175,11 +176,14 @@ extension PoolCore {
 
     /// Fails everyone in the queue, in order of arrival within each requirement.
     mutating func failQueue(_ code: PoolError.Code, now: Int64) {
-        for requirementQueue in queue.requirements.indices {
-            while queue.requirements[requirementQueue].head >= 0 {
-                totals.failures += 1
-                fail(Int(queue.requirements[requirementQueue].head), code, now: now)
-            }
+        for requirementQueue in queue.requirements.indices { failQueue(requirementQueue, code, now: now) }
+    }
+
+    /// The same for those of one requirement.
+    mutating func failQueue(_ requirementQueue: Int, _ code: PoolError.Code, now: Int64) {
+        while queue.requirements[requirementQueue].head >= 0 {
+            totals.failures += 1
+            fail(Int(queue.requirements[requirementQueue].head), code, now: now)
         }
     }
 }

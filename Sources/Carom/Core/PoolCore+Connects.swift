@@ -77,6 +77,7 @@ extension PoolCore {
         for (backend, _) in due where mayConnectMore {
             if counts.all < policy.maxSlots - reserved {
                 if !startConnect(backend, now: now) { return }
+                noteProbe(backend, now: now)
             } else {
                 // Nobody is left but the doubted: the others have a turn when one does not answer.
                 if isNeeded, trustedPriority == nil, slowConnects > 0 { blocked = true }
@@ -97,7 +98,7 @@ extension PoolCore {
             backends[backend].counts.live < policy.source.perBackendMax
         else { return false }
         guard let trustedPriority, !isRefused else { return isNeeded }
-        return planned > 0 && backends[backend].backend.priority <= trustedPriority
+        return planned > 0 && backends[backend].rank <= trustedPriority
     }
 
     /// False: others have all the places there are.

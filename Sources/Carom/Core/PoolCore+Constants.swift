@@ -17,6 +17,8 @@ extension PoolCore {
     static var overruledMemory: Int64 { 10_000_000_000 }
     /// While a waiter's kind of connection is not known anywhere, idle ones that are something else are looked at so often.
     static var searchInterval: Int64 { 500_000_000 }
+    /// A full pool makes room for a probe so often.
+    static var probeRoomInterval: Int64 { 3_000_000_000 }
     /// A claim may wait so long for somebody to run the pool before that is told.
     static var patienceBeforeRun: Int64 { 1_000_000_000 }
     /// Between checks of a suspected backend's idle connections: four a second are a burden on no server.

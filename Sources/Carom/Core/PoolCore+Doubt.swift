@@ -21,6 +21,7 @@ extension PoolCore {
         backends[backend].health.connectIsSlow("connect: " + silence(slot, now: now))
         evaluate(backend, now: now)
         noteDoubt(backend, now: now)
+        if makesProbePlace { needsPlan = true }
         needsConnects = true
     }
 
@@ -43,7 +44,10 @@ extension PoolCore {
         }
         guard slowest >= 0 else { return }
         let backend = Int(slots[slowest].backend)
-        backends[backend].health.connectGivenUp(after: now.since(slots[slowest].connectedAt))
+        // In a place that was made for it, no connect shall take longer and longer.
+        if backend != probedBackend {
+            backends[backend].health.connectGivenUp(after: now.since(slots[slowest].connectedAt))
+        }
         recordFailedConnect(slowest, .backend, "connect: " + silence(slowest, now: now), now: now)
         close(slowest, .connectAbandoned, now: now)
     }

@@ -41,6 +41,7 @@ extension PoolCore {
 
     private mutating func overrule(_ backend: Int, now: Int64) {
         backends[backend].isOverruled = true
+        needsRecall = true
         if observed, let one = exclusiveBackend {
             emit(.overruled(backends[backend].id, by: backends[one].id))
         }

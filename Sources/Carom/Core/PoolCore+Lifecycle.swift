@@ -43,6 +43,7 @@ extension PoolCore {
         self.policy = CompiledPolicy(policy)
         for backend in backends.indices {
             backends[backend].churn.change(perSecond: policy.churnRate, burst: policy.churnBurst)
+            backends[backend].isFarAway = isFarAway(backends[backend].backend)
         }
         watchAt = isWatching ? now.after(self.policy.watchInterval) : .never
         rebalanceAt = now.after(self.policy.rebalanceInterval)

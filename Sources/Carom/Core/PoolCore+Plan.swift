@@ -24,6 +24,7 @@ extension PoolCore {
                 replanAt = min(replanAt, backends[backend].health.doubtEnd)
             }
         }
+        followRamps(now)
         var left = planned
         if draining > 0 {
             for backend in backends where !backend.present { left -= backend.counts.busy }
@@ -32,6 +33,7 @@ extension PoolCore {
         applyExclusive(now)
         relaxWaiters(now)
         let isAsking = applyScope()
+        left -= placesForProbes(left, now: now)
         reserveForNewcomer(left)
         reserve(left, now: now)
         left -= reservedTotal
@@ -41,7 +43,7 @@ extension PoolCore {
         var priority = nextPriority(after: nil)
         while let current = priority {
             let candidates = order.filter {
-                !backends[$0].isDead && backends[$0].isInScope && backends[$0].backend.priority == current
+                !backends[$0].isDead && backends[$0].isInScope && backends[$0].rank == current
             }
             left -= deal(left, to: candidates, now: now)
             if candidates.contains(where: { !backends[$0].isDoubted }) {
@@ -61,7 +63,7 @@ extension PoolCore {
     private func nextPriority(after priority: Int?) -> Int? {
         var next: Int?
         for backend in order where !backends[backend].isDead && backends[backend].isInScope {
-            let own = backends[backend].backend.priority
+            let own = backends[backend].rank
             if let priority, own <= priority { continue }
             next = min(next ?? own, own)
         }

@@ -20,12 +20,12 @@ extension PoolCore {
     /// as their back-off allows.
     mutating func reserve(_ total: Int, now: Int64) {
         if !isSearching { return }
-        let priorities = Set(order.map { backends[$0].backend.priority }).sorted()
+        let priorities = Set(order.map { backends[$0].rank }).sorted()
         for index in queue.requirements.indices.dropFirst() where queue.requirements[index].count > 0 {
             if isMetByPlan(queue.requirements[index].requirement, now: now) { continue }
             var left = min(queue.requirements[index].count, total - reservedTotal)
             for priority in priorities where left > 0 {
-                let candidates = order.filter { backends[$0].backend.priority == priority }
+                let candidates = order.filter { backends[$0].rank == priority }
                 let requirement = queue.requirements[index].requirement
                 left -= reserve(left, of: total, among: candidates, requirement, now: now)
             }
@@ -53,7 +53,7 @@ extension PoolCore {
             let record = backends[backend]
             let prospect = prospect(of: requirement, backend, now: now)
             if prospect == .fails {
-                if record.counts.usable == 0, !record.isOverruled {
+                if record.counts.usable == 0, !record.isShunned {
                     forgetAt = min(forgetAt, record.learntAt.after(Self.memory))
                 }
                 continue
@@ -121,7 +121,7 @@ extension PoolCore {
     }
 
     private func prospect(of requirement: [String: String], _ backend: Int, now: Int64) -> Prospect {
-        if backends[backend].isOverruled { return .fails }
+        if backends[backend].isShunned { return .fails }
         if backends[backend].counts.usable > 0 {
             let own = slots.lazy.filter { $0.backend == Int32(backend) && $0.state.isUsable }
             return own.contains { attributes.matches($0.attributes, requirement) } ? .meets : .fails

@@ -101,7 +101,7 @@ extension PoolCore {
 
     /// A backend has more than planned: the connection goes if the others are there, or must make room for them.
     private mutating func surplusReason(_ backend: Int, now: Int64) -> PoolEvent.CloseReason? {
-        if backends[backend].isOverruled { return .surplus }
+        if backends[backend].isShunned { return .surplus }
         let others = usablePresent > wantedTotal
         guard others || (blocked && counts.closing == 0) else { return nil }
         return backends[backend].churn.take(now) == nil ? .surplus : nil

@@ -9,16 +9,19 @@ extension PoolCore {
     /// - Returns: whether they are only asked.
     mutating func applyScope() -> Bool {
         guard let wanted = scopeAttributes else {
-            for backend in order { backends[backend].isInScope = !backends[backend].isOverruled }
+            for backend in order { backends[backend].isInScope = !backends[backend].isShunned }
             return false
         }
-        let living = order.filter { !backends[$0].isDead && !backends[$0].isOverruled }
+        let living = order.filter { !backends[$0].isDead && !backends[$0].isShunned }
         let suitable = living.filter {
             isReachable($0) && AttributeTable.matches(lastKnown($0), wanted)
         }
         let unknown = suitable.isEmpty ? living.filter { mayStillBe(wanted, $0) } : []
         // Whoever would take any is not to wait for one of the kind.
-        let others = isScopeStrict && queue.requirements[0].count == 0 ? [] : living
+        let isStrict =
+            isScopeStrict && queue.requirements[0].count == 0
+            && !(policy.source.whenHeldBack == .others && isHeldBack(wanted))
+        let others = isStrict ? [] : living
         let chosen = Set(!suitable.isEmpty ? suitable : !unknown.isEmpty ? unknown : others)
         for backend in order { backends[backend].isInScope = chosen.contains(backend) }
         return suitable.isEmpty && !unknown.isEmpty
@@ -46,11 +49,11 @@ extension PoolCore {
         guard let wanted = scopeAttributes, total > 1 else { return }
         var best = Int.max
         for backend in order where !backends[backend].isDead && backends[backend].isInScope {
-            best = min(best, backends[backend].backend.priority)
+            best = min(best, backends[backend].rank)
         }
         let newcomer = order.first { backend in
-            !backends[backend].isInScope && backends[backend].backend.priority <= best
-                && !backends[backend].isDead && !backends[backend].isOverruled && mayStillBe(wanted, backend)
+            !backends[backend].isInScope && backends[backend].rank <= best
+                && !backends[backend].isDead && !backends[backend].isShunned && mayStillBe(wanted, backend)
         }
         guard let newcomer else { return }
         backends[newcomer].reserved = 1
@@ -58,7 +61,7 @@ extension PoolCore {
     }
 
     /// Nobody has asked the backend yet, and the resolver does not say that it is something else.
-    private func mayStillBe(_ wanted: [String: String], _ backend: Int) -> Bool {
+    func mayStillBe(_ wanted: [String: String], _ backend: Int) -> Bool {
         guard backends[backend].learntAt == .min, backends[backend].counts.usable == 0,
             !backends[backend].isDoubted
         else { return false }
@@ -67,10 +70,10 @@ extension PoolCore {
     }
 
     /// Whether some backend meets this, as far as is known, or may still turn out to. Before the resolver has spoken any may.
-    private func isLikely(_ wanted: [String: String]) -> Bool {
+    func isLikely(_ wanted: [String: String]) -> Bool {
         if order.isEmpty { return true }
         return order.contains { backend in
-            isReachable(backend) && !backends[backend].isOverruled
+            isReachable(backend) && !backends[backend].isShunned
                 && (AttributeTable.matches(lastKnown(backend), wanted) || mayStillBe(wanted, backend))
         }
     }
@@ -82,23 +85,28 @@ extension PoolCore {
 
     /// What a claim asks for now: anything, if it has a preference that is not likely to be met.
     func relaxed(_ request: ClaimRequest) -> ClaimRequest {
-        guard request.isPreference, !request.requirement.isEmpty, !isLikely(request.requirement) else {
-            return request
-        }
+        guard !request.requirement.isEmpty else { return request }
+        let isGivenUp =
+            request.isPreference
+            ? !isLikely(request.requirement)
+            : policy.source.whenHeldBack == .others && isHeldBack(request.requirement)
+        if !isGivenUp { return request }
         var request = request
         request.requirement = [:]
         return request
     }
 
-    /// The same for claims that wait: any connection will do for them now.
+    /// The same for claims that wait: any connection will do for them now. Whom only backends could serve that are held back is told.
     mutating func relaxWaiters(_ now: Int64) {
         var isRelaxed = false
-        for index in queue.requirements.indices.dropFirst()
-        where queue.requirements[index].isPreference && queue.requirements[index].count > 0 {
-            if isLikely(queue.requirements[index].requirement) { continue }
+        for index in queue.requirements.indices.dropFirst() where queue.requirements[index].count > 0 {
+            var request = ClaimRequest(requirement: queue.requirements[index].requirement)
+            request.isPreference = queue.requirements[index].isPreference
+            if relaxed(request).requirement == request.requirement { continue }
             queue.relax(index)
             isRelaxed = true
         }
         if isRelaxed, mode == .running { serveFromIdle(now) }
+        failHeldBack(now)
     }
 }

@@ -11,6 +11,7 @@ extension PoolCore {
         let backend = Int(slots[slot].backend)
         let time = now.since(slots[slot].connectedAt)
         totals.connectTimes.add(nanoseconds: UInt64(time))
+        welcome(backend, now: now)
         backends[backend].health.connected(after: time)
         if isLimited { connectTime = connectTime == 0 ? time : (3 * connectTime + time) / 4 }
         if observed { emit(.connected(id, backends[backend].id)) }
@@ -90,6 +91,7 @@ extension PoolCore {
         if kind == .authentication { backends[backend].authenticationFailures += 1 }
         backends[backend].health.connectFailed(kind, now: now)
         recordFailure(backend, blamed: kind != .other, restart: false, reason, now: now)
+        if makesProbePlace { needsPlan = true }
         let wait = Duration.nanoseconds(max(0, backends[backend].health.notBefore - now))
         if observed {
             emit(.connectFailed(id(slot), backends[backend].id, kind, reason: reason, retryIn: wait))

@@ -33,6 +33,7 @@ extension PoolCore {
             totalClaims: record.totalClaims, totalConnects: record.totalConnects,
             failedConnects: record.failedConnects, authenticationFailures: record.authenticationFailures,
             score: score, lastError: record.health.lastError,
-            attributes: record.counts.usable > 0 ? lastKnown(index) : [:], isOverruled: record.isOverruled)
+            attributes: record.counts.usable > 0 ? lastKnown(index) : [:], isOverruled: record.isOverruled,
+            heldBack: heldBack[record.id]?.text)
     }
 }

@@ -41,6 +41,8 @@ struct PoolCore: ~Copyable, Sendable {
     var ready: ContiguousArray<Int32> = []
     /// Backends that drain.
     var draining = 0
+    /// Why backends are held back that are, whether the resolver names them or not.
+    var heldBack: [BackendID: HoldReason] = [:]
 
     var attributes = AttributeTable()
     var queue = WaitQueue()
@@ -58,6 +60,10 @@ struct PoolCore: ~Copyable, Sendable {
     var trustedPriority: Int?
     /// When the plan changes by itself: doubt about a backend ends, or what was known of it is too old.
     var replanAt: Int64 = .never
+    /// The plan leaves a place for a probe, and when a full pool may make the next one.
+    var makesProbePlace = false
+    var probedBackend: Int?
+    var probeRoomAt: Int64 = .min
     /// Connects under way that take longer than is usual.
     var slowConnects = 0
     /// Connections that live backends lack of what they are wanted to have, as of the last look at connects.
@@ -75,7 +81,7 @@ struct PoolCore: ~Copyable, Sendable {
     var parked = 0
     /// Demand may have risen; whether it has depends on how many are parked.
     var needsParkedCount = false
-    /// The plan has changed: parked connections may have to go.
+    /// The plan has changed: connections that are parked, or will be, may have to go.
     var needsRecall = false
 
     var connectAt: Int64 = .never

@@ -189,7 +189,8 @@ struct EngineState: ~Copyable, Sendable {
                     ? core.order.map {
                         PoolError.Candidate(
                             backend: core.backends[$0].id, known: core.lastKnown($0),
-                            isReachable: core.isReachable($0))
+                            isReachable: core.isReachable($0),
+                            heldBack: core.heldBack[core.backends[$0].id]?.text)
                     }
                     : []))
     }

@@ -52,6 +52,88 @@ struct DoubtTests {
         }
     }
 
+    /// Keeps clients at work that each have a connection for a while, then none; returns how long each claim waited.
+    private static func work(_ rig: CoreRig, clients: Int, seconds: Double, hold: Int64 = 40 * ms) -> [Int64]
+    {
+        var random = SeededRandom(seed: 11)
+        var began = (0..<clients).map { _ in (claim: rig.claim(), at: rig.now, until: Int64.never) }
+        var waits: [Int64] = []
+        let end = rig.now + Int64(seconds * 1e9)
+        while rig.now < end {
+            rig.run(until: rig.now + 5 * ms)
+            for client in began.indices {
+                guard case .served(let slot, let at) = rig.claims[began[client].claim] else { continue }
+                if began[client].until == .never {
+                    waits.append(at - began[client].at)
+                    began[client].until = at + 1 + Int64(random.below(Int(hold)))
+                } else if rig.now >= began[client].until {
+                    rig.giveBack(slot)
+                    began[client] = (rig.claim(), rig.now, .never)
+                }
+            }
+        }
+        for client in began {
+            if let waiter = rig.waiter(of: client.claim) { _ = rig.core.cancel(waiter, now: rig.now) }
+        }
+        for client in began where rig.claims[client.claim].slot != nil { rig.giveBack(client.claim) }
+        return waits
+    }
+
+    @Test(arguments: [false, true])
+    func oneOfAHundredThatIsDownCostsNobodyMuch(isSilent: Bool) {
+        for position in stride(from: 1, through: 100, by: 5) {
+            let rig = CoreRig(
+                Self.route(16) {
+                    $0.hedgeDelay = .milliseconds(100)
+                    $0.maxBackoff = .seconds(1)
+                    $0.decoherenceInterval = .milliseconds(300)
+                }, seed: UInt64(position))
+            let down = CoreRig.backends(100)[position - 1].name
+            rig.checking = false
+            rig.connect = { $0.name != down ? .succeed(after: ms) : isSilent ? .hang : .fail(after: ms) }
+            rig.resolve(CoreRig.backends(100))
+            let waits = Self.work(rig, clients: 14, seconds: 2)
+            #expect(
+                waits.count > 500 && (waits.max() ?? .max) <= 200 * ms,
+                "\(down): \((waits.max() ?? .max) / ms) ms")
+            #expect(rig.core.slots.count <= 17 && rig.core.backends.count == 100 && rig.mostSockets <= 16)
+        }
+    }
+
+    @Test(arguments: [false, true], [2, 12])
+    func aFullPoolFindsOutThatABackendIsBack(isSilent: Bool, slots: Int) {
+        let rig = CoreRig(
+            Self.route(slots) {
+                $0.hedgeDelay = .milliseconds(100)
+                $0.maxBackoff = .seconds(1)
+            })
+        rig.connect = { $0.name == "b01" ? (isSilent ? .hang : .fail()) : .succeed(after: ms) }
+        rig.resolve(CoreRig.backends(2))
+        _ = Self.work(rig, clients: slots * 2, seconds: 12)
+        #expect(rig.usable()[1] >= slots - 1 && rig.usable()[0] == 0)
+        let probes = rig.attempts.count { $0.backend.name == "b01" && $0.at > 6 * second }
+        #expect((1...4).contains(probes), "\(probes) probes of a full pool in six seconds")
+        let waits = Self.work(rig, clients: slots * 2, seconds: 12)
+        #expect((waits.max() ?? .max) < 400 * ms, "\((waits.max() ?? .max) / ms) ms")
+        rig.connect = { _ in .succeed(after: ms) }
+        _ = Self.work(rig, clients: slots * 2, seconds: 12)
+        #expect(rig.usable() == [slots / 2, slots / 2])
+        #expect(rig.broken == nil && rig.mostSockets <= slots)
+    }
+
+    @Test func aFullPoolOfOneKindFindsOutToo() {
+        let rig = CoreRig(Self.route(24) { $0.scope = .only(["role": "standby"]) })
+        rig.learn = { ["role": $0.name == "b01" ? "primary" : "standby"] }
+        rig.connect = { $0.name == "b02" ? .succeed(after: ms) : .fail() }
+        rig.resolve(CoreRig.backends(4))
+        _ = Self.work(rig, clients: 30, seconds: 10)
+        #expect(rig.usable()[1] >= 23)
+        rig.connect = { _ in .succeed(after: ms) }
+        _ = Self.work(rig, clients: 30, seconds: 30)
+        #expect(rig.usable() == [0, 8, 8, 8])
+        #expect(rig.broken == nil)
+    }
+
     @Test func aFullPoolGivesASlowConnectsPlaceAwayAndBlamesItsBackend() {
         let rig = CoreRig(Self.route(1))
         rig.connect = { _ in .hang }

@@ -198,6 +198,21 @@ import Testing
         #expect(rig.connector.connections[0].closes == 1)
     }
 
+    @Test(arguments: [false, true])
+    func soIsOneOfAPoolInWhichNothingWasParkedYet(isHeldBack: Bool) throws {
+        let rig = try rig { $0.maxSlots = 2 }
+        open(rig)
+        let claim = try need(rig.claimIdle())
+        let (used, other) = (claim.backend, Backend(name: "b", address: .unix(path: "/b")))
+        rig.resolver.publish(isHeldBack ? [used, other] : [other])
+        if isHeldBack { rig.pool.holdBack([used.id: HoldReason("lags")]) }
+        rig.clock.advance(by: .milliseconds(1))
+        let wasRefused = isRefused(claim)
+        #expect(wasRefused)
+        rig.clock.advance(by: .milliseconds(1))
+        #expect(rig.connector.connections[0].closes == 1)
+    }
+
     @Test func stoppingClosesParkedConnectionsWithoutRevokingAnything() throws {
         let rig = try rig()
         open(rig)
