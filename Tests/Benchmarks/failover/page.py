@@ -26,7 +26,7 @@ Tests/Benchmarks/failover/bench --only killed,frozen # some scenarios; the page 
 
 {versions}, on {machine}. PostgreSQL runs with streaming standbys on loopback addresses, Knot DNS names them with a TTL of one second. For each scenario each pooler is started anew and serves its clients for three seconds before it happens: {readers} that read (`pgbench -S`) from three standbys, or {writers} that write (TPC-B with a ledger) on a primary with two synchronous standbys. Both have {pool} server connections, and the same limits: {query} s for a query, {connect} s for a connect, {wait} s for a client that waits. A client whose session ends comes again after 50 ms. pgbench's scale is {scale}.
 
-Carom finds its servers by SRV records. The writing route is given all servers of the DNS and asks for the primary (`target_session_attrs`), the reading one those of the replicas' name; `removal_answers 1`, `removal_answers_most 20`, `endpoints_status_poll_interval 250`, `server_check_timeout 500`. PgBouncer, which knows A records of one name, has `dns_max_ttl 1`, `dns_nxdomain_ttl 1`, `dns_zone_check_period 1`, `server_fast_close 1`, `server_round_robin 1`, `server_login_retry 1`, `tcp_user_timeout 2000` and keepalives of a second. Nobody tells either of them anything: an operator who says `PAUSE` and `RESUME` in time spares clients the errors of a planned switchover.
+Carom finds its servers by SRV records. The writing route is given all servers of the DNS and asks for the primary (`target_session_attrs`), the reading one those of the replicas' name; `removal_answers 1`, `removal_answers_most 20`, `endpoints_status_poll_interval 250`, `server_check_timeout 500`, `server_check_busy yes`, `read_retry 2`. PgBouncer, which knows A records of one name, has `dns_max_ttl 1`, `dns_nxdomain_ttl 1`, `dns_zone_check_period 1`, `server_fast_close 1`, `server_round_robin 1`, `server_login_retry 1`, `tcp_user_timeout 2000` and keepalives of a second. Nobody tells either of them anything: an operator who says `PAUSE` and `RESUME` in time spares clients the errors of a planned switchover.
 
 * _Errors_: what clients were told, by SQLSTATE; `lost` is a connection that ended without a word, or could not be made.
 * _Longest stall_: the longest that any client had to wait from one success to its next.
@@ -42,7 +42,7 @@ _AFTER_READERS = """\
 
 The DNS troubles last until the end of the scenario, eight seconds. A name that is gone is believed by Carom at the twentieth answer here, at the third by default (then five seconds apart). PgBouncer opens connections as clients need them and keeps those that it has, so a server that is added has none before another one goes.
 
-What a server was answering when its packets were lost, or when it stood still, is ended by `query_timeout` (57014; PgBouncer says 08P01 for everything): that is the stall of two seconds. When all servers are gone Carom has its clients wait for one, and PgBouncer refuses them at each attempt.
+What a server had not begun to answer when it was lost goes to another one, and so does, with Carom, what waits at one that answers nothing while the others do: it is given up after at most a poll and a check. PgBouncer ends that by `query_timeout` (two seconds; it says 08P01 for everything). When all servers are gone Carom has its clients wait for one, until they count as dead after five seconds, and PgBouncer refuses them at each attempt.
 
 == Writers
 

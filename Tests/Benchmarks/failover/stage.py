@@ -22,8 +22,8 @@ QUERY_TIMEOUT, CONNECT_TIMEOUT, WAIT_TIMEOUT = 2, 2, 10
 
 #: A name that is not there any more is believed at the twentieth answer, a server that is missing at the first.
 RESOLVER = {"removal_answers_most": 20}
-STORAGE = {"endpoints_status_poll_interval": 250, "server_check_timeout": 500}
-ROUTE = {"pool_timeout": WAIT_TIMEOUT * 1000, "query_timeout": QUERY_TIMEOUT}
+STORAGE = {"endpoints_status_poll_interval": 250, "server_check_timeout": 500, "server_check_busy": True}
+ROUTE = {"pool_timeout": WAIT_TIMEOUT * 1000, "query_timeout": QUERY_TIMEOUT, "read_retry": 2}
 GLOBALS = {"server_connect_timeout": CONNECT_TIMEOUT}
 PEER = {"query_timeout": QUERY_TIMEOUT, "server_connect_timeout": CONNECT_TIMEOUT, "query_wait_timeout": WAIT_TIMEOUT,
         "tcp_user_timeout": QUERY_TIMEOUT * 1000, "tcp_keepidle": 1, "tcp_keepintvl": 1, "tcp_keepcnt": 2}
