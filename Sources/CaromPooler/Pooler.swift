@@ -148,10 +148,7 @@ package final class Pooler: Sendable {
                 background.addTask(executorPreference: first) { await self.collectRoutes(on: first) }
                 background.addTask(executorPreference: first) { await self.followAccessFiles(on: first) }
                 background.addTask(executorPreference: first) {
-                    await DrainFollower(router: self.router, workers: self.workers).run(on: first)
-                }
-                background.addTask(executorPreference: first) {
-                    await SilenceFollower(router: self.router, workers: self.workers, log: self.log)
+                    await ServerFollowers(router: self.router, workers: self.workers, log: self.log)
                         .run(on: first)
                 }
                 background.addTask { await self.serveStatistics() }

@@ -22,6 +22,9 @@ extension RouteSettings: ConfigurationScope {
             .choice("target_session_attrs", optional: \.targetSessionAttributes),
             .flag("client_target_session_attrs", \.clientTargetSessionAttributes),
             .number("read_retry", \.readRetry, in: 0...100),
+            .time("catchup_timeout", in: .seconds, orNever: \.catchupTimeout),
+            .choice("catchup_exceeded", \.catchupExceeded),
+            .ignored("catchup_checks"),
             .choice("pool", \.pool),
             .limit("pool_size", \.poolSize),
             .text("shared_pool", optional: \.sharedPool),
@@ -57,7 +60,7 @@ extension RouteSettings: ConfigurationScope {
 
     private static let foreign: Set<String> = [
         "application_name_add_host", "auth_module", "auth_pam_service",
-        "catchup_timeout", "enable_mdb_iamproxy_auth", "group_query",
+        "enable_mdb_iamproxy_auth", "group_query",
         "group_query_db", "group_query_user", "keepalive", "keepalive_keep_interval", "keepalive_probes",
         "keepalive_usr_timeout", "ldap_endpoint_name", "ldap_storage_credentials",
         "ldap_storage_credentials_attr", "maintain_params", "mdb_iamproxy_socket_path",

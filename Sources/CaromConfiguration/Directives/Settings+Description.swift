@@ -41,7 +41,7 @@ private struct SettingsWriter {
                 : self.lines(
                     of: storage, by: StorageSettings.directives, unlike: StorageSettings(name: storage.name),
                     besides: ["type"], indent: 1
-                ) { $0 != "port" || storage.usesPort } + ["}"]
+                ) { $0 != "port" || storage.usesPort } + self.lines(of: storage.watchdog) + ["}"]
         }
         for pool in settings.sharedPools {
             lines += ["", "shared_pool \(quoted(pool.name)) {"]
@@ -52,6 +52,13 @@ private struct SettingsWriter {
         }
         for route in settings.routes { lines += self.lines(of: route) }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func lines(of watchdog: WatchdogSettings?) -> [String] {
+        guard let watchdog else { return [] }
+        let lines = lines(
+            of: watchdog, by: WatchdogSettings.directives, unlike: WatchdogSettings(), indent: 2)
+        return ["    watchdog {"] + lines + ["    }"]
     }
 
     private func lines(of route: RouteSettings) -> [String] {

@@ -61,6 +61,7 @@ extension Settings: ConfigurationScope {
         .limit("max_db_client_connections", \.maxDatabaseClients),
         .limit("max_user_client_connections", \.maxUserClients),
         .size("prepared_statements_memory", orNoLimit: \.preparedStatementsMemory),
+        .text("availability_zone", optional: \.availabilityZone),
         .time("server_login_retry", in: .milliseconds, \.serverLoginRetry),
         .time("backend_connect_timeout_ms", in: .milliseconds, \.backendConnectTimeout),
         .time(
@@ -80,7 +81,7 @@ extension Settings: ConfigurationScope {
     ]
 
     private static let foreign: Set<String> = [
-        "availability_zone", "bindwith_reuseport", "cancel_max_inflight", "cancel_queue_timeout_ms",
+        "bindwith_reuseport", "cancel_max_inflight", "cancel_queue_timeout_ms",
         "conn_drop_options", "cpu_affinity", "disable_nolinger", "dns_cache_ttl",
         "enable_host_watcher", "enable_online_restart", "external_auth_socket_path", "group_checker_interval",
         "keepalive_usr_timeout", "ldap_endpoint", "locks_dir", "log_general_stats_prom",

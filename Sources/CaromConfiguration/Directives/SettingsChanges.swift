@@ -19,6 +19,9 @@ package struct SettingsChanges: Equatable, Sendable {
             "storage", old.storages.map { ("\"\($0.name)\"", $0) },
             new.storages.map { ("\"\($0.name)\"", $0) })
         compare(
+            "watchdog of storage", old.storages.compactMap(Self.watchdog),
+            new.storages.compactMap(Self.watchdog))
+        compare(
             "shared_pool", old.sharedPools.map { ("\"\($0.name)\"", $0) },
             new.sharedPools.map { ("\"\($0.name)\"", $0) })
         compare(
@@ -43,6 +46,10 @@ package struct SettingsChanges: Equatable, Sendable {
         "readahead",
         "stats_listen", "unix_socket_mode", "workers",
     ]
+
+    private static func watchdog(_ storage: StorageSettings) -> (name: String, scope: WatchdogSettings)? {
+        storage.watchdog.map { ("\"\(storage.name)\"", $0) }
+    }
 
     private static func addresses(_ settings: Settings) -> [(name: String, scope: ListenSettings)] {
         settings.listeners.map { ("\(settings.address(of: $0))", $0) }

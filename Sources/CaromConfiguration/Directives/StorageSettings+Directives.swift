@@ -4,8 +4,7 @@
 extension StorageSettings: ConfigurationScope {
     /// What may stand in a `storage` block.
     package static let directives = DirectiveTable<StorageSettings>(
-        block: "storage",
-        foreign: ["balancing", "watchdog"],
+        block: "storage", sections: ["watchdog"], foreign: ["balancing"],
         [
             .choice("type", \.type), hostList, serviceName, hostsFile, resolverName,
             nameserverList,
@@ -14,6 +13,9 @@ extension StorageSettings: ConfigurationScope {
             .time("endpoints_status_poll_interval", in: .milliseconds, \.statusPollInterval),
             .time("server_check_timeout", in: .milliseconds, \.checkTimeout),
             .flag("server_check_busy", \.checksBusy),
+            .time("server_dead_after", in: .milliseconds, \.deadAfter, from: 0),
+            .time("server_slow_start", in: .milliseconds, orNever: \.slowStart),
+            .choice("balancing_method", \.balancing),
             .choice("target_session_attrs", optional: \.targetSessionAttributes),
         ]
             + Directive.tls + [.choice("tls_negotiation", \.tlsNegotiation)])
@@ -25,7 +27,7 @@ extension StorageSettings {
         read: { value, storage throws(ValueError) in
             var hosts: [StorageHost] = []
             for entry in try value.text().split(separator: ",", omittingEmptySubsequences: false) {
-                hosts.append(try StorageHost(entry))
+                hosts.append(try StorageHost(inZone: entry))
             }
             storage.backends = .hosts(hosts)
         },
@@ -69,6 +71,20 @@ extension StorageSettings {
 }
 
 extension StorageHost: CustomStringConvertible {
+    /// Reads an entry that may have a zone behind its port: `db1:5432:a`.
+    init(inZone entry: Substring) throws(ValueError) {
+        let parts = entry.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count > 2, let zone = parts.last, !zone.contains("]"),
+            zone.contains(where: { !$0.isNumber && !$0.isWhitespace }),
+            let host = try? StorageHost(entry[..<zone.startIndex].dropLast()), host.port != nil
+        else {
+            try self.init(entry)
+            return
+        }
+        self = host
+        self.zone = HostPort.trimmed(zone)
+    }
+
     /// Reads an entry of a `host` list.
     init(_ entry: Substring) throws(ValueError) {
         let parsed = try HostPort(parsing: entry)
@@ -82,7 +98,7 @@ extension StorageHost: CustomStringConvertible {
     /// The same host in the one spelling that all its spellings have in common.
     var canonical: StorageHost {
         switch location {
-        case .address, .unixDirectory: return self
+        case .address, .unixDirectory: return StorageHost(location, port: port)
         case .name(let name):
             let plain = name.lowercased()
             return StorageHost(.name(plain.hasSuffix(".") ? String(plain.dropLast()) : plain), port: port)
@@ -91,7 +107,7 @@ extension StorageHost: CustomStringConvertible {
 
     /// The entry as a `host` list writes it.
     package var description: String {
-        let suffix = port.map { ":\($0)" } ?? ""
+        let suffix = (port.map { ":\($0)" } ?? "") + (zone.map { ":\($0)" } ?? "")
         switch location {
         case .address(let address): return (address.contains(":") ? "[\(address)]" : address) + suffix
         case .name(let name): return name + suffix

@@ -243,14 +243,7 @@ struct ConfigurationValidator {
         if let size = route.poolSize, route.minPoolSize > size, let position = block.given["min_pool_size"] {
             report(position, "min_pool_size \(route.minPoolSize) is above pool_size \(size)")
         }
-        let storage = storages.first { $0.value.name == route.storage }?.value
-        if let position = block.given["read_retry"], route.readRetry > 0,
-            !route.mayRetryReads(at: storage?.targetSessionAttributes)
-        {
-            warn(
-                position,
-                "'read_retry' has no effect in session pooling and without target_session_attrs \"standby\"")
-        }
+        StandbyChecks(storages.first { $0.value.name == route.storage }).check(block, &findings)
         if isConsole { checkConsole(block) }
         checkPassword(block)
         checkCertificate(block)

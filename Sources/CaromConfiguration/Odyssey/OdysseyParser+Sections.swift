@@ -13,7 +13,11 @@ extension OdysseyParser {
                     parser.parseNamed("resolver", at: word, ResolverSettings.init(name:), into: \.resolvers)
                 },
                 "storage": { parser, word, _ in
-                    parser.parseNamed("storage", at: word, StorageSettings.init(name:), into: \.storages)
+                    parser.parseNamed(
+                        "storage", at: word, StorageSettings.init(name:), into: \.storages,
+                        sections: [
+                            "watchdog": { parser, word, block in parser.parseWatchdog(word, of: &block) }
+                        ])
                 },
                 "shared_pool": { parser, word, _ in
                     parser.parseNamed(
@@ -79,17 +83,38 @@ extension OdysseyParser {
         draft.listeners.append(block)
     }
 
-    /// Reads a block that has a name and nothing but directives.
+    /// Reads a block that has a name.
     private mutating func parseNamed<Scope: ConfigurationScope>(
         _ kind: String, at word: OdysseyToken, _ make: (String) -> Scope,
-        into blocks: WritableKeyPath<ConfigurationDraft, [ConfigurationBlock<Scope>]>
+        into blocks: WritableKeyPath<ConfigurationDraft, [ConfigurationBlock<Scope>]>,
+        sections: [String: Section<Scope>] = [:]
     ) {
         let name = parseText(kind)
         guard openBlock(kind) else { return }
         var block = ConfigurationBlock(make(name ?? ""), at: word.position)
         block.isDamaged = name == nil
-        parseStatements(of: &block, sections: [:])
+        parseStatements(of: &block, sections: sections)
         draft[keyPath: blocks].append(block)
+    }
+
+    private mutating func parseWatchdog(
+        _ word: OdysseyToken, of storage: inout ConfigurationBlock<StorageSettings>
+    ) {
+        if let first = storage.note("watchdog", at: word.position) {
+            report(word.position, "duplicate block 'watchdog'; it was given at \(first)")
+            storage.isDamaged = true
+        }
+        guard openBlock("watchdog") else {
+            storage.isDamaged = true
+            return
+        }
+        var block = ConfigurationBlock(WatchdogSettings(), at: word.position)
+        parseStatements(of: &block, sections: [:])
+        for name in ["storage_db", "storage_user"] where block.given[name] == nil && !block.isDamaged {
+            report(word.position, "watchdog needs '\(name)'")
+        }
+        storage.isDamaged = storage.isDamaged || block.isDamaged
+        storage.value.watchdog = block.value
     }
 
     /// The string behind the name of a block; `nil`, with a diagnostic, when there is none.

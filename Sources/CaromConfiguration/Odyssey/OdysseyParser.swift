@@ -150,6 +150,9 @@ struct OdysseyParser {
         if ListenSettings.directives.contains(name) { homes.append("in 'listen'") }
         if ResolverSettings.directives.contains(name) { homes.append("in 'resolver'") }
         if StorageSettings.directives.contains(name) { homes.append("in 'storage'") }
+        if WatchdogSettings.directives[name].map({ !$0.isIgnored }) == true {
+            homes.append("in 'watchdog'")
+        }
         if RouteSettings.directives.contains(name) { homes.append("in 'user'") }
         if name == "user" { homes.append("in 'database'") }
         return homes.isEmpty ? nil : "'\(name)' belongs \(homes.joined(separator: " or "))"

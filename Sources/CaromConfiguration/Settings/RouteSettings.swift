@@ -53,6 +53,10 @@ package struct RouteSettings: Equatable, Sendable {
     package var clientTargetSessionAttributes = false
     /// `read_retry`: how often a request that a standby has not begun to answer when it was lost goes to another; 0 for never.
     package var readRetry = 0
+    /// `catchup_timeout`: a server that lags further gets no new clients; `nil` for any lag.
+    package var catchupTimeout: Duration?
+    /// `catchup_exceeded`: what becomes of clients when all servers lag further.
+    package var catchupExceeded = CatchupRule.error
     /// `backend_startup_options`: parameters of the startup message to the server, in the order of the file.
     package var backendStartupOptions: [SessionParameter] = []
 

@@ -51,7 +51,14 @@ extension StorageSettings {
         switch backends {
         case .hosts(let hosts):
             resolver.type = .dns
-            resolver.hosts = hosts.map { ResolverHost($0) }
+            resolver.hosts = hosts.map { host in
+                var host = host
+                let zone = host.zone.map { ["zone": $0] } ?? [:]
+                host.zone = nil
+                var entry = ResolverHost(host)
+                entry.attributes = zone
+                return entry
+            }
         case .service(let name):
             resolver.type = .dns
             resolver.service = name

@@ -93,6 +93,8 @@ package struct Settings: Equatable, Sendable {
     package var maxUserClients: Int?
     /// `prepared_statements_memory`: bytes that the prepared statements of clients may take; `nil` for no limit.
     package var preparedStatementsMemory: Int? = 256 << 20
+    /// `availability_zone`: where the pooler is; servers there are used before others.
+    package var availabilityZone: String?
     /// `server_login_retry`, from milliseconds: first pause before a server that could not be connected to is tried again.
     package var serverLoginRetry = Duration.milliseconds(20)
     /// `backend_connect_timeout_ms`: for TCP, TLS and login together.

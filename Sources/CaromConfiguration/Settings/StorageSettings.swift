@@ -28,8 +28,16 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
     package var checkTimeout: Duration = .seconds(3)
     /// `server_check_busy`: requests at a server that answers nothing, while others do, are given up.
     package var checksBusy = false
+    /// `server_dead_after`: a server that could not be reached for so long is not waited for.
+    package var deadAfter: Duration = .seconds(5)
+    /// `server_slow_start`: how long a server that is back takes to come to its full share.
+    package var slowStart: Duration?
+    /// `balancing_method`: which of several servers a client gets.
+    package var balancing = BalancingMethod.leastConnections
     /// `target_session_attrs`: for routes that say nothing else.
     package var targetSessionAttributes: TargetSessionAttributes?
+    /// `watchdog`: asks the servers how far they lag.
+    package var watchdog: WatchdogSettings?
 
     package init(name: String) {
         self.name = name
@@ -45,6 +53,14 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
 
     /// The port of one of this storage's hosts.
     package func port(of host: StorageHost) -> Int { host.port ?? port }
+}
+
+/// Which of several servers a client gets.
+package enum BalancingMethod: String, CaseIterable, Hashable, Sendable {
+    /// That with the fewest clients.
+    case leastConnections = "leastconn"
+    /// The better one of two at random.
+    case randomOfTwo = "random_of_two"
 }
 
 /// What answers behind a storage.
@@ -100,10 +116,13 @@ package struct StorageHost: Hashable, Sendable {
     package var location: Location
     /// `nil` for the storage's port.
     package var port: Int?
+    /// Where it is, as `availability_zone` has it.
+    package var zone: String?
 
-    package init(_ location: Location, port: Int? = nil) {
+    package init(_ location: Location, port: Int? = nil, zone: String? = nil) {
         self.location = location
         self.port = port
+        self.zone = zone
     }
 }
 

@@ -20,7 +20,7 @@ struct ShowBackends: ConsoleCommand {
             ]
         ),
         (.bigInteger, ["claims", "connects", "failed_connects", "authentication_failures"]),
-        (.text, ["last_error"]))
+        (.text, ["last_error", "lag", "held_back"]))
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
         .table(
@@ -38,7 +38,11 @@ struct ShowBackends: ConsoleCommand {
                     return [
                         route.database, route.user, route.rule, found.backend.name,
                         found.backend.address.description, found.state.rawValue, found.role,
-                    ] + numbers.map { "\($0)" } + totals.map { "\($0)" } + [found.lastError]
+                    ] + numbers.map { "\($0)" } + totals.map { "\($0)" }
+                        + [
+                            found.lastError, route.lags[found.backend.id].map { "\($0 / .seconds(1))" },
+                            found.heldBack,
+                        ]
                 }
             })
     }

@@ -55,8 +55,12 @@ struct ServerLeg: ~Copyable {
         self.choice = choice
     }
 
-    /// How often what only reads goes to another server.
-    var readRetries: Int { route.readRetries(choice) }
+    /// How often what only reads goes to another server; never what runs on a primary, be it a standby that was promoted or one that stands
+    /// in for standbys that lag.
+    var readRetries: Int {
+        let retries = route.readRetries(choice)
+        return retries > 0 && server?.role == .standby ? retries : 0
+    }
 
     // MARK: Looks
 

@@ -49,6 +49,8 @@ final class RouteDefinition: Sendable {
     let watchesRequests: Bool
     /// Requests at a server that answers nothing are given up.
     let checksBusy: Bool
+    /// Who asks its servers how far they lag; nil if nobody does.
+    let watchdog: WatchdogSettings?
     /// What its clients may take; nil if nothing is watched.
     let limits: TimeLimits?
     let authentication: ClientAuthentication
@@ -75,11 +77,11 @@ final class RouteDefinition: Sendable {
     /// Whether a definition of these would be the same as this one.
     func isStillTrue(
         _ settings: RouteSettings, _ clientLimits: ClientLimits, _ serverLimits: ServerLimits,
-        _ policy: Policy, _ access: ServerAccess
+        _ policy: Policy, _ access: ServerAccess, _ watchdog: WatchdogSettings?
     ) -> Bool {
         settings == self.settings && clientLimits == self.clientLimits && serverLimits == self.serverLimits
             && policy == self.policy
-            && access == self.access
+            && access == self.access && watchdog == self.watchdog
     }
 
     /// Whether secrets are asked for in this way.
@@ -112,7 +114,8 @@ final class RouteDefinition: Sendable {
     ///   - mockSecret: see ``ClientAuthentication``.
     init(
         _ settings: RouteSettings, clientLimits: ClientLimits, serverLimits: ServerLimits, policy: Policy,
-        target: Target, sessionTarget: TargetSessionAttributes, checksBusy: Bool = false, tcp: TCPOptions,
+        target: Target, sessionTarget: TargetSessionAttributes, checksBusy: Bool = false,
+        watchdog: WatchdogSettings? = nil, tcp: TCPOptions,
         encryption: ServerEncryption? = nil, access: ServerAccess,
         sources: SecretSources = SecretSources(), choices: [AuthenticationMethod: SecretSources] = [:],
         previous: RouteDefinition?,
@@ -139,6 +142,7 @@ final class RouteDefinition: Sendable {
         logsQueries = settings.logQuery
         watchesRequests = settings.logQuery || settings.readRetry > 0
         self.checksBusy = checksBusy
+        self.watchdog = watchdog
         limits = TimeWatch.isNeeded(for: settings.limits) ? settings.limits : nil
         self.sources = sources
         authentication = ClientAuthentication(
@@ -185,6 +189,7 @@ final class RouteDefinition: Sendable {
         logsQueries = other.logsQueries
         watchesRequests = other.logsQueries
         checksBusy = false
+        watchdog = nil
         authentication = other.authentication
         target = other.target
         tcp = other.tcp

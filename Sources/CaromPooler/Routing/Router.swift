@@ -50,6 +50,8 @@ final class Router: Sendable {
     let census = ClientCensus()
     /// Limits of servers over all routes.
     let quota = SharedQuota()
+    /// How far servers lag.
+    let lags = ReplicaLags()
     /// Clients for replication.
     private let replications = ReplicationRoutes()
     private let reactors: [Reactor]
@@ -201,6 +203,7 @@ final class Router: Sendable {
                 preconditionFailure("a snapshot has checked the policy of each route: \(error)")
             }
             share(route.key)
+            lags.apply(to: route)
         }
         return retired
     }
@@ -377,6 +380,7 @@ final class Router: Sendable {
             let route = Route(
                 key: key, definition: definition, connector: connector, pool: pool, history: history)
             pool.share(quota, limits: route.serverLimits)
+            if startup == nil { lags.apply(to: route) }
             return route
         } catch {
             preconditionFailure("a snapshot has checked the policy of each route: \(error)")

@@ -33,8 +33,9 @@ struct ServerAccess: Equatable, Sendable {
         _ encryption: ServerEncryption? = nil
     ) {
         var storage = storage
-        // How many there may be says nothing of how they are reached.
+        // How many there may be, and who watches them, says nothing of how they are reached.
         storage.maxConnections = nil
+        storage.watchdog = nil
         self.storage = storage
         self.resolvers = resolvers
         database = route.storageDatabase

@@ -152,15 +152,19 @@ final class ConfiguredResolver: Resolver {
         }
         if let service = resolver.service { return try follow(.service(service)) }
         var fixed: [Backend] = []
+        var named: [any Resolver] = []
         for host in resolver.hosts {
             if let backend = backend(host, of: resolver) { fixed.append(backend) }
             if case .name(let name) = host.host.location {
-                _ = try follow(.host(name, port: UInt16(clamping: resolver.port(of: host))))
+                let made = try follow(.host(name, port: UInt16(clamping: resolver.port(of: host))))
+                named.append(
+                    host.attributes.isEmpty
+                        ? made : LabelledResolver(resolver: made, attributes: host.attributes))
             }
         }
-        if followers.isEmpty { return StaticResolver(fixed) }
+        if named.isEmpty { return StaticResolver(fixed) }
         let known: [any Resolver] = fixed.isEmpty ? [] : [StaticResolver(fixed)]
-        return CompositeResolver(known + followers, rule: .merge)
+        return CompositeResolver(known + named, rule: .merge)
     }
 
     /// The backend at a literal address; nil for a name.

@@ -42,8 +42,13 @@ extension Policy {
                 exclusive = TargetSessionAttributes.exclusive
             }
         }
+        whenHeldBack = route.catchupExceeded == .primary ? .others : .fail
         watchInterval = storage.statusPollInterval
         healthTimeout = storage.checkTimeout
+        failedAfter = storage.deadAfter
+        slowStart = storage.slowStart
+        balance = storage.balancing == .randomOfTwo ? .randomOfTwo : .leastClaimed
+        zone = settings.availabilityZone
         minBackoff = settings.serverLoginRetry
         maxBackoff = max(minBackoff, Self.longestPause)
     }
@@ -62,6 +67,6 @@ extension Policy {
     private static let resetMargin = Duration.seconds(1)
     /// More than a process can have descriptors, and small enough to be added up.
     private static let noLimit = 1_000_000
-    /// A server that is back is used again within this time. Clients wait for it, so it is far below the library's 30 s.
-    private static let longestPause = Duration.seconds(3)
+    /// A server that is back is used again within this time. Clients wait for it, or are turned away meanwhile, so it is far below the library's 30 s.
+    private static let longestPause = Duration.seconds(1)
 }

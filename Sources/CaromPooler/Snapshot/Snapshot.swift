@@ -109,7 +109,9 @@ final class Snapshot: Sendable {
                 }
             }
             let sources = try secrets(by: route.authentication)
-            if let old, old.isStillTrue(route, clientLimits, serverLimits, policy, access),
+            if let old,
+                old.isStillTrue(
+                    route, clientLimits, serverLimits, policy, access, storage.watchdog),
                 old.sources.users === sources.users, old.asks(sources.query)
             {
                 definitions.append((route.pattern, old))
@@ -127,7 +129,8 @@ final class Snapshot: Sendable {
             let definition = RouteDefinition(
                 route, clientLimits: clientLimits, serverLimits: serverLimits, policy: policy, target: target,
                 sessionTarget: settings.target(of: route),
-                checksBusy: storage.checksBusy, tcp: tcp, encryption: encryption?.server,
+                checksBusy: storage.checksBusy, watchdog: storage.watchdog, tcp: tcp,
+                encryption: encryption?.server,
                 access: access, sources: sources, choices: choices,
                 previous: old, mockSecret: mockSecret,
                 cryptography: cryptography)

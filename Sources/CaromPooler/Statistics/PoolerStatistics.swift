@@ -99,6 +99,8 @@ struct PoolerStatistics: Sendable {
         var statements: (count: Int, bytes: Int)
         /// Its name is unique among the routes.
         var pool: PoolStats
+        /// How far its servers lag, where that is known.
+        var lags: [BackendID: Duration]
 
         var name: String { pool.name }
         var servers: Servers { Servers(pool.backends) }

@@ -39,7 +39,9 @@ final class StatisticsCollector: Sendable {
                 takenAt: .nanoseconds(SystemPoolClock().now.nanoseconds), process: process,
                 clients: presences.map(\.count), consoleClients: current.value.consoleClients,
                 clientsByUser: router.census.users,
-                routes: router.all.map { .init($0, dedicated[$0.key] ?? []) },
+                routes: router.all.map {
+                    .init($0, dedicated[$0.key] ?? [], router.lags.known(of: $0.settings.storage))
+                },
                 limits: router.quota.uses(SystemPoolClock()), lostLogLines: log.lostLines,
                 statementMemory: (statementMemory.bytes, statementMemory.limit),
                 refusals: PoolerStatistics.Refusals(
@@ -51,7 +53,7 @@ final class StatisticsCollector: Sendable {
 
 extension StatisticsReadings.Route {
     /// - Parameter dedicated: of its clients for replication.
-    init(_ route: Route, _ dedicated: [Route]) {
+    init(_ route: Route, _ dedicated: [Route], _ lags: [BackendID: Duration]) {
         // Servers are reset by the clients that come, on their workers, and by the connector when a client has left.
         var cleaning = Counters.Values()
         cleaning[.softReset] = route.connector.resets.soft
@@ -61,7 +63,8 @@ extension StatisticsReadings.Route {
             database: route.key.database, user: route.key.user, rule: route.key.pattern.description,
             mode: route.settings.pool, clients: route.admission.count,
             counters: route.counters.map(\.values) + [cleaning], statements: route.statements.size,
-            pool: dedicated.reduce(into: route.pool.stats) { $0.addConnections(of: $1.pool.stats) })
+            pool: dedicated.reduce(into: route.pool.stats) { $0.addConnections(of: $1.pool.stats) },
+            lags: lags)
     }
 }
 

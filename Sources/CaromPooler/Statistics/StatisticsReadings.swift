@@ -20,6 +20,8 @@ struct StatisticsReadings {
         /// Prepared statements, and the bytes of their texts.
         var statements = (count: 0, bytes: 0)
         var pool: PoolStats
+        /// How far its servers lag, where that is known.
+        var lags: [BackendID: Duration] = [:]
     }
 
     var takenAt: Duration
@@ -87,6 +89,6 @@ extension PoolerStatistics.Route {
         self.init(
             database: reading.database, user: reading.user, rule: reading.rule, mode: reading.mode,
             clients: clients, counters: reading.counters.reduce(Counters.Values(), +),
-            statements: reading.statements, pool: pool)
+            statements: reading.statements, pool: pool, lags: reading.lags)
     }
 }

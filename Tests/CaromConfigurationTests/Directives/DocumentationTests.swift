@@ -37,6 +37,9 @@ import Testing
         try check(
             StorageSettings.directives, StorageSettings(name: "x"), under: "== `storage \"name\" { … }`",
             required: ["type"])
+        try check(
+            WatchdogSettings.directives, WatchdogSettings(), under: "== `watchdog { … }` [[watchdog]]",
+            required: ["storage_db", "storage_user"])
         try check(DatabaseScope.directives, DatabaseScope(), under: "== `database \"name\" { … }`")
         try check(
             SharedPoolSettings.directives, SharedPoolSettings(name: "x"),

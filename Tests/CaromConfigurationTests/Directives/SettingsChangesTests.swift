@@ -35,6 +35,10 @@ import Testing
             "listener 127.0.0.1:7000: client_login_timeout is 5, was nothing"
         ),
         ("host \"127.0.0.1\" }", "host \"[::1]\" }", "storage \"pg\": host is \"[::1]\", was \"127.0.0.1\""),
+        (
+            "type \"remote\"", "type \"remote\" watchdog { storage_db \"a\" storage_user \"b\" }",
+            "watchdog of storage \"pg\" added"
+        ),
         ("pool_size 4", "pool_size 8", "route shop.bob: pool_size is 8, was 4"),
         ("pool_size 4", "pool_size 4 storage_db \"x\"", "route shop.bob: storage_db is \"x\", was nothing"),
         (

@@ -278,8 +278,22 @@ import Testing
             ]
         ),
         (
-            "storage \"x\" { watchdog { } }",
-            ["15: error: directive 'watchdog' in 'storage' is Odyssey's and not supported"]
+            "storage \"x\" { balancing { } }",
+            ["15: error: directive 'balancing' in 'storage' is Odyssey's and not supported"]
+        ),
+        (
+            "storage \"x\" { type \"remote\" host \"h\" watchdog { storage_db \"d\" watchdog_lag_interval 0 } }",
+            [
+                "76: error: watchdog_lag_interval: 0 is out of range; expected a whole number from 1 to 2147483647"
+            ]
+        ),
+        (
+            "storage \"x\" { type \"remote\" host \"h\" watchdog { storage_db \"d\" } }",
+            ["38: error: watchdog needs 'storage_user'"]
+        ),
+        (
+            "storage \"x\" { type \"remote\" host \"h\" watchdog 5 }",
+            ["47: error: expected '{' of 'watchdog', found a number"]
         ),
     ])
     func whatIsWrongInABlockIsSaid(text: String, expected: [String]) {

@@ -19,7 +19,7 @@ import Testing
         "backends": """
         database t, user t, route t, name t, addr t, state t, role t, priority i, weight i, wanted i, sv_active i, sv_idle i, \
         sv_tested i, sv_login i, sv_closing i, claims b, connects b, failed_connects b, authentication_failures b, \
-        last_error t
+        last_error t, lag t, held_back t
         """,
         "clients": """
         type t, user t, database t, replication t, state t, addr t, port i, local_addr t, local_port i, connect_time t, \
@@ -57,6 +57,10 @@ import Testing
         resolver t, type t, name t, addr t, state t, since b, ttl b, priority i, weight i, sv_active i, sv_idle i, \
         sv_tested i, sv_login i, sv_closing i, claims b, connects b, failed_connects b, last_error t, source t, \
         failures i, trouble t
+        """,
+        "routes": """
+        database t, user t, route t, pool_mode t, clients i, logins b, retries b, wait_notices b, timeouts b, \
+        refused_transactions b
         """,
         "rules": """
         database t, user t, address t, connection_type t, obsolete t, authentication t, storage t, pool_mode t, clients i
@@ -253,7 +257,7 @@ import Testing
 
     @Test func backendsAreThoseOfEachRoute() {
         let line =
-            "shop|app|shop.app|db1|10.0.0.1:5432|online|overruled|0|1|30|4|2|14|1|7|8|9|10|11|it \"broke\""
+            "shop|app|shop.app|db1|10.0.0.1:5432|online|overruled|0|1|30|4|2|14|1|7|8|9|10|11|it \"broke\"|2.5|lags"
         #expect(Self.table("backends", Self.context) == [line])
     }
 

@@ -86,7 +86,7 @@ import Testing
         #expect(
             try Self.definition(Self.snapshot(Self.settings(route: endless))).policy.recycleTimeout == nil)
         let plain = try Self.definition(Self.snapshot(Self.settings())).policy
-        #expect(plain.minBackoff == .milliseconds(20) && plain.maxBackoff == .seconds(3))
+        #expect(plain.minBackoff == .milliseconds(20) && plain.maxBackoff == .seconds(1))
     }
 
     @Test func whatIsStillTrueIsKept() throws {

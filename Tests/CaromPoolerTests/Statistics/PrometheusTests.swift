@@ -137,6 +137,8 @@ import Testing
             "carom_backend_role{\(backend),carom_backend_role=\"standby\"}": "1",
             "carom_backend_role{\(backend),carom_backend_role=\"primary\"}": "0",
             "carom_backend_overruled{\(backend)}": "1",
+            "carom_backend_held_back{\(backend)}": "1",
+            "carom_backend_lag_seconds{\(backend)}": "2.5",
             "carom_backend_claims_total{\(backend)}": "8",
             "carom_backend_authentication_failures_total{\(backend)}": "11",
             #"carom_backend_servers{database="shop",user="ops",rule="shop.ops",backend="db2",address="[fd00::2]:5433",state="idle"}"#:

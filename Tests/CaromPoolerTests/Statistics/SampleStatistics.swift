@@ -18,7 +18,8 @@ enum Sample {
             backend: backend, state: state, wanted: 30, connecting: 1, idle: 2, acquiring: 3, claimed: 4,
             checking: 5, recycling: 6, closing: 7, totalClaims: 8, totalConnects: 9, failedConnects: 10,
             authenticationFailures: 11, score: 12, lastError: "it \"broke\"",
-            attributes: ["role": "standby", "access": "read-only"], isOverruled: true)
+            attributes: ["role": "standby", "access": "read-only"], isOverruled: true,
+            heldBack: "lags")
     }
 
     static func pool(
@@ -42,7 +43,8 @@ enum Sample {
         let name = "\(database).\(user)"
         return StatisticsReadings.Route(
             database: database, user: user, rule: rule ?? name, mode: .transaction, clients: clients,
-            counters: counters, statements: statements, pool: pool ?? self.pool(name))
+            counters: counters, statements: statements, pool: pool ?? self.pool(name),
+            lags: [first.id: .milliseconds(2_500)])
     }
 
     static func statistics(

@@ -128,5 +128,7 @@ def literal(value):
 
 
 def block(head, options):
-    body = "".join(f"    {key} {literal(value)}\n" for key, value in options.items())
+    """A block; a value that is a dictionary is a block in it."""
+    body = "".join(f"    {block(key, value)}\n" if isinstance(value, dict) else f"    {key} {literal(value)}\n"
+                   for key, value in options.items())
     return f"{head} {{\n{body}}}"

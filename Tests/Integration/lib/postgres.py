@@ -120,9 +120,10 @@ class Postgres:
         self.start()
 
     def add_settings(self, text):
-        """Settings that hold at once."""
+        """Settings that hold at once, or from the next start on."""
         self._append("postgresql.auto.conf", text)
-        self.rows("select pg_reload_conf()")
+        if self.child.running:
+            self.rows("select pg_reload_conf()")
 
     def promote(self):
         """A standby becomes a primary."""
