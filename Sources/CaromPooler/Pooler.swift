@@ -76,12 +76,12 @@ package final class Pooler: Sendable {
         let keyring = SCRAMKeyring(name: "client-keys")
         let presences = reactors.reactors.map { _ in ClientPresence() }
         refusals = RefusalCount()
+        let hostNames = HostNames()
         let statistics = StatisticsCollector(
             router: router, current: current, presences: presences, refusals: refusals,
             statementMemory: statementMemory, log: log)
         self.statistics = statistics
-        let periods = periods
-        let requests = reloadRequests
+        let (periods, requests) = (periods, reloadRequests)
         let (listeners, first) = (listeners, reactors.reactors[0])
         let actions = ConsoleActions(
             router, snapshot: { current.value }, closeDoors: { first.call { listeners.stop() } },
@@ -92,8 +92,8 @@ package final class Pooler: Sendable {
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,
-                presence: presence, keyring: keyring, log: log, snapshot: snapshot,
-                workerCount: presences.count)
+                presence: presence, keyring: keyring, hostNames: hostNames, log: log,
+                snapshot: snapshot, workerCount: presences.count)
         }
         actions.use(workers)
     }
@@ -178,7 +178,7 @@ package final class Pooler: Sendable {
             for route in router.all + router.dedicated {
                 group.addTask { await route.pool.stop(grace: Self.closingGrace) }
             }
-            for query in router.queries { group.addTask { await query.pool.stop(grace: Self.closingGrace) } }
+            for pool in router.inquiries.pools { group.addTask { await pool.stop(grace: Self.closingGrace) } }
         }
     }
 
@@ -194,8 +194,8 @@ package final class Pooler: Sendable {
                 switch event {
                 case .opened(let route): group.addTask { try? await route.pool.run() }
                 case .abandoned(let route): group.addTask { await route.pool.stop(grace: .zero) }
-                case .queryOpened(let query): group.addTask { try? await query.pool.run() }
-                case .queryRetired(let query): group.addTask { await query.pool.stop(grace: .seconds(10)) }
+                case .inquiryOpened(let pool): group.addTask { try? await pool.run() }
+                case .inquiryRetired(let pool): group.addTask { await pool.stop(grace: .seconds(10)) }
                 case .retired(let route): group.addTask { await route.pool.stop(grace: Self.drainingTime) }
                 }
             }

@@ -62,14 +62,33 @@ package struct HostAccessRule: Equatable, Sendable {
         /// `samehost`, `samenet`: looked up when a client comes, since interfaces come and go.
         case interfaces(isWhole: Bool)
         case network(IPNetwork)
+        /// A name, or all that end so if it begins with a dot.
+        case host(String)
 
-        func contains(_ address: IPNetwork.Address) -> Bool {
+        func contains(_ address: IPNetwork.Address, _ facts: HostAccessFacts) -> HostAccessMatch {
             switch self {
-            case .all: true
+            case .all: .yes
             case .interfaces(let isWhole):
-                IPNetwork.ofInterfaces(isWhole: isWhole).contains { $0.contains(address) }
-            case .network(let network): network.contains(address)
+                HostAccessMatch(IPNetwork.ofInterfaces(isWhole: isWhole).contains { $0.contains(address) })
+            case .network(let network): HostAccessMatch(network.contains(address))
+            case .host(let name): facts.isHost(name)
             }
+        }
+    }
+
+    /// What stands for a database or a user.
+    struct Name: Equatable, Sendable {
+        let token: AccessFileLines.Token
+        /// Of one that begins with a slash.
+        let pattern: NamePattern?
+
+        func isKeyword(_ word: String) -> Bool { token.isKeyword(word) }
+
+        /// The role whose members are meant.
+        var role: Substring? { !token.isQuoted && token.text.first == "+" ? token.text.dropFirst() : nil }
+
+        func stands(for name: String) -> HostAccessMatch {
+            HostAccessMatch(pattern?.matches(name) ?? token.text.utf8.elementsEqual(name.utf8))
         }
     }
 
@@ -81,8 +100,8 @@ package struct HostAccessRule: Equatable, Sendable {
 
     package let line: Int
     let connection: Connection
-    let databases: [AccessFileLines.Token]
-    let users: [AccessFileLines.Token]
+    let databases: [Name]
+    let users: [Name]
     /// Of lines that are not `local`.
     let addresses: Addresses
     package let method: Method
@@ -90,21 +109,38 @@ package struct HostAccessRule: Equatable, Sendable {
     package internal(set) var map: String?
     package internal(set) var clientCertificate: ClientCertificate?
 
-    func matches(_ request: HostAccessRequest) -> Bool {
-        guard connection.matches(request.channel) else { return false }
-        if connection != .local {
-            guard let address = request.address, addresses.contains(address) else { return false }
-        }
-        return databases.contains { names($0, request) }
-            && users.contains { $0.isKeyword("all") || $0.text.utf8.elementsEqual(request.user.utf8) }
+    /// Whether the line is about a client.
+    func matches(_ request: HostAccessRequest, _ facts: HostAccessFacts) -> HostAccessMatch {
+        guard connection.matches(request.channel) else { return .no }
+        let comesFromThere =
+            connection == .local
+            ? .yes : request.address.map { addresses.contains($0, facts) } ?? HostAccessMatch.no
+        if comesFromThere == .no { return .no }
+        return .all(
+            .any(databases) { database($0, request, facts) }, .any(users) { user($0, request, facts) },
+            comesFromThere)
     }
 
-    private func names(_ token: AccessFileLines.Token, _ request: HostAccessRequest) -> Bool {
+    private func database(_ name: Name, _ request: HostAccessRequest, _ facts: HostAccessFacts)
+        -> HostAccessMatch
+    {
         // As in PostgreSQL: nothing else is about such clients, and this about no others.
-        if token.isKeyword("replication") { return request.isPhysicalReplication }
-        if request.isPhysicalReplication { return false }
-        if token.isKeyword("all") { return true }
-        if token.isKeyword("sameuser") { return request.database.utf8.elementsEqual(request.user.utf8) }
-        return token.text.utf8.elementsEqual(request.database.utf8)
+        if name.isKeyword("replication") { return HostAccessMatch(request.isPhysicalReplication) }
+        if request.isPhysicalReplication { return .no }
+        if name.isKeyword("all") { return .yes }
+        if name.isKeyword("sameuser") {
+            return HostAccessMatch(request.database.utf8.elementsEqual(request.user.utf8))
+        }
+        if name.isKeyword("samerole") || name.isKeyword("samegroup") {
+            return facts.isMember(of: request.database)
+        }
+        return name.stands(for: request.database)
+    }
+
+    private func user(_ name: Name, _ request: HostAccessRequest, _ facts: HostAccessFacts)
+        -> HostAccessMatch
+    {
+        if let role = name.role { return facts.isMember(of: role) }
+        return name.isKeyword("all") ? .yes : name.stands(for: request.user)
     }
 }

@@ -3,8 +3,9 @@
 
 /// The rules of an `hba_file`, in PostgreSQL's format: the first line that is about a client says what becomes of it.
 ///
-/// Not known here: roles (`+role`, `samerole`), which only servers know, names of hosts, and PostgreSQL's methods that are none of the
-/// pooler's. A line with one of these is an error, since to skip it would be to let in, or keep out, others than meant.
+/// Only servers know roles (`+role`, `samerole`), and only name services the names of hosts: a line that is about a client if something is so
+/// that nobody has asked yet says what is to be asked. PostgreSQL's methods that are none of the pooler's are errors, and so are roles where
+/// there is nobody to ask, since to skip such a line would be to let in, or keep out, others than meant.
 package struct HostAccessRules: Equatable, Sendable {
     package let rules: [HostAccessRule]
     /// Of the file and those that it includes.
@@ -12,17 +13,20 @@ package struct HostAccessRules: Equatable, Sendable {
 
     /// Reads a file.
     ///
+    /// - Parameter asksRoles: there is a server to ask for the roles of users.
     /// - Throws: all lines with something wrong in them.
-    package init(ofFileAt path: String) throws(AccessFileFindings) {
-        try self.init(ofFileAt: path, .files)
+    package init(ofFileAt path: String, asksRoles: Bool) throws(AccessFileFindings) {
+        try self.init(ofFileAt: path, asksRoles: asksRoles, .files)
     }
 
-    init(ofFileAt path: String, _ source: ConfigurationSource) throws(AccessFileFindings) {
+    init(ofFileAt path: String, asksRoles: Bool = true, _ source: ConfigurationSource)
+        throws(AccessFileFindings)
+    {
         let content = try AccessFileLines(ofFileAt: path, source)
         var rules: [HostAccessRule] = []
         var found: [AccessFileFindings.Finding] = []
         for line in content.lines {
-            var parser = HostAccessLine(line)
+            var parser = HostAccessLine(line, asksRoles: asksRoles)
             do throws(HostAccessLine.Trouble) {
                 rules.append(try parser.rule())
             } catch {
@@ -37,9 +41,26 @@ package struct HostAccessRules: Equatable, Sendable {
         paths = content.paths
     }
 
-    /// The line for a client; nil if none is about it: then it may not come.
-    package func rule(for request: HostAccessRequest) -> HostAccessRule? {
-        rules.first { $0.matches(request) }
+    /// What the lines say about a client.
+    package enum Ruling: Equatable, Sendable {
+        /// The first that is about it.
+        case rule(HostAccessRule)
+        /// None is about it, so it may not come.
+        case nothing
+        /// That depends on something that is to be found out first.
+        case unknown(HostAccessFact)
+    }
+
+    /// What the lines say about a client of whom this is known.
+    package func ruling(for request: HostAccessRequest, knowing facts: HostAccessFacts) -> Ruling {
+        for rule in rules {
+            switch rule.matches(request, facts) {
+            case .no: continue
+            case .yes: return .rule(rule)
+            case .depends(let fact): return .unknown(fact)
+            }
+        }
+        return .nothing
     }
 }
 
@@ -50,17 +71,19 @@ struct HostAccessLine {
     }
 
     private let number: Int
+    private let asksRoles: Bool
     private var fields: ArraySlice<[AccessFileLines.Token]>
 
-    init(_ line: AccessFileLines.Line) {
+    init(_ line: AccessFileLines.Line, asksRoles: Bool) {
+        self.asksRoles = asksRoles
         number = line.number
         fields = line.fields[...]
     }
 
     mutating func rule() throws(Trouble) -> HostAccessRule {
         let connection = try connection()
-        let databases = try names("database", keywords: ["samerole", "samegroup"])
-        let users = try names("user", keywords: [])
+        let databases = try names("database") { $0.isKeyword("samerole") || $0.isKeyword("samegroup") }
+        let users = try names("user") { $0.role != nil }
         let addresses = connection == .local ? HostAccessRule.Addresses.all : try addresses()
         let method = try method(for: connection)
         var rule = HostAccessRule(
@@ -90,17 +113,28 @@ struct HostAccessLine {
                 : "connection type \(quoted(word)); allowed: \"local\", \"host\", \"hostssl\", \"hostnossl\"")
     }
 
-    private mutating func names(_ what: String, keywords: [String]) throws(Trouble)
-        -> [AccessFileLines.Token]
+    /// - Parameter meansRole: whether a name stands for the members of a role.
+    private mutating func names(_ what: String, meansRole: (HostAccessRule.Name) -> Bool) throws(Trouble)
+        -> [HostAccessRule.Name]
     {
-        guard let names = fields.popFirst() else {
+        guard let tokens = fields.popFirst() else {
             throw Trouble(message: "the line ends before the \(what)")
         }
-        for name in names where !name.isQuoted {
-            guard name.text.first != "+", !keywords.contains(name.text) else {
-                throw Trouble(
-                    message: "\(what) \(quoted(name.text)): only servers know who is a member of which role")
+        var names: [HostAccessRule.Name] = []
+        for token in tokens {
+            let name: HostAccessRule.Name
+            do throws(NamePattern.Trouble) {
+                name = HostAccessRule.Name(token: token, pattern: try NamePattern(ofName: token.text))
+            } catch {
+                throw Trouble(message: "\(what) \(error)")
             }
+            guard asksRoles || !meansRole(name) else {
+                throw Trouble(
+                    message:
+                        "\(what) \(quoted(token.text)): only servers know who is a member of which role; hba_role_query_db and hba_role_query_user say whom to ask"
+                )
+            }
+            names.append(name)
         }
         return names
     }
@@ -112,10 +146,13 @@ struct HostAccessLine {
         if token.isKeyword("samenet") { return .interfaces(isWhole: true) }
         let parts = token.text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = IPNetwork.Address(String(parts[0])) else {
-            throw Trouble(
-                message:
-                    "\(quoted(token.text)) is no IP address; allowed: address/bits, an address and a mask, \"all\", \"samehost\", \"samenet\" (names of hosts are not looked up)"
-            )
+            guard parts.count == 1, !token.text.isEmpty else {
+                throw Trouble(
+                    message:
+                        "\(quoted(token.text)) is no IP address with a mask; allowed: address/bits, an address and a mask, a host name, \".domain\", \"all\", \"samehost\", \"samenet\""
+                )
+            }
+            return .host(token.text)
         }
         if parts.count > 1 {
             guard let bits = Int(parts[1]), let network = IPNetwork(address, bits: bits) else {

@@ -37,7 +37,49 @@ package struct IPNetwork: Hashable, Sendable {
             }
         }
 
-        init(bytes: [UInt8]) { self.bytes = bytes }
+        package init(bytes: [UInt8]) { self.bytes = bytes }
+
+        /// The name of the address, if that has the address in turn; nil for others. It asks the system's resolver, which may take a while.
+        package var confirmedHostName: String? {
+            guard let name = hostName else { return nil }
+            var hints = addrinfo()
+            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+            var list: UnsafeMutablePointer<addrinfo>?
+            guard getaddrinfo(name, nil, &hints, &list) == 0 else { return nil }
+            defer { freeaddrinfo(list) }
+            var entry = list
+            while let found = entry?.pointee {
+                entry = found.ai_next
+                if let address = found.ai_addr.flatMap({ Self(UnsafeRawPointer($0)) }), address == self {
+                    return name
+                }
+            }
+            return nil
+        }
+
+        private var hostName: String? {
+            var name = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+            let result = withSockaddr { pointer, length in
+                getnameinfo(pointer, length, &name, socklen_t(name.count), nil, 0, NI_NAMEREQD)
+            }
+            guard result == 0 else { return nil }
+            return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+
+        private func withSockaddr<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+            var storage = sockaddr_storage()
+            let isIPv4 = bytes.count == 4
+            storage.ss_family = sa_family_t(isIPv4 ? AF_INET : AF_INET6)
+            let offset =
+                isIPv4
+                ? MemoryLayout<sockaddr_in>.offset(of: \.sin_addr)
+                : MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr)
+            let length = isIPv4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
+            return withUnsafeMutableBytes(of: &storage) { raw in
+                UnsafeMutableRawBufferPointer(rebasing: raw[offset!...]).copyBytes(from: bytes)
+                return raw.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress!, socklen_t(length)) }
+            }
+        }
     }
 
     private let address: Address
@@ -59,7 +101,7 @@ package struct IPNetwork: Hashable, Sendable {
         self.mask = mask.bytes
     }
 
-    func contains(_ other: Address) -> Bool {
+    package func contains(_ other: Address) -> Bool {
         guard other.bytes.count == address.bytes.count else { return false }
         for index in mask.indices where (other.bytes[index] ^ address.bytes[index]) & mask[index] != 0 {
             return false

@@ -8,6 +8,8 @@ package struct IdentityMap: Sendable {
     fileprivate struct Entry: Sendable {
         let map: String
         let proved: String
+        /// The regular expression, if it is one.
+        let pattern: NamePattern?
         let user: String
     }
 
@@ -36,12 +38,15 @@ package struct IdentityMap: Sendable {
                     .init(line: line.number, "expected the map's name, the proved name and the user"))
                 continue
             }
-            let entry = Entry(
-                map: line.fields[0][0].text, proved: line.fields[1][0].text, user: line.fields[2][0].text)
-            if let pattern = entry.pattern, (try? Regex(pattern)) == nil {
-                found.append(.init(line: line.number, "\(quoted(pattern)) is no regular expression"))
+            let proved = line.fields[1][0].text
+            do throws(NamePattern.Trouble) {
+                entries.append(
+                    Entry(
+                        map: line.fields[0][0].text, proved: proved,
+                        pattern: try NamePattern(ofName: proved), user: line.fields[2][0].text))
+            } catch {
+                found.append(.init(line: line.number, "\(error)"))
             }
-            entries.append(entry)
         }
         if !found.isEmpty { throw AccessFileFindings(path: path, found) }
         self.entries = entries
@@ -57,18 +62,16 @@ package struct IdentityMap: Sendable {
 }
 
 extension IdentityMap.Entry {
-    /// The regular expression, if it is one.
-    fileprivate var pattern: String? { proved.first == "/" ? String(proved.dropFirst()) : nil }
-
     fileprivate func allows(_ name: String, toBe user: String) -> Bool {
         guard let pattern else {
             return proved.utf8.elementsEqual(name.utf8) && self.user.utf8.elementsEqual(user.utf8)
         }
-        guard let match = try? Regex(pattern).firstMatch(in: name) else { return false }
+        let (isMatch, first) = pattern.firstGroup(in: name)
+        guard isMatch else { return false }
         guard let group = self.user.firstRange(of: "\\1") else {
             return self.user.utf8.elementsEqual(user.utf8)
         }
-        guard match.output.count > 1, let first = match.output[1].substring else { return false }
+        guard let first else { return false }
         return self.user.replacingCharacters(in: group, with: first).utf8.elementsEqual(user.utf8)
     }
 }

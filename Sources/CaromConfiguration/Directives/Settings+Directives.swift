@@ -44,6 +44,12 @@ extension Settings: ConfigurationScope {
 
     private static let access: [Directive<Settings>] = [
         .text("hba_file", optional: \.hbaFile), .text("ident_file", optional: \.identFile),
+        Directive(
+            name: "hba_role_query", expects: "a query with $1 for the user, in double quotes",
+            read: { value, settings throws(ValueError) in settings.hbaRoleQuery = try value.userQuery() },
+            write: { $0.hbaRoleQuery.map(quoted) }),
+        .text("hba_role_query_db", optional: \.hbaRoleQueryDatabase),
+        .text("hba_role_query_user", optional: \.hbaRoleQueryUser),
     ]
 
     private static let console: [Directive<Settings>] = [

@@ -58,6 +58,13 @@ struct ConfigurationValidator {
         findings.warn(position, message)
     }
 
+    private mutating func checkAccess(_ body: (inout AccessChecks) -> Void) {
+        var checks = AccessChecks(
+            top, routes.map(\.value), storages.map(\.value), loadsFiles: loadsFiles, findings)
+        body(&checks)
+        findings = checks.findings
+    }
+
     private mutating func checkTop(wasReadable: Bool) {
         if settings.unixSocketDirectory != nil, settings.unixSocketMode == nil,
             let position = top.given["unix_socket_dir"], top.given["unix_socket_mode"] == nil
@@ -65,31 +72,13 @@ struct ConfigurationValidator {
             report(
                 position, "unix_socket_dir needs unix_socket_mode", hint: "such as unix_socket_mode \"0770\"")
         }
-        checkAccess()
+        checkAccess { $0.run() }
         guard wasReadable else { return }
         if listeners.isEmpty {
             report(top.position, "there is no 'listen' block, so no client could connect")
         }
         if routes.isEmpty {
             report(top.position, "there is no route: no 'user' block in any 'database' block")
-        }
-    }
-
-    /// The files that say who may come from where.
-    private mutating func checkAccess() {
-        guard let position = top.given["hba_file"], let path = settings.hbaFile else {
-            if let position = top.given["ident_file"] {
-                warn(position, "'ident_file' has no effect without 'hba_file'")
-            }
-            return
-        }
-        guard loadsFiles else { return }
-        do throws(AccessFileFindings) { _ = try HostAccessRules(ofFileAt: path) } catch {
-            for message in error.messages { report(position, "hba_file: \(message)") }
-        }
-        guard let position = top.given["ident_file"], let path = settings.identFile else { return }
-        do throws(AccessFileFindings) { _ = try IdentityMap(ofFileAt: path) } catch {
-            for message in error.messages { report(position, "ident_file: \(message)") }
         }
     }
 
@@ -331,18 +320,7 @@ struct ConfigurationValidator {
                 position,
                 "'\(first)' has no effect with authentication \(quoted(block.value.authentication.rawValue))")
         } else if let query = block.value.authQuerySettings {
-            let asked = RouteTable(routes.map { ($0.value.pattern, $0.value) }.uniqued).route(of: query)
-            let name = "\(query.database).\(query.user)"
-            guard let asked, let storage = storages.first(where: { $0.value.name == asked.storage }) else {
-                report(
-                    position,
-                    "auth_query: there is no route \(name), which says where the query is asked and by which password"
-                )
-                return true
-            }
-            if storage.value.type == .local {
-                report(position, "auth_query: the route \(name) leads to the console")
-            }
+            checkAccess { $0.checkTarget(of: query, named: "auth_query", at: position) }
         } else {
             report(position, "auth_query needs auth_query_user and auth_query_db")
         }
@@ -368,13 +346,5 @@ struct ConfigurationValidator {
         if !isPossible, let position = block.given["authentication"] {
             report(position, "authentication \"cert\" needs a listener with tls and tls_ca_file")
         }
-    }
-}
-
-extension Sequence<(RoutePattern, RouteSettings)> {
-    /// The first of each pattern: that there are more is told elsewhere.
-    fileprivate var uniqued: [(RoutePattern, RouteSettings)] {
-        var seen: Set<RoutePattern> = []
-        return filter { seen.insert($0.0).inserted }
     }
 }

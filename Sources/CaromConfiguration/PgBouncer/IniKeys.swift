@@ -93,7 +93,7 @@ enum IniKeys {
         IniKey("auth_type", .word(methods), "md5"), IniKey("auth_file", .text, ""),
         IniKey("auth_hba_file", .text, ""), IniKey("auth_ident_file", .text, ""),
         IniKey("auth_user", .text, ""), IniKey("auth_dbname", .text, ""),
-        IniKey("auth_query", .text, AuthQuerySettings.standardText),
+        IniKey("auth_query", .text, UserQuerySettings.secretText),
         IniKey("auth_ldap_options", .text, "").ignored("there is no auth_type ldap"),
         IniKey("scram_iterations", .number(1...Int(Int32.max)), "4096").ignored(
             "plain passwords become verifiers of 4096 rounds"),

@@ -153,7 +153,7 @@ struct PgBouncerAccess {
         block.value.authQueryUser = query.user
         block.value.authQueryDatabase = asked
         let text = database?.text("auth_query") ?? main.text("auth_query")
-        block.value.authQuery = text == AuthQuerySettings.standardText ? nil : text
+        block.value.authQuery = text == UserQuerySettings.secretText ? nil : text
         if let text, !text.contains("$1") {
             let place = database?.position(of: "auth_query") ?? main.place(of: "auth_query")
             findings.report(place, "auth_query: the query has no $1 for the user's name")

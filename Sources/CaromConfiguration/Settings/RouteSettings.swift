@@ -15,7 +15,7 @@ package struct RouteSettings: Equatable, Sendable {
     package var password: Secret?
     /// `auth_file`: users and their secrets, in place of `password`.
     package var authFile: String?
-    /// `auth_query`: asks a server for a user's secret; `nil` with a user to ask as means ``AuthQuerySettings/standardText``.
+    /// `auth_query`: asks a server for a user's secret; `nil` with a user to ask as means ``UserQuerySettings/secretText``.
     package var authQuery: String?
     /// `auth_query_db` or `auth_dbname`: where it is asked.
     package var authQueryDatabase: String?

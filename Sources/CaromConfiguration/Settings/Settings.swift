@@ -63,6 +63,11 @@ package struct Settings: Equatable, Sendable {
     package var hbaFile: String?
     /// `ident_file`: who may be which user, for its lines with `map`.
     package var identFile: String?
+    /// `hba_role_query`: which roles a user is a member of; `nil` for PostgreSQL's own tables.
+    package var hbaRoleQuery: String?
+    /// `hba_role_query_db` and `hba_role_query_user`: by which route's servers and names that is asked; `nil` for nobody.
+    package var hbaRoleQueryDatabase: String?
+    package var hbaRoleQueryUser: String?
 
     // Console
     /// `admin_users`: who may do everything at the console.

@@ -54,7 +54,7 @@ final class ClientSession {
     func begin() {
         worker.log.session("new client connection from \(transport.peer)", in: context(.startup))
         isLoggingIn = true
-        let login = Login(self)
+        let login = Login(self, LoginInput(), until: .now + listener.loginTimeout)
         enter(login)
         login.handle(0)
     }
@@ -86,7 +86,8 @@ final class ClientSession {
         if let cancelKey { worker.cancels.remove(cancelKey) }
         cancelKey = nil
         if case .cutOff(let reason) = end { worker.log.error(reason, in: context(.cleanup)) }
-        let farewell = Farewell(self, fields: farewell(end), behind: waiting)
+        let farewell = Farewell(
+            self, fields: end.farewell(loginTimeout: listener.loginTimeout), behind: waiting)
         enter(farewell)
         leaveLimits()
         farewell.begin()
@@ -118,11 +119,8 @@ final class ClientSession {
         worker.forget(self)
     }
 
-    /// Keys that the login asked for are made.
-    func receive(_ keys: SCRAMKeys) { (stage as? Login)?.receive(keys) }
-
-    /// What the login is to check the client against is there.
-    func receive(_ finding: AuthQueryFinding) { (stage as? Login)?.receive(finding) }
+    /// What the login waits for is there.
+    func receive(_ news: LoginNews) { (stage as? Login)?.receive(news) }
 
     /// What the console waited for is there.
     func receive(_ result: ConsoleResult) { (stage as? ConsoleStage)?.finish(result) }
@@ -180,20 +178,6 @@ final class ClientSession {
 
     /// Ends the session whatever it is doing.
     func abort() { stage?.abort() }
-
-    private func farewell(_ end: SessionEnd) -> ErrorFields? {
-        switch end {
-        case .terminated, .clientLeft, .cutOff: nil
-        case .refused(let fields): fields
-        case .loginTimedOut:
-            ErrorFields(
-                severity: .fatal, code: .protocolViolation,
-                message:
-                    "login timed out after \(listener.loginTimeout) (client_login_timeout)")
-        case .shutdown:
-            ErrorFields(severity: .fatal, code: .adminShutdown, message: "the pooler is shutting down")
-        }
-    }
 
     // MARK: Identity and limits
 

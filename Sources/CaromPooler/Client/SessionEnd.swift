@@ -42,6 +42,20 @@ enum SessionEnd: Error, Equatable {
     /// What the client is told; nil if that is not ours to say.
     var message: String? { if case .refused(let fields) = self { fields.message } else { nil } }
 
+    /// What the client is told; nil if nobody is there to be told, or nothing more may be said.
+    func farewell(loginTimeout: Duration) -> ErrorFields? {
+        switch self {
+        case .terminated, .clientLeft, .cutOff: nil
+        case .refused(let fields): fields
+        case .loginTimedOut:
+            ErrorFields(
+                severity: .fatal, code: .protocolViolation,
+                message: "login timed out after \(loginTimeout) (client_login_timeout)")
+        case .shutdown:
+            ErrorFields(severity: .fatal, code: .adminShutdown, message: "the pooler is shutting down")
+        }
+    }
+
     /// The same, without a word of ours.
     var silent: SessionEnd {
         switch self {

@@ -1,7 +1,6 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-import Carom
 import CaromConfiguration
 import CaromPostgres
 import CaromPostgresProtocol
@@ -10,82 +9,37 @@ import Synchronization
 
 /// What is asked of whom by an `auth_query`, for routes of one method.
 struct AuthQueryDefinition: Sendable {
-    let text: String
+    let question: ServerQuestion
     let method: AuthenticationMethod
-    /// The connections on which it is asked.
-    let configuration: PostgresConfiguration
-    let resolver: any Resolver
-    let tcp: TCPOptions
-    let encryption: ServerEncryption?
-    let access: ServerAccess
-    /// Its connections count among those of the storage.
-    let limit: QuotaLimit?
     let mockSecret: [UInt8]
 
-    /// - Parameter route: says how the servers are found and logged in to. Nothing else of it counts: no setting shall change what the
-    ///     query means.
-    init(
-        _ query: AuthQuerySettings, method: AuthenticationMethod, _ route: RouteSettings,
-        _ storage: StorageSettings, resolver: any Resolver, access: ServerAccess, tcp: TCPOptions,
-        encryption: ServerEncryption?,
-        mockSecret: [UInt8]
-    ) {
-        text = query.text
-        self.method = method
-        var configuration = PostgresConfiguration(
-            user: route.serverUser(forClientUser: query.user),
-            database: route.serverDatabase(forClientDatabase: query.database),
-            password: route.serverPassword?.reveal())
-        // A query that is not qualified means what PostgreSQL itself has by these names (CVE-2025-12819).
-        configuration.parameters = [
-            "search_path": "pg_catalog, pg_temp", "application_name": "carom auth_query",
-        ]
-        self.configuration = configuration
-        self.resolver = resolver
-        self.tcp = tcp
-        self.encryption = encryption
-        self.access = access
-        limit = QuotaLimit(storage)
-        self.mockSecret = mockSecret
-    }
-
-    /// Whether the same is asked of the same servers in the same way.
+    /// Whether the same is asked of the same servers for the same purpose.
     func isSame(_ other: AuthQueryDefinition) -> Bool {
-        text == other.text && method == other.method && access == other.access
-            && limit == other.limit && configuration.user == other.configuration.user
-            && configuration.database == other.configuration.database
+        method == other.method && question.isSame(other.question)
     }
 }
 
-/// Asks servers for the secrets of clients, on connections that no client's bytes or settings ever reach.
+/// Asks servers for the secrets of clients.
 final class AuthQuery: Sendable {
     /// Told of an answer, from any thread.
     typealias Waiter = @Sendable (AuthQueryFinding) -> Void
 
     let definition: AuthQueryDefinition
-    let pool: Pool<PostgresConnector>
+    let inquiry: ServerInquiry
     private let state = Mutex(
-        State(cache: AuthQueryCache(lifetime: AuthQuery.lifetime, limit: AuthQuery.limit)))
+        State(cache: LookupCache(lifetime: ServerInquiry.lifetime, limit: ServerInquiry.limit)))
     private let cryptography = OpenSSLCryptography()
     private let keyring: SCRAMKeyring
 
     private struct State {
-        var cache: AuthQueryCache<Waiter>
+        var cache: LookupCache<String, AuthQueryAnswer, Waiter>
         /// What strangers are checked against: something that looks like the last secret that was found.
         var stranger: ClientSecret?
     }
 
-    /// A secret that was changed, or has run out, is believed for so long.
-    private static let lifetime = Duration.seconds(5)
-    private static let limit = 10_000
-    /// A client waits for so long. It is less than the time to log in usually is.
-    private static let patience = Duration.seconds(5)
-    /// Of all rows.
-    private static let longestResult = 1 << 20
-
-    init(_ definition: AuthQueryDefinition, pool: Pool<PostgresConnector>, keyring: SCRAMKeyring) {
+    init(_ definition: AuthQueryDefinition, _ inquiry: ServerInquiry, keyring: SCRAMKeyring) {
         self.definition = definition
-        self.pool = pool
+        self.inquiry = inquiry
         self.keyring = keyring
     }
 
@@ -99,7 +53,9 @@ final class AuthQuery: Sendable {
         case .ask:
             spawn { [self] in
                 let answer = await prepared(await ask(user), of: user)
-                let waiters = state.withLock { $0.cache.learned(answer, of: user, at: .now) }
+                let waiters = state.withLock {
+                    $0.cache.learned(answer, of: user, at: .now, keeping: answer.isKept)
+                }
                 let finding = finding(answer, of: user)
                 for waiter in waiters { waiter(finding) }
             }
@@ -108,14 +64,8 @@ final class AuthQuery: Sendable {
     }
 
     private func ask(_ user: String) async -> AuthQueryAnswer {
-        let text = definition.text
         do {
-            return try await pool.withConnection(timeout: Self.patience) { connection in
-                let result = try await connection.query(
-                    PostgresQuery(sql: text, [.text(user)]),
-                    options: QueryOptions(maximumBytes: Self.longestResult, timeout: Self.patience))
-                return AuthQueryAnswer(result.map { row in row.map { $0.string } }, of: user)
-            }
+            return AuthQueryAnswer(try await inquiry.ask(about: user), of: user)
         } catch {
             return .failed("\(error)")
         }

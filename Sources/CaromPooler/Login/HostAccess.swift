@@ -19,6 +19,13 @@ final class HostAccess: Sendable {
         let isProven: Bool
     }
 
+    /// What becomes of a client.
+    enum Judgement: Equatable, Sendable {
+        case decided(Decision)
+        /// Something is to be found out first.
+        case unknown(HostAccessFact)
+    }
+
     private struct State {
         let rules: HostAccessRules
         let map: IdentityMap
@@ -41,13 +48,16 @@ final class HostAccess: Sendable {
 
     let path: String
     let identPath: String?
+    /// There is a server to ask for the roles of users.
+    let asksRoles: Bool
     private let state: Mutex<State>
 
     /// - Throws: ``AccessFileError``.
-    init(path: String, identPath: String?) throws(AccessFileError) {
+    init(path: String, identPath: String?, asksRoles: Bool = false) throws(AccessFileError) {
         self.path = path
         self.identPath = identPath
-        state = Mutex(try Self.read(path, identPath))
+        self.asksRoles = asksRoles
+        state = Mutex(try Self.read(path, identPath, asksRoles))
     }
 
     /// Reads the files if one of them is another one than before. May take a while.
@@ -59,14 +69,16 @@ final class HostAccess: Sendable {
         let stamps = State.stamps(known.rules, known.map)
         if stamps == known.stamps { return false }
         state.withLock { $0.stamps = stamps }
-        let next = try Self.read(path, identPath)
+        let next = try Self.read(path, identPath, asksRoles)
         state.withLock { $0 = next }
         return true
     }
 
-    private static func read(_ path: String, _ identPath: String?) throws(AccessFileError) -> State {
+    private static func read(_ path: String, _ identPath: String?, _ asksRoles: Bool)
+        throws(AccessFileError) -> State
+    {
         do throws(AccessFileFindings) {
-            let rules = try HostAccessRules(ofFileAt: path)
+            let rules = try HostAccessRules(ofFileAt: path, asksRoles: asksRoles)
             return State(
                 rules,
                 try identPath.map { path throws(AccessFileFindings) in
@@ -81,22 +93,34 @@ final class HostAccess: Sendable {
 
     /// What is decided about a client by the first line that is about it.
     ///
-    /// - Parameter transport: its connection, whose handshake is done.
+    /// - Parameters:
+    ///   - transport: its connection, whose handshake is done.
+    ///   - facts: what was found out about it so far.
     /// - Throws: the refusal (28000), where the line says so, there is none, or the client is not who it says.
-    func admit(_ startup: StartupMessage, over transport: Transport) throws(SessionEnd) -> Decision {
+    func judge(_ startup: StartupMessage, over transport: Transport, knowing facts: HostAccessFacts)
+        throws(SessionEnd) -> Judgement
+    {
         let (rules, map) = state.withLock { ($0.rules, $0.map) }
         let isLocal = transport.peer.isUnix
-        let tls = transport.session
         let request = HostAccessRequest(
-            channel: isLocal ? .local : tls == nil ? .plain : .tls,
+            channel: isLocal ? .local : transport.session == nil ? .plain : .tls,
             address: isLocal ? nil : IPNetwork.Address(transport.peer.host), database: startup.database,
             user: startup.user, isPhysicalReplication: startup.replication == .physical)
-        guard let rule = rules.rule(for: request) else {
+        switch rules.ruling(for: request, knowing: facts) {
+        case .rule(let rule): return .decided(try obey(rule, map, startup, over: transport))
+        case .unknown(let fact): return .unknown(fact)
+        case .nothing:
             let client = Self.words(for: startup, transport)
             throw .fatal(.invalidAuthorization, "no hba_file entry for \(client)")
         }
+    }
+
+    private func obey(
+        _ rule: HostAccessRule, _ map: IdentityMap, _ startup: StartupMessage, over transport: Transport
+    ) throws(SessionEnd) -> Decision {
         if let wanted = rule.clientCertificate {
-            try check(tls.flatMap { SecureChannel($0).commonName }, wanted, rule, map, startup.user)
+            let name = transport.session.flatMap { SecureChannel($0).commonName }
+            try check(name, wanted, rule, map, startup.user)
         }
         switch rule.method {
         case .allow: return Decision(method: nil, isProven: false)

@@ -17,15 +17,12 @@ final class Login: SessionStage {
     private let worker: Worker
     @exclusivity(unchecked) private var machine: StartupMachine
     @exclusivity(unchecked) private var handshake: Handshake?
-    @exclusivity(unchecked) private var input: [UInt8] = []
+    @exclusivity(unchecked) private var input: LoginInput
     @exclusivity(unchecked) private var output = OutputQueue()
     @exclusivity(unchecked) private var timer: ReactorTimer?
-    @exclusivity(unchecked) private var exchange: Exchange?
+    @exclusivity(unchecked) private var exchange: LoginExchange?
     @exclusivity(unchecked) private var isOver = false
-    /// Keys are being made; the client's next message waits for them.
-    @exclusivity(unchecked) private var derivation: Derivation?
-    /// A server is asked what the client is to be checked against.
-    @exclusivity(unchecked) private var arrival: Arrival?
+    @exclusivity(unchecked) private var wait: LoginWait?
 
     /// How the handshake came about that is under way.
     private enum Handshake {
@@ -34,49 +31,19 @@ final class Login: SessionStage {
         case direct
     }
 
-    /// Keys that are being made for the client.
-    private struct Derivation {
-        let what: SCRAMKeyDerivation
-        let isAbandoned: AbandonFlag
-    }
-
-    /// A client whose secret is being asked for.
-    private struct Arrival {
-        let startup: StartupMessage
-        let packet: [UInt8]
-        let definition: RouteDefinition?
-        let authentication: ClientAuthentication
-    }
-
-    /// Tells another thread that a client has gone.
-    private final class AbandonFlag: Sendable {
-        let isSet = Atomic<Bool>(false)
-    }
-
-    /// What is under way once the client has said who it wants to be.
-    private struct Exchange {
-        let startup: StartupMessage
-        let packet: [UInt8]
-        /// Nil where nobody may come by these names.
-        let definition: RouteDefinition?
-        var authenticator: any Authenticator
-        /// What was asked for.
-        let finding: AuthQueryFinding?
-    }
-
     private static let timerToken = 1
-    /// The longest message of an authentication: PostgreSQL's limit for a password (PG_MAX_AUTH_TOKEN_LENGTH).
-    private static var longestAnswer: Int { 65_535 }
-    /// What is read at a time; a login is short.
-    private static var readSize: Int { 16_384 }
 
-    init(_ session: ClientSession) {
+    /// - Parameters:
+    ///   - input: what the client has sent already.
+    ///   - deadline: when it must have logged in.
+    init(_ session: ClientSession, _ input: LoginInput, until deadline: Deadline) {
         self.session = session
+        self.input = input
         worker = session.worker
         machine = StartupMachine(session.listener.encryption)
         let timer = worker.reactor.makeTimer(self, token: Self.timerToken)
         self.timer = timer
-        worker.reactor.arm(timer, at: .now + session.listener.loginTimeout)
+        worker.reactor.arm(timer, at: deadline)
     }
 
     func handle(_ token: Int) {
@@ -84,40 +51,23 @@ final class Login: SessionStage {
         do throws(SessionEnd) {
             if token == Self.timerToken { throw .loginTimedOut }
             if !output.isEmpty { try flush() }
-            if isWaiting { return }
+            if wait != nil { return }
             repeat {
                 if try advance() { return }
-            } while try read()
+            } while try input.read(from: session.transport, by: worker.buffer)
         } catch {
             session.end(error)
         }
     }
 
-    /// Reads more. False: nothing is there now.
-    private func read() throws(SessionEnd) -> Bool {
-        let buffer = UnsafeMutableRawBufferPointer(rebasing: worker.buffer[..<Self.readSize])
-        do throws(SystemError) {
-            switch try session.transport.read(into: buffer) {
-            case .bytes(let count):
-                input.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                return true
-            case .wouldBlock: return false
-            case .end: break
-            }
-        } catch {
-            throw .clientLeft
-        }
-        throw .clientLeft
-    }
-
     /// Deals with what has come. True: nothing is to be read now.
     private func advance() throws(SessionEnd) -> Bool {
-        while !isOver, !isWaiting {
+        while !isOver, wait == nil {
             if let handshake, try !advance(handshake) { return true }
             let hasMoved = exchange == nil ? try readPacket() : try readAnswer()
             if !hasMoved { return false }
         }
-        // What comes while keys are made is read afterwards.
+        // What comes meanwhile is read afterwards.
         return true
     }
 
@@ -125,18 +75,18 @@ final class Login: SessionStage {
 
     private func readPacket() throws(SessionEnd) -> Bool {
         // Only where nothing is asked: who has to prove something must not learn who has been here lately from how long we take.
-        if let known = worker.logins.recall(input, in: worker.snapshot),
+        if let known = worker.logins.recall(input.bytes, in: worker.snapshot),
             known.definition.authentication.method == .none
         {
             try machine.admit()
-            input.removeFirst(known.packet.count)
+            input.remove(known.packet.count)
             try begin(known.startup, packet: known.packet, known)
             return true
         }
         var consumed = 0
-        let packet = input
+        let packet = input.bytes
         let step = try machine.next(in: packet.span.bytes, consumed: &consumed)
-        input.removeFirst(consumed)
+        input.remove(consumed)
         switch step {
         case .needMore: return false
         case .refuseEncryption: try send([UInt8(ascii: "N")])
@@ -159,8 +109,7 @@ final class Login: SessionStage {
         }
         // The handshake goes past the queue.
         guard output.isEmpty else { throw .clientLeft }
-        let hello = input
-        input = []
+        let hello = input.takeAll()
         do throws(TLSError) {
             try session.transport.startTLS(context, hello: hello)
         } catch {
@@ -192,21 +141,51 @@ final class Login: SessionStage {
         throws(SessionEnd)
     {
         session.identify(startup)
-        let access = try worker.snapshot.accessFiles.hostAccess?.admit(startup, over: session.transport)
+        try judge(LoginCaller(startup: startup, packet: packet), known)
+    }
+
+    /// Has the lines of the `hba_file` say what becomes of the client.
+    private func judge(_ caller: LoginCaller, _ known: LoginMemory.Entry?) throws(SessionEnd) {
+        guard let access = worker.snapshot.accessFiles.hostAccess else {
+            return try admit(caller, nil, known)
+        }
+        switch try access.judge(caller.startup, over: session.transport, knowing: caller.facts) {
+        case .decided(let decision): try admit(caller, decision, known)
+        case .unknown(let fact):
+            guard let news = try worker.find(fact, about: session) else { return wait = .facts(caller) }
+            try learn(news, of: caller)
+        }
+    }
+
+    private func learn(_ news: LoginNews, of caller: LoginCaller) throws(SessionEnd) {
+        var caller = caller
+        switch news {
+        case .roles(.roles(let roles)): caller.facts.roles = roles
+        case .roles(.failed(let reason)): throw cannotAuthenticate("hba_role_query: \(reason)")
+        case .host(let host): caller.facts.host = host
+        case .secret, .keys: preconditionFailure("no line of the hba_file wants to know this")
+        }
+        try judge(caller, nil)
+    }
+
+    private func admit(_ caller: LoginCaller, _ access: HostAccess.Decision?, _ known: LoginMemory.Entry?)
+        throws(SessionEnd)
+    {
+        let startup = caller.startup
         let definition = try session.findRoute(startup, known)
         if let negotiation = startup.negotiation() {
             var bytes: [UInt8] = []
             negotiation.encode(into: &bytes)
             try send(bytes)
         }
-        let arrival = Arrival(
-            startup: startup, packet: packet, definition: definition,
+        let arrival = LoginArrival(
+            startup: startup, packet: caller.packet, definition: definition,
             authentication: try session.authentication(definition, access))
         if let query = arrival.authentication.query { return try look(up: query, for: arrival) }
         try challenge(arrival, nil, known)
     }
 
-    private func challenge(_ arrival: Arrival, _ finding: AuthQueryFinding?, _ known: LoginMemory.Entry?)
+    private func challenge(_ arrival: LoginArrival, _ finding: AuthQueryFinding?, _ known: LoginMemory.Entry?)
         throws(SessionEnd)
     {
         let authenticator = try arrival.authentication.authenticator(
@@ -216,49 +195,57 @@ final class Login: SessionStage {
             return try enter(arrival.definition, arrival.startup, arrival.packet, known)
         }
         try ask(authenticator.begin())
-        exchange = Exchange(
+        exchange = LoginExchange(
             startup: arrival.startup, packet: arrival.packet, definition: arrival.definition,
             authenticator: authenticator, finding: finding)
     }
 
     /// Has a server asked for what the client is to be checked against. Until it has answered nothing more is read.
-    private func look(up query: AuthQueryDefinition, for arrival: Arrival) throws(SessionEnd) {
+    private func look(up query: AuthQueryDefinition, for arrival: LoginArrival) throws(SessionEnd) {
         let (worker, owner) = (worker, session.owner)
-        let found = worker.router.query(query, worker.keyring).find(
-            session.user, spawn: worker.spawn,
-            then: { finding in worker.reactor.call { worker.session(of: owner)?.receive(finding) } })
-        guard let found else { return self.arrival = arrival }
+        let found = worker.router.inquiries.secrets(query, worker.keyring).find(
+            session.user, spawn: worker.spawn, then: { worker.tell(owner, .secret($0)) })
+        guard let found else { return wait = .secret(arrival) }
         try take(found, for: arrival)
     }
 
-    private func take(_ finding: AuthQueryFinding, for arrival: Arrival) throws(SessionEnd) {
-        if let failure = finding.failure {
-            worker.log.error("auth_query: \(failure)", in: session.context(.startup))
-            throw .fatal(.connectionFailure, "clients cannot be authenticated at the moment")
-        }
+    private func take(_ finding: AuthQueryFinding, for arrival: LoginArrival) throws(SessionEnd) {
+        if let failure = finding.failure { throw cannotAuthenticate("auth_query: \(failure)") }
         try challenge(arrival, finding, nil)
     }
 
-    /// A server has answered what the client is to be checked against.
-    func receive(_ finding: AuthQueryFinding) {
-        guard let arrival, !isOver else { return }
-        self.arrival = nil
+    private func cannotAuthenticate(_ reason: String) -> SessionEnd {
+        worker.log.error(reason, in: session.context(.startup))
+        return .fatal(.connectionFailure, "clients cannot be authenticated at the moment")
+    }
+
+    /// What the login waits for is there.
+    func receive(_ news: LoginNews) {
+        guard let waiting = wait, !isOver else { return }
         do throws(SessionEnd) {
-            try take(finding, for: arrival)
+            switch (waiting, news) {
+            case (.facts(let caller), .roles), (.facts(let caller), .host):
+                wait = nil
+                try learn(news, of: caller)
+            case (.secret(let arrival), .secret(let finding)):
+                wait = nil
+                try take(finding, for: arrival)
+            case (.keys(let derivation), .keys(let keys)):
+                wait = nil
+                try take(keys, of: derivation)
+            default: return
+            }
         } catch {
             return session.end(error)
         }
         handle(0)
     }
 
-    /// Something else must happen before the client's next message counts.
-    private var isWaiting: Bool { derivation != nil || arrival != nil }
-
     // MARK: Authentication
 
     /// Judges the next message of the authentication, which must be of type `p`.
     private func readAnswer() throws(SessionEnd) -> Bool {
-        guard let body = try takeAnswer() else { return false }
+        guard let body = try input.takeAnswer() else { return false }
         guard let step = try exchange?.authenticator.receive(body) else { return false }
         try take(step)
         return true
@@ -280,7 +267,7 @@ final class Login: SessionStage {
     }
 
     /// Whatever is wrong with it, the client is told the same, after the same time. The log gets to know more, when it has been told.
-    private func refuse(_ exchange: Exchange) {
+    private func refuse(_ exchange: LoginExchange) {
         session.end(
             .fatal(.invalidPassword, "password authentication failed for user \"\(session.user)\""))
         let reason =
@@ -291,48 +278,23 @@ final class Login: SessionStage {
 
     private func derive(_ what: SCRAMKeyDerivation) throws(SessionEnd) {
         if let known = worker.keyring.recall(what) { return try take(known) }
-        let isAbandoned = AbandonFlag()
-        derivation = Derivation(what: what, isAbandoned: isAbandoned)
+        let isAbandoned = LoginDerivation.AbandonFlag()
+        wait = .keys(LoginDerivation(what: what, isAbandoned: isAbandoned))
         let (worker, owner) = (worker, session.owner)
         worker.keyring.derive(
             what, ifWanted: { !isAbandoned.isSet.load(ordering: .relaxed) },
-            then: { keys in worker.reactor.call { worker.session(of: owner)?.receive(keys) } })
+            then: { worker.tell(owner, .keys($0)) })
     }
 
-    /// The keys that were asked for are made.
-    func receive(_ keys: SCRAMKeys) {
-        guard let derivation, !isOver else { return }
-        self.derivation = nil
+    private func take(_ keys: SCRAMKeys, of derivation: LoginDerivation) throws(SessionEnd) {
         guard let step = exchange?.authenticator.receive(keys) else { return }
         if step != .refused { worker.keyring.remember(keys, of: derivation.what) }
-        do throws(SessionEnd) {
-            try take(step)
-        } catch {
-            return session.end(error)
-        }
-        handle(0)
+        try take(step)
     }
 
     private func take(_ keys: SCRAMKeys) throws(SessionEnd) {
         guard let step = exchange?.authenticator.receive(keys) else { return }
         try take(step)
-    }
-
-    private func takeAnswer() throws(SessionEnd) -> [UInt8]? {
-        switch Framing.next(in: input.span.bytes, limit: Self.longestAnswer) {
-        case .needMore: return nil
-        case .invalid(let error): throw .fatal(.protocolViolation, "\(error)")
-        case .frame(let header):
-            guard header.tag == FrontendTag.password.rawValue else {
-                if header.tag == FrontendTag.terminate.rawValue { throw .terminated }
-                throw .fatal(
-                    .protocolViolation,
-                    "expected a password message, got message type \(tagText(header.tag))")
-            }
-            guard input.count >= header.length else { return nil }
-            defer { input.removeFirst(header.length) }
-            return Array(input[Framing.headerSize..<header.length])
-        }
     }
 
     private func ask(_ request: AuthenticationRequest) throws(SessionEnd) {
@@ -354,7 +316,7 @@ final class Login: SessionStage {
         guard output.isEmpty else { throw .clientLeft }
         leave()
         let opening = Opening(startup, packet: packet, remembered: known, worker.snapshot)
-        try session.go(to: destination, opening, input: input)
+        try session.go(to: destination, opening, input: input.bytes)
     }
 
     /// What the client has proved opens servers on which it has the same name.
@@ -378,9 +340,8 @@ final class Login: SessionStage {
 
     @discardableResult func leave() -> OutputQueue {
         isOver = true
-        derivation?.isAbandoned.isSet.store(true, ordering: .relaxed)
-        derivation = nil
-        arrival = nil
+        if case .keys(let derivation) = wait { derivation.isAbandoned.isSet.store(true, ordering: .relaxed) }
+        wait = nil
         if let timer { worker.reactor.disarm(timer) }
         // It holds on to this stage.
         timer = nil

@@ -22,10 +22,10 @@ final class Router: Sendable {
         case abandoned(Route)
         /// Its clients go elsewhere, each when it can; its pool is to be stopped when the last one has.
         case retired(Route)
-        /// The pool of an `auth_query` is to be run.
-        case queryOpened(AuthQuery)
+        /// The pool of what servers are asked about users is to be run.
+        case inquiryOpened(Pool<PostgresConnector>)
         /// It is no longer asked.
-        case queryRetired(AuthQuery)
+        case inquiryRetired(Pool<PostgresConnector>)
     }
 
     private struct State {
@@ -34,11 +34,6 @@ final class Router: Sendable {
         var routes: [Route.Key: Route] = [:]
         /// Of routes whose servers have changed, until one of their clients comes to the new ones.
         var histories: [Route.Key: Route.History] = [:]
-        var queries: [AuthQuery] = []
-
-        func query(_ definition: AuthQueryDefinition) -> AuthQuery? {
-            queries.first { $0.definition.isSame(definition) }
-        }
 
         /// What holds now for the clients of a route; nil if it leads to no servers.
         func definition(of pattern: RoutePattern) -> RouteDefinition? {
@@ -52,6 +47,8 @@ final class Router: Sendable {
     let quota = SharedQuota()
     /// How far servers lag.
     let lags = ReplicaLags()
+    /// What servers are asked about users.
+    let inquiries: Inquiries
     /// Clients for replication.
     private let replications = ReplicationRoutes()
     private let reactors: [Reactor]
@@ -73,11 +70,9 @@ final class Router: Sendable {
         self.reactors = reactors
         self.events = events
         self.log = log
+        inquiries = Inquiries(reactors: reactors, quota: quota, log: log, events: events)
         state = Mutex(State(snapshot: snapshot))
     }
-
-    /// All that ask for secrets.
-    var queries: [AuthQuery] { state.withLock { $0.queries } }
 
     /// All live routes.
     var all: [Route] { state.withLock { Array($0.routes.values) } }
@@ -178,10 +173,6 @@ final class Router: Sendable {
         var changed: [Route] = []
         state.withLock { state in
             state.snapshot = snapshot
-            for query in state.queries where !snapshot.asks(query.definition) {
-                events.yield(.queryRetired(query))
-            }
-            state.queries.removeAll { !snapshot.asks($0.definition) }
             state.histories = state.histories.filter { $0.value.admission.count > 0 }
             for (key, route) in state.routes {
                 let definition = state.definition(of: key.pattern)
@@ -198,6 +189,7 @@ final class Router: Sendable {
                 }
             }
         }
+        inquiries.apply(snapshot)
         for route in changed {
             do throws(PolicyError) { try route.pool.update(policy: route.definition.policy) } catch {
                 preconditionFailure("a snapshot has checked the policy of each route: \(error)")
@@ -256,58 +248,14 @@ final class Router: Sendable {
     /// A client of a route needs databases that nobody is in: servers in them that have nothing to do are closed. PostgreSQL waits for
     /// them to go.
     func vacate(_ databases: [String], as route: Route) {
-        let (routes, queries) = state.withLock { (Array($0.routes.values), $0.queries) }
         let storage = route.settings.storage
-        for other in routes where other.settings.storage == storage && databases.contains(other.key.database)
-        {
+        for other in all where other.settings.storage == storage && databases.contains(other.key.database) {
             other.pool.retireAll()
         }
-        for query in queries where databases.contains(query.definition.configuration.database) {
-            query.pool.retireAll()
+        for inquiry in inquiries.all where databases.contains(inquiry.question.configuration.database) {
+            inquiry.pool.retireAll()
         }
     }
-
-    // MARK: Secrets
-
-    /// Who asks for the secrets of clients in this way; its pool is made with the first client.
-    func query(_ definition: AuthQueryDefinition, _ keyring: SCRAMKeyring) -> AuthQuery {
-        if let known = state.withLock({ $0.query(definition) }) { return known }
-        let made = AuthQuery(definition, pool: pool(of: definition), keyring: keyring)
-        let query = state.withLock { state in
-            if let known = state.query(definition) { return known }
-            state.queries.append(made)
-            events.yield(.queryOpened(made))
-            return made
-        }
-        made.pool.share(quota, limits: query === made ? [definition.limit].compactMap { $0 } : [])
-        return query
-    }
-
-    private func pool(of definition: AuthQueryDefinition) -> Pool<PostgresConnector> {
-        let configuration = definition.configuration
-        let name = "auth_query \(configuration.database).\(configuration.user)"
-        let connector = PostgresConnector(
-            configuration, reactors: reactors, tcp: definition.tcp, encryption: definition.encryption,
-            observer: ServerConnectionLog(
-                log: log, user: configuration.user, database: configuration.database, isDebugging: false))
-        var policy = Policy()
-        // Answers are remembered, so few are asked for at a time.
-        policy.maxSlots = Self.queryConnections
-        policy.perBackendMax = Self.queryConnections
-        policy.spares = 0
-        policy.minSlots = 0
-        policy.shrink = .afterIdle(.seconds(60))
-        do throws(PolicyError) {
-            return try Pool(
-                name: name, resolver: definition.resolver, connector: connector, policy: policy,
-                logger: log.libraryLogger(label: "pool \(name)", isDebugging: false),
-                clock: ReactorPoolClock(reactors[0]), executor: reactors[0])
-        } catch {
-            preconditionFailure("the policy of an auth_query is a constant: \(error)")
-        }
-    }
-
-    private static let queryConnections = 4
 
     // MARK: Departures
 

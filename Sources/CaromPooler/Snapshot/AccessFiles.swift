@@ -20,11 +20,15 @@ struct AccessFiles: Sendable {
             hostAccess = nil
             return
         }
-        if let known = previous?.hostAccess, known.path == path, known.identPath == settings.identFile {
+        let asksRoles = settings.roleQuerySettings != nil
+        if let known = previous?.hostAccess, known.path == path, known.identPath == settings.identFile,
+            known.asksRoles == asksRoles
+        {
             _ = try known.refresh()
             hostAccess = known
         } else {
-            hostAccess = try HostAccess(path: path, identPath: settings.identFile)
+            hostAccess = try HostAccess(
+                path: path, identPath: settings.identFile, asksRoles: asksRoles)
         }
     }
 

@@ -44,6 +44,8 @@ final class Snapshot: Sendable {
     private let routes: RouteTable<RouteDefinition>
     private let consoles: [Admission]
     private let queries: [AuthQueryDefinition]
+    /// How the roles of users are asked for; nil if nobody is asked.
+    let roleQuestion: ServerQuestion?
     /// Those whose pools are there before a client comes.
     let keptRoutes: [RouteDefinition]
 
@@ -72,6 +74,15 @@ final class Snapshot: Sendable {
                 route, storage, settings.resolvers(of: storage), tcp, encryptions[route.storage]?.server)
         }
         let table = RouteTable(settings.routes.map { ($0.pattern, $0) })
+        func question(_ query: UserQuerySettings, named name: String) -> ServerQuestion? {
+            table.route(of: query).map { asked in
+                ServerQuestion(
+                    query, named: name, asked, settings.storage(of: asked),
+                    resolver: resolvers[asked.storage],
+                    access: serverAccess(asked), tcp: tcp, encryption: encryptions[asked.storage]?.server)
+            }
+        }
+        roleQuestion = settings.roleQuerySettings.flatMap { question($0, named: "hba_role_query") }
         var definitions: [(RoutePattern, RouteDefinition)] = []
         for route in settings.routes.map({ $0.inheriting(settings) }) {
             let policy = Policy(route, settings)
@@ -92,12 +103,8 @@ final class Snapshot: Sendable {
             let access = serverAccess(route)
             func secrets(by method: AuthenticationMethod) throws(SnapshotError) -> SecretSources {
                 let query = route.authQuerySettings.flatMap { query in
-                    table.route(of: query).map { asked in
-                        AuthQueryDefinition(
-                            query, method: method, asked, settings.storage(of: asked),
-                            resolver: resolvers[asked.storage],
-                            access: serverAccess(asked), tcp: tcp,
-                            encryption: encryptions[asked.storage]?.server, mockSecret: mockSecret)
+                    question(query, named: "auth_query").map {
+                        AuthQueryDefinition(question: $0, method: method, mockSecret: mockSecret)
                     }
                 }
                 do throws(AccessFileError) {

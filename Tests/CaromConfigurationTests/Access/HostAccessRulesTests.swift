@@ -6,8 +6,23 @@ import Testing
 @testable import CaromConfiguration
 
 @Suite struct HostAccessRulesTests {
-    private static func read(_ text: String) throws(AccessFileFindings) -> HostAccessRules {
-        try HostAccessRules(ofFileAt: "hba", FakeFiles(contents: ["hba": text]).source)
+    private static func read(_ text: String, asksRoles: Bool = true) throws(AccessFileFindings)
+        -> HostAccessRules
+    {
+        try HostAccessRules(
+            ofFileAt: "hba", asksRoles: asksRoles, FakeFiles(contents: ["hba": text]).source)
+    }
+
+    /// What the lines say about a client.
+    private static func ruling(
+        _ text: String, _ channel: HostAccessRequest.Channel = .plain, from address: String? = "10.1.2.3",
+        database: String = "shop", user: String = "ann", replicates: Bool = false,
+        knowing facts: HostAccessFacts = HostAccessFacts()
+    ) throws -> HostAccessRules.Ruling {
+        let request = HostAccessRequest(
+            channel: channel, address: address.flatMap { IPNetwork.Address($0) }, database: database,
+            user: user, isPhysicalReplication: replicates)
+        return try read(text).ruling(for: request, knowing: facts)
     }
 
     /// The number of the line that is about a client; nil if none is.
@@ -15,10 +30,15 @@ import Testing
         _ text: String, _ channel: HostAccessRequest.Channel = .plain, from address: String? = "10.1.2.3",
         database: String = "shop", user: String = "ann", replicates: Bool = false
     ) throws -> Int? {
-        let request = HostAccessRequest(
-            channel: channel, address: address.flatMap { IPNetwork.Address($0) }, database: database,
-            user: user, isPhysicalReplication: replicates)
-        return try read(text).rule(for: request)?.line
+        let ruling = try ruling(
+            text, channel, from: address, database: database, user: user, replicates: replicates)
+        switch ruling {
+        case .rule(let rule): return rule.line
+        case .nothing: return nil
+        case .unknown(let fact):
+            Issue.record("\(fact) is to be found out")
+            return nil
+        }
     }
 
     @Test func theFirstLineThatIsAboutAClientCounts() throws {
@@ -113,10 +133,11 @@ import Testing
             ("host all all 10.0.0.1 ::1 trust", "address and mask are of different families"),
             ("host all all 10.0.0.1/33 trust", "a mask has 0 to 32 bits"),
             ("host all all 10.0.0.1/x trust", "a mask has 0 to 32 bits"),
-            ("host all all db.example trust", "names of hosts are not looked up"),
+            ("host all all db.example/32 trust", "\"db.example/32\" is no IP address with a mask"),
+            ("host all all \"\" trust", "\"\" is no IP address with a mask"),
+            ("host /[ all all trust", "database \"[\" is no regular expression"),
+            ("host all /( all trust", "user \"(\" is no regular expression"),
             ("host all all 1.2.3.4/32,5.6.7.8/32 trust", "several values for the address"),
-            ("local all +staff trust", "only servers know who is a member of which role"),
-            ("local samerole all trust", "only servers know who is a member of which role"),
             ("local all all kerberos", "method \"kerberos\"; allowed: \"allow\", \"trust\", \"reject\""),
             ("host all all all peer", "method \"peer\" is for \"local\" lines only"),
             ("host all all all cert", "method \"cert\" is for \"hostssl\" lines only"),
@@ -132,6 +153,96 @@ import Testing
         let error = #expect(throws: AccessFileFindings.self) { try Self.read(text) }
         let message = try #require(error).messages.joined()
         #expect(message.contains(reason), "\(message)")
+    }
+
+    @Test(
+        "Where nobody can be asked for roles a line that needs them is an error, not skipped",
+        arguments: ["local all +staff trust", "local samerole all trust", "local samegroup,x all trust"])
+    func rolesThatNobodyKnows(text: String) throws {
+        let error = #expect(throws: AccessFileFindings.self) { try Self.read(text, asksRoles: false) }
+        let message = try #require(error).messages.joined()
+        #expect(
+            message.hasPrefix("hba:1: ")
+                && message.contains("only servers know who is a member of which role; hba_role_query_db"))
+        _ = try Self.read(text)
+        // Quoted words are names.
+        _ = try Self.read("local \"samerole\" \"+staff\" trust", asksRoles: false)
+    }
+
+    @Test(
+        "Members of a role are meant by +, and those of the role that is called as the database by samerole",
+        arguments: [
+            ("host all +crew all trust", true), ("host all bob,+crew all trust", true),
+            ("host all +ann all trust", true), ("host all +Crew all trust", false),
+            ("host all \"+crew\" all trust", false), ("host all crew all trust", false),
+            ("host samerole all all trust", true), ("host samegroup all all trust", true),
+            ("host \"samerole\" all all trust", false),
+        ])
+    func roles(text: String, isAbout: Bool) throws {
+        let facts = HostAccessFacts(roles: ["ann", "crew", "shop"])
+        let ruling = try Self.ruling(text, knowing: facts)
+        if case .rule = ruling { #expect(isAbout) } else { #expect(!isAbout && ruling == .nothing) }
+        #expect(try Self.ruling(text, replicates: true, knowing: facts) == .nothing || !text.contains("same"))
+    }
+
+    @Test(
+        "Hosts are meant by their name, or by the end of it",
+        arguments: [
+            ("app.example.com", true), ("APP.Example.Com", true), (".example.com", true), (".COM", true),
+            ("example.com", false), ("app.example", false), (".app.example.com", false),
+            ("pp.example.com", false), ("xapp.example.com", false),
+        ])
+    func hosts(name: String, isAbout: Bool) throws {
+        let text = "host all all \(name) trust"
+        let ruling = try Self.ruling(text, knowing: HostAccessFacts(host: .named("App.example.com")))
+        if case .rule = ruling { #expect(isAbout) } else { #expect(!isAbout && ruling == .nothing) }
+        #expect(try Self.ruling(text, knowing: HostAccessFacts(host: .nameless)) == .nothing)
+        #expect(try Self.ruling(text, .local, from: nil, knowing: HostAccessFacts()) == .nothing)
+    }
+
+    @Test(
+        "Only what a line depends on is to be found out",
+        arguments: [
+            ("host all +crew all trust", .unknown(.roles)),
+            ("host all all .example.com trust", .unknown(.hostName)),
+            ("host all +crew .example.com trust", .unknown(.roles)),
+            // Something else decides.
+            ("host all ann,+crew all reject", .rule), ("host all,samerole all all reject", .rule),
+            ("host all +crew 10.9.0.0/16 trust", .nothing), ("hostssl all +crew all trust", .nothing),
+            ("host all bob .example.com trust", .nothing), ("host other +crew all trust", .nothing),
+            // An earlier line does.
+            ("host all ann all reject\nhost all +crew all trust", .rule),
+            // A later one does not.
+            ("host all +crew all trust\nhost all ann all reject", .unknown(.roles)),
+        ] as [(String, Outcome)])
+    func facts(text: String, expected: Outcome) throws {
+        #expect(Outcome(try Self.ruling(text)) == expected)
+    }
+
+    enum Outcome: Equatable {
+        case rule
+        case nothing
+        case unknown(HostAccessFact)
+
+        init(_ ruling: HostAccessRules.Ruling) {
+            switch ruling {
+            case .rule: self = .rule
+            case .nothing: self = .nothing
+            case .unknown(let fact): self = .unknown(fact)
+            }
+        }
+    }
+
+    @Test(
+        "A name with a slash in front is a regular expression",
+        arguments: [
+            ("host /^sh all all trust", true), ("host /op$ /a all trust", true),
+            ("host /^op all all trust", false),
+            ("host all /^(ann|eve)$ all trust", true), ("host all /^an$ all trust", false),
+            ("host all \"/^a\" all trust", true), ("host all bob,/nn all trust", true),
+        ])
+    func regularExpressions(text: String, isAbout: Bool) throws {
+        #expect(try Self.line(text) == (isAbout ? 1 : nil))
     }
 
     @Test func allLinesThatAreWrongAreTold() throws {

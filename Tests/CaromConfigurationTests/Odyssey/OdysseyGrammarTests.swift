@@ -145,8 +145,8 @@ import Testing
         #expect(route.backendStartupOptions == [SessionParameter(name: "jit", value: "off")])
         #expect(settings.routes[1].authFile == "users")
         let queries = settings.routes[2...].map(\.authQuerySettings)
-        #expect(queries[0] == AuthQuerySettings(text: "select $1", database: "d", user: "u"))
-        #expect(queries[1]?.text == AuthQuerySettings.standardText && queries[1]?.database == "d")
+        #expect(queries[0] == UserQuerySettings(text: "select $1", database: "d", user: "u"))
+        #expect(queries[1]?.text == UserQuerySettings.secretText && queries[1]?.database == "d")
     }
 
     @Test func theDumpIsTheSameConfigurationWithoutItsSecrets() throws {

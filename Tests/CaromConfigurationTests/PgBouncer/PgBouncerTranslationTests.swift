@@ -174,7 +174,7 @@ import Testing
         let old = try route(settings, "a", "old")
         #expect(old.authentication == .block && old.serverPassword?.form == .md5)
         let query = try #require(try route(settings, "a").authQuerySettings)
-        #expect(query.user == "joe" && query.database == "a" && query.text == AuthQuerySettings.standardText)
+        #expect(query.user == "joe" && query.database == "a" && query.text == UserQuerySettings.secretText)
         #expect(try route(settings, "b").authQuerySettings?.database == "a")
         #expect(try route(settings, "b").authQuerySettings?.text == "SELECT $1")
         #expect(try route(settings, "c").authQuerySettings?.database == "c")

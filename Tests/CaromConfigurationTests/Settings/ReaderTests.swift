@@ -14,6 +14,8 @@ import Testing
         "storageDatabase": "serverDatabase(", "storageUser": "serverUser(",
         "storagePassword": "serverPassword", "authQuery": "authQuerySettings",
         "authQueryDatabase": "authQuerySettings", "authQueryUser": "authQuerySettings",
+        "hbaRoleQuery": "roleQuerySettings", "hbaRoleQueryDatabase": "roleQuerySettings",
+        "hbaRoleQueryUser": "roleQuerySettings",
         "unixSocketDirectory": "address(of:", "unixSocketMode": "address(of:", "host": "address(of:",
         "name": "storage(of:", "origin": "title", "backends": "resolvers(of:",
     ]

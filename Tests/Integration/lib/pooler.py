@@ -26,7 +26,7 @@ class Pooler:
     """A running pooler. `address` is where its clients connect."""
 
     def __init__(self, place, config: Config, kind=None, name="pooler", prefix=(), address=None, program=None,
-                 pass_fds=()):
+                 pass_fds=(), environment=None):
         self.kind = kind or ("pgbouncer" if PEER else "carom")
         self.config = config
         self.program = program
@@ -36,7 +36,8 @@ class Pooler:
         output = os.path.join(self.directory, "output")
         command = self._peer() if self.kind == "pgbouncer" else self._carom()
         user = unprivileged() if self.kind == "pgbouncer" else None
-        self.child = Child([*prefix, *command], output, user=user, cwd="/", pass_fds=pass_fds)
+        self.child = Child([*prefix, *command], output, user=user, cwd="/", pass_fds=pass_fds,
+                           env={**os.environ, **(environment or {})})
         try:
             wait_until(self._accepts, f"{self.kind} accepts on {self.address}", timeout=20)
         except AssertionError as failure:
@@ -121,9 +122,9 @@ class Poolers:
     def __init__(self, place, storage):
         self.place, self.storage, self.started = place, storage, []
 
-    def __call__(self, *routes, storage=None, address=None, **options):
+    def __call__(self, *routes, storage=None, address=None, prefix=(), environment=None, **options):
         config = Config(storage=storage or self.storage, routes=list(routes) or [Route()], **options)
-        self.started.append(Pooler(self.place, config, address=address))
+        self.started.append(Pooler(self.place, config, address=address, prefix=prefix, environment=environment))
         return self.started[-1]
 
     def finish(self):

@@ -49,8 +49,10 @@ def binary(name):
 
 
 class Postgres:
-    def __init__(self, place, name="primary", settings="", addresses=1, port=None):
+    def __init__(self, place, name="primary", settings="", addresses=1, port=None, environment=None):
         self.place = place
+        #: Variables that the server has beside ours.
+        self.environment = environment or {}
         self.user = unprivileged()
         self.data = place.directory(name)
         os.chmod(self.data, 0o700)
@@ -64,9 +66,9 @@ class Postgres:
         self.replicas = 0
 
     @classmethod
-    def primary(cls, place, settings="", name="primary", access=_ACCESS, addresses=1):
+    def primary(cls, place, settings="", name="primary", access=_ACCESS, addresses=1, environment=None):
         """A server with the roles of PASSWORDS; `settings` and `access` may be functions of it, once its place is known."""
-        server = cls(place, name, addresses=addresses)
+        server = cls(place, name, addresses=addresses, environment=environment)
         server._run("initdb", "-D", server.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                     "--locale=C.UTF-8", "--no-sync")
         server.settings = settings if isinstance(settings, str) else settings(server)
@@ -97,7 +99,7 @@ class Postgres:
         hosts = ",".join(host for host, _ in [self.address, *self.more_addresses])
         self.child = Child(
             [binary("postgres"), "-D", self.data, "-h", hosts, "-p", str(self.address[1])], self.output, user=self.user,
-            stop_signal=signal.SIGINT, death_signal="INT", cwd="/")
+            stop_signal=signal.SIGINT, death_signal="INT", cwd="/", env={**os.environ, **self.environment})
         try:
             wait_until(self.answers, "PostgreSQL answers a query", timeout=60)
         except AssertionError as failure:

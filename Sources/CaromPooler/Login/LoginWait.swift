@@ -1,0 +1,63 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromConfiguration
+import CaromPostgres
+import CaromPostgresProtocol
+import Synchronization
+
+/// What must happen in a login before the client's next message counts.
+enum LoginWait {
+    /// Something is being found out that the lines of the `hba_file` want to know.
+    case facts(LoginCaller)
+    /// A server is asked what the client is to be checked against.
+    case secret(LoginArrival)
+    /// Keys are being made.
+    case keys(LoginDerivation)
+}
+
+/// News of what a login waits for.
+enum LoginNews: Sendable {
+    case roles(RoleQueryAnswer)
+    case host(HostAccessFacts.Host)
+    case secret(AuthQueryFinding)
+    case keys(SCRAMKeys)
+}
+
+/// A client that has said who it wants to be.
+struct LoginCaller {
+    let startup: StartupMessage
+    let packet: [UInt8]
+    /// What was found out about it.
+    var facts = HostAccessFacts()
+}
+
+/// One of which it is known what it has to go through.
+struct LoginArrival {
+    let startup: StartupMessage
+    let packet: [UInt8]
+    let definition: RouteDefinition?
+    let authentication: ClientAuthentication
+}
+
+/// What is under way once the client is being asked.
+struct LoginExchange {
+    let startup: StartupMessage
+    let packet: [UInt8]
+    /// Nil where nobody may come by these names.
+    let definition: RouteDefinition?
+    var authenticator: any Authenticator
+    /// What was asked for.
+    let finding: AuthQueryFinding?
+}
+
+/// Keys that are being made for the client.
+struct LoginDerivation {
+    let what: SCRAMKeyDerivation
+    let isAbandoned: AbandonFlag
+
+    /// Tells another thread that a client has gone.
+    final class AbandonFlag: Sendable {
+        let isSet = Atomic<Bool>(false)
+    }
+}
