@@ -76,9 +76,9 @@ package final class Pooler: Sendable {
         let keyring = SCRAMKeyring(name: "client-keys")
         let presences = reactors.reactors.map { _ in ClientPresence() }
         refusals = RefusalCount()
-        let hostNames = HostNames()
+        let (failures, hostNames) = (LoginFailures(log: log), HostNames())
         let statistics = StatisticsCollector(
-            router: router, current: current, presences: presences, refusals: refusals,
+            router: router, current: current, presences: presences, refusals: refusals, failures: failures,
             statementMemory: statementMemory, log: log)
         self.statistics = statistics
         let (periods, requests) = (periods, reloadRequests)
@@ -92,7 +92,7 @@ package final class Pooler: Sendable {
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,
-                presence: presence, keyring: keyring, hostNames: hostNames, log: log,
+                presence: presence, keyring: keyring, hostNames: hostNames, failures: failures, log: log,
                 snapshot: snapshot, workerCount: presences.count)
         }
         actions.use(workers)

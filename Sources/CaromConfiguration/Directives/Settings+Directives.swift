@@ -50,6 +50,9 @@ extension Settings: ConfigurationScope {
             write: { $0.hbaRoleQuery.map(quoted) }),
         .text("hba_role_query_db", optional: \.hbaRoleQueryDatabase),
         .text("hba_role_query_user", optional: \.hbaRoleQueryUser),
+        .time("auth_delay", in: .milliseconds, orNever: \.authDelay),
+        .limit("auth_failure_limit", \.authFailureLimit),
+        .time("auth_failure_period", in: .seconds, \.authFailurePeriod),
     ]
 
     private static let console: [Directive<Settings>] = [

@@ -68,6 +68,12 @@ package struct Settings: Equatable, Sendable {
     /// `hba_role_query_db` and `hba_role_query_user`: by which route's servers and names that is asked; `nil` for nobody.
     package var hbaRoleQueryDatabase: String?
     package var hbaRoleQueryUser: String?
+    /// `auth_delay`, from milliseconds: before a failed login is told; `nil` for at once.
+    package var authDelay: Duration?
+    /// `auth_failure_limit`: failed logins of one address within the period; `nil` for any number.
+    package var authFailureLimit: Int?
+    /// `auth_failure_period`, from seconds.
+    package var authFailurePeriod = Duration.seconds(60)
 
     // Console
     /// `admin_users`: who may do everything at the console.

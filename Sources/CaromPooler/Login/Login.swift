@@ -49,7 +49,7 @@ final class Login: SessionStage {
     func handle(_ token: Int) {
         if isOver { return }
         do throws(SessionEnd) {
-            if token == Self.timerToken { throw .loginTimedOut }
+            if token == Self.timerToken { return try timeIsUp() }
             if !output.isEmpty { try flush() }
             if wait != nil { return }
             repeat {
@@ -58,6 +58,11 @@ final class Login: SessionStage {
         } catch {
             session.end(error)
         }
+    }
+
+    private func timeIsUp() throws(SessionEnd) {
+        guard case .delay(let exchange) = wait else { throw .loginTimedOut }
+        tellFailure(of: exchange)
     }
 
     /// Deals with what has come. True: nothing is to be read now.
@@ -141,6 +146,7 @@ final class Login: SessionStage {
         throws(SessionEnd)
     {
         session.identify(startup)
+        try refuseAfterFailures()
         try judge(LoginCaller(startup: startup, packet: packet), known)
     }
 
@@ -246,6 +252,7 @@ final class Login: SessionStage {
     /// Judges the next message of the authentication, which must be of type `p`.
     private func readAnswer() throws(SessionEnd) -> Bool {
         guard let body = try input.takeAnswer() else { return false }
+        try refuseAfterFailures()
         guard let step = try exchange?.authenticator.receive(body) else { return false }
         try take(step)
         return true
@@ -266,8 +273,25 @@ final class Login: SessionStage {
         }
     }
 
-    /// Whatever is wrong with it, the client is told the same, after the same time. The log gets to know more, when it has been told.
+    /// Whoever has tried too often is not heard, nor is whoever comes from there and has begun to log in before.
+    private func refuseAfterFailures() throws(SessionEnd) {
+        if worker.failures.refuses(session.transport.peer, worker.snapshot.settings) {
+            throw .fatal(
+                .invalidAuthorization, "too many failed logins from this address",
+                hint: "Wait for a moment (auth_failure_limit, auth_failure_period).")
+        }
+    }
+
     private func refuse(_ exchange: LoginExchange) {
+        let settings = worker.snapshot.settings
+        worker.failures.count(from: session.transport.peer, settings)
+        guard let delay = settings.authDelay, let timer else { return tellFailure(of: exchange) }
+        wait = .delay(exchange)
+        worker.reactor.arm(timer, at: .now + delay)
+    }
+
+    /// Whatever is wrong with it, the client is told the same, after the same time. The log gets to know more, when it has been told.
+    private func tellFailure(of exchange: LoginExchange) {
         session.end(
             .fatal(.invalidPassword, "password authentication failed for user \"\(session.user)\""))
         let reason =

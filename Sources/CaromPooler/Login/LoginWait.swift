@@ -14,6 +14,8 @@ enum LoginWait {
     case secret(LoginArrival)
     /// Keys are being made.
     case keys(LoginDerivation)
+    /// It is told later that it has failed (`auth_delay`).
+    case delay(LoginExchange)
 }
 
 /// News of what a login waits for.

@@ -57,6 +57,9 @@ struct PoolerStatistics: Sendable {
         var logins = 0
         /// For having taken too long (`client_login_timeout`).
         var lateLogins = 0
+        /// For failed logins of others from the same address (`auth_failure_limit`), and how many of these there were.
+        var afterFailures = 0
+        var failedLogins = 0
     }
 
     /// Connections to servers by what they are doing.

@@ -39,14 +39,7 @@ extension PoolerStatistics {
             clientsByWorker.enumerated().map { index, count in
                 .init(labels: [("worker", "\(index)")], value: Double(count))
             })
-        metrics.add(
-            "carom_refused_clients", .counter,
-            "Clients sent away before they had logged in.",
-            [
-                .init(labels: [("reason", "descriptors")], value: Double(refusals.descriptors)),
-                .init(labels: [("reason", "logins")], value: Double(refusals.logins)),
-                .init(labels: [("reason", "login_timeout")], value: Double(refusals.lateLogins)),
-            ])
+        LoginMetrics.add(refusals, to: &metrics)
         metrics.add(
             "carom_prepared_statement_bytes", .gauge, "What prepared statements of clients take of memory.",
             [.init(value: Double(statementMemory.bytes))])

@@ -14,14 +14,16 @@ final class StatisticsCollector: Sendable {
     private let current: CurrentSnapshot
     private let presences: [ClientPresence]
     private let refusals: RefusalCount
+    private let failures: LoginFailures
     private let statementMemory: StatementMemory
     private let log: PoolerLog
 
     /// - Parameter presences: one for each worker.
     init(
         router: Router, current: CurrentSnapshot, presences: [ClientPresence], refusals: RefusalCount,
-        statementMemory: StatementMemory, log: PoolerLog
+        failures: LoginFailures, statementMemory: StatementMemory, log: PoolerLog
     ) {
+        self.failures = failures
         self.refusals = refusals
         self.log = log
         self.statementMemory = statementMemory
@@ -47,7 +49,8 @@ final class StatisticsCollector: Sendable {
                 refusals: PoolerStatistics.Refusals(
                     descriptors: refusals.count,
                     logins: presences.reduce(0) { $0 + $1.displacedCount },
-                    lateLogins: presences.reduce(0) { $0 + $1.lateCount })))
+                    lateLogins: presences.reduce(0) { $0 + $1.lateCount },
+                    afterFailures: failures.refusedCount, failedLogins: failures.failedCount)))
     }
 }
 

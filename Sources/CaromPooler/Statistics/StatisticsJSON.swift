@@ -39,6 +39,7 @@ private struct StatisticsDocument: Encodable {
         var lostLogLines: Int
         var preparedStatements: [String: Int?]
         var refusedClients: [String: Int]
+        var failedLogins: Int
 
         enum CodingKeys: String, CodingKey {
             case version, workers, clients, servers, routes, limits
@@ -47,6 +48,7 @@ private struct StatisticsDocument: Encodable {
             case preparedStatements = "prepared_statements"
             case lostLogLines = "lost_log_lines"
             case refusedClients = "refused_clients"
+            case failedLogins = "failed_logins"
         }
     }
 
@@ -144,7 +146,8 @@ private struct StatisticsDocument: Encodable {
             refusedClients: [
                 "descriptors": statistics.refusals.descriptors, "logins": statistics.refusals.logins,
                 "login_timeouts": statistics.refusals.lateLogins,
-            ])
+                "failed_logins": statistics.refusals.afterFailures,
+            ], failedLogins: statistics.refusals.failedLogins)
     }
 
     private static func sessions(of route: PoolerStatistics.Route) -> [String: Int] {

@@ -22,6 +22,8 @@ final class Worker: Sendable {
     let keyring: SCRAMKeyring
     /// Names of clients' hosts.
     let hostNames: HostNames
+    /// Logins that have failed.
+    let failures: LoginFailures
     private let workerCount: Int
     private let local: UnsafeSingleOwner<Local>
 
@@ -56,9 +58,10 @@ final class Worker: Sendable {
     init(
         reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission,
         console: ConsoleContext, presence: ClientPresence, keyring: SCRAMKeyring,
-        hostNames: HostNames, log: PoolerLog, snapshot: Snapshot, workerCount: Int
+        hostNames: HostNames, failures: LoginFailures, log: PoolerLog, snapshot: Snapshot, workerCount: Int
     ) {
         self.hostNames = hostNames
+        self.failures = failures
         self.workerCount = workerCount
         self.keyring = keyring
         self.reactor = reactor

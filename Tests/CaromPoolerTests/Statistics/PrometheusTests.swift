@@ -79,6 +79,8 @@ import Testing
             #"carom_refused_clients_total{reason="descriptors"}"#: "18",
             #"carom_refused_clients_total{reason="logins"}"#: "19",
             #"carom_refused_clients_total{reason="login_timeout"}"#: "20",
+            #"carom_refused_clients_total{reason="failed_logins"}"#: "21",
+            "carom_failed_logins_total": "22",
             #"carom_limit_servers{kind="shared_pool",name="few"}"#: "82",
             #"carom_limit_max_servers{kind="shared_pool",name="few"}"#: "81",
             #"carom_limit_waiting_routes{kind="shared_pool",name="few"}"#: "84",
