@@ -45,8 +45,8 @@ public final class Transport: @unchecked Sendable {
     @exclusivity(unchecked) public private(set) var reactor: Reactor
     /// TLS over the socket; nil while the layer is plain.
     @exclusivity(unchecked) var tls: TLSLayer?
-    /// Where the other end is.
-    public let peer: SocketAddress
+    /// Where the other end is; of a proxy, whom it speaks for, once somebody has set that.
+    @exclusivity(unchecked) public package(set) var peer: SocketAddress
 
     /// Takes a connected, non-blocking descriptor. It is closed here in any case, also when this throws.
     ///

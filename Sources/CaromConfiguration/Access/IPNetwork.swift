@@ -6,8 +6,19 @@ import Glibc
 /// Addresses that have the bits of a mask in common.
 package struct IPNetwork: Hashable, Sendable {
     /// An address without a port, 4 or 16 bytes in the network's order.
-    package struct Address: Hashable, Sendable {
+    package struct Address: Hashable, Sendable, CustomStringConvertible {
         package let bytes: [UInt8]
+
+        /// As `inet_ntop` writes it.
+        package var description: String {
+            let family = bytes.count == 4 ? AF_INET : AF_INET6
+            return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { buffer in
+                guard
+                    let text = inet_ntop(family, bytes, buffer.baseAddress!, socklen_t(buffer.count))
+                else { return "unknown" }
+                return String(cString: text)
+            }
+        }
 
         /// Reads a literal in any form that the system knows (`getaddrinfo` with `AI_NUMERICHOST`, as PostgreSQL does). Nil for others.
         package init?(_ text: String) {
@@ -101,6 +112,18 @@ package struct IPNetwork: Hashable, Sendable {
         self.mask = mask.bytes
     }
 
+    /// Reads `address` or `address/bits`. Nil for anything else.
+    init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let address = Address(String(parts[0])) else { return nil }
+        guard parts.count > 1 else {
+            self.init(address, bits: address.bytes.count * 8)
+            return
+        }
+        guard let bits = Int(parts[1]) else { return nil }
+        self.init(address, bits: bits)
+    }
+
     package func contains(_ other: Address) -> Bool {
         guard other.bytes.count == address.bytes.count else { return false }
         for index in mask.indices where (other.bytes[index] ^ address.bytes[index]) & mask[index] != 0 {
@@ -130,4 +153,10 @@ package struct IPNetwork: Hashable, Sendable {
         }
         return networks
     }
+}
+
+/// A network as somebody has written it.
+package struct ListedNetwork: Equatable, Sendable {
+    let text: String
+    package let network: IPNetwork
 }

@@ -87,6 +87,9 @@ struct ConfigurationValidator {
         if listen.host == nil, !block.isDamaged, settings.unixSocketDirectory == nil, !top.isDamaged {
             report(block.position, "'listen' needs a host, or unix_socket_dir must be set for a Unix socket")
         }
+        if listen.host == nil, let position = block.given["proxy_protocol"] {
+            report(position, "'proxy_protocol' has no meaning on a Unix socket, which has no addresses")
+        }
         guard listen.tls.mode != .disable, let position = block.given["tls"], !block.isDamaged else { return }
         if listen.host == nil { warn(position, "'tls' has no effect on a Unix socket") }
         let mode = quoted(listen.tls.mode.rawValue)

@@ -13,6 +13,8 @@ package struct ListenSettings: Equatable, Sendable, TLSConfigured {
     package var tls = TLSSettings()
     /// `client_login_timeout`, from milliseconds: from accept to authenticated; `nil` for what the top of the file says.
     package var clientLoginTimeout: Duration?
+    /// `proxy_protocol`: proxies that say for whom they come, and nobody else comes here; empty for clients themselves.
+    package var proxies: [ListedNetwork] = []
 
     package init() {}
 }

@@ -50,11 +50,25 @@ final class ClientSession {
 
     // MARK: Stages
 
-    /// Begins with the login. The client may have sent something already.
+    /// Begins with the login, or with what a proxy says of the client. It may have sent something already.
     func begin() {
-        worker.log.session("new client connection from \(transport.peer)", in: context(.startup))
         isLoggingIn = true
-        let login = Login(self, LoginInput(), until: .now + listener.loginTimeout)
+        let deadline = Deadline.now + listener.loginTimeout
+        if listener.settings.proxies.isEmpty { return beginLogin(LoginInput(), until: deadline) }
+        let greeting = ProxyGreeting(self, until: deadline)
+        enter(greeting)
+        greeting.handle(0)
+    }
+
+    /// Begins with the login of a client whose address is known.
+    ///
+    /// - Parameters:
+    ///   - input: what has been read already.
+    ///   - proxy: the proxy that it came by.
+    func beginLogin(_ input: LoginInput, until deadline: Deadline, by proxy: SocketAddress? = nil) {
+        let way = proxy.map { " by the proxy \($0)" } ?? ""
+        worker.log.session("new client connection from \(transport.peer)\(way)", in: context(.startup))
+        let login = Login(self, input, until: deadline)
         enter(login)
         login.handle(0)
     }
@@ -307,7 +321,7 @@ final class ClientSession {
         var state = ConsoleClient.State.login
         var report: RelayReport?
         switch stage {
-        case is Login: break
+        case is Login, is ProxyGreeting: break
         case let relay as Relay:
             report = relay.report
             state = report?.server != nil ? .active : report?.waiter != nil ? .waiting : .idle
