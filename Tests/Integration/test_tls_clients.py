@@ -4,15 +4,20 @@
 
 import asyncio
 import os
+import shutil
+import signal
 import ssl
+import threading
+import time
 
 import asyncpg
 import pg8000.dbapi
 import psycopg
 import pytest
+from cryptography import x509
 
 from lib import tls
-from lib.certificates import Authority
+from lib.certificates import Authority, Certificate
 from lib.config import Route
 from lib.load import pgbench, transactions
 from lib.places import free_address
@@ -346,3 +351,44 @@ def test_pgbench_runs_clean(start, postgres, listen, protocol, threads):
     assert count > 0
     count, _ = transactions(pgbench(pooler.address, "-n", "-S", "-C", "-c", 8, "-j", 2, "-T", seconds, sslmode="require"))
     assert count > 0
+
+
+def test_certificates_are_replaced_under_load(start, authority, host, listen, tmp_path):
+    """No connect fails meanwhile, and each new one is shown within a second."""
+    files = authority.issue("first", "pooler", [host])
+    current = Certificate(str(tmp_path / "crt"), str(tmp_path / "key"), files.serial)
+
+    def put(issued):
+        for source, target in ((issued.cert, current.cert), (issued.key, current.key)):
+            shutil.copy(source, f"{target}.new")
+        os.rename(f"{current.key}.new", current.key)
+        os.rename(f"{current.cert}.new", current.cert)
+    put(files)
+    pooler = start(Route(storage_user="bench", storage_db="bench"), workers=2, listen=listen("require", certificate=current))
+    load = threading.Thread(target=lambda: outputs.append(
+        pgbench(pooler.address, "-n", "-f", script, "-C", "-c", 8, "-j", 2, "-T", 6, sslmode="require", check=False)))
+    outputs, delays, script = [], [], tmp_path / "script.sql"
+    script.write_text("select 1;\n")
+    load.start()
+    for number, kind in enumerate(["ec", "rsa", "ec", "rsa"]):
+        issued = authority.issue(f"next{number}", "pooler", [host], kind=kind)
+        put(issued)
+        began = time.monotonic()
+        pooler.child.signal(signal.SIGHUP)
+        wait_until(lambda: shown(pooler) == issued.serial, "the new certificate is shown", timeout=10)
+        delays.append(time.monotonic() - began)
+    load.join()
+    count, _ = transactions(outputs[0])
+    print(f"{count} connections; new certificates in effect after {', '.join(f'{delay:.3f} s' for delay in delays)}")
+    assert "ERROR" not in outputs[0] and "FATAL" not in outputs[0] and "failed" not in outputs[0].replace(
+        "number of failed transactions: 0 (0.000%)", ""), outputs[0]
+    assert count > 50 and max(delays) < float(os.environ.get("CAROM_CERTIFICATE_SECONDS", 1))
+
+
+def shown(pooler):
+    """The serial number of the certificate that a new client is shown."""
+    wire = tls.secured(pooler.address)
+    try:
+        return x509.load_der_x509_certificate(wire.stream.getpeercert(True)).serial_number
+    finally:
+        wire.abort()
