@@ -5,13 +5,17 @@
 import os
 import shutil
 import statistics
+import time
 
-from lib import proc
+from lib import proc, tls
+from lib.certificates import Authority
 from lib.config import Config, Route
 from lib.load import pgbench, transactions
-from lib.places import Workplace
+from lib.places import Workplace, free_address
 from lib.pooler import Pooler
 from lib.postgres import Postgres
+from lib.process import unprivileged
+from lib.wire import startup
 from scenarios import BIG, ONE, POOL_SIZE
 
 #: Clients before the counting starts, so that what a pooler allocates once is not blamed on the first of them.
@@ -27,6 +31,7 @@ class Ground:
         self.server = Postgres.primary(self.place, settings=f"unix_socket_directories = '{sockets}'\n")
         self.local = sockets, self.server.address[1]
         pgbench(self.server.address, "-i", "-s", 10, "-q")
+        self._authority = Authority(self.place.directory("authority"))
         self._scripts = {text: self._write(f"script{n}.sql", text) for n, text in enumerate((BIG, ONE))}
 
     def _write(self, name, text):
@@ -34,6 +39,11 @@ class Ground:
         with open(path, "w") as file:
             file.write(text)
         return path
+
+    def certificate(self, host):
+        """One that whichever user a pooler runs as can read."""
+        own = self._authority.issue(host, "pooler", [host])
+        return own.copied_for(unprivileged(), self.place.directory(f"certificate-{host}"))
 
     def options(self, load, kind):
         """What pgbench is told for `load` in front of a kind of pooler, apart from its length."""
@@ -51,19 +61,23 @@ class Contender:
         self.title, self.kind, self.ground, self.program = title, kind, ground, program
         self._running = {}
 
-    def start(self, unix=False, workers=1, prefix=()):
+    def start(self, unix=False, workers=1, prefix=(), encrypted=False):
         options = {} if self.kind == "pgbouncer" else {"globals": {"log_session": False, "log_stats": False}}
         if unix:
             options["unix_socket_dir"] = self.ground.place.directory(f"sockets-{self.title.replace(' ', '-')}")
+        address = free_address()
+        if encrypted:
+            own = self.ground.certificate(address[0])
+            options["listen"] = {"tls": "require", "tls_cert_file": own.cert, "tls_key_file": own.key}
         config = Config(self.ground.local if unix else self.ground.server.address, workers=workers,
                         routes=[Route(pool="transaction", pool_size=POOL_SIZE)], **options)
-        return Pooler(self.ground.place, config, kind=self.kind, program=self.program, prefix=prefix)
+        return Pooler(self.ground.place, config, kind=self.kind, program=self.program, prefix=prefix, address=address)
 
-    def pooler(self, unix=False, workers=1):
+    def pooler(self, unix=False, encrypted=False):
         """The one pooler of this contender with these settings."""
-        key = unix, workers
+        key = unix, encrypted
         if key not in self._running:
-            self._running[key] = self.start(unix, workers)
+            self._running[key] = self.start(unix, encrypted=encrypted)
         return self._running[key]
 
     def stop(self):
@@ -82,7 +96,8 @@ class Cost:
 
     def __init__(self, ground, pooler, load, seconds):
         before, split = proc.cpu_time(pooler.pid), proc.cpu_seconds(pooler.pid)
-        output = pgbench(entrance(pooler, load.unix), *ground.options(load, pooler.kind), "-T", seconds)
+        output = pgbench(entrance(pooler, load.unix), *ground.options(load, pooler.kind), "-T", seconds,
+                         sslmode="require" if load.tls else "disable")
         spent = proc.cpu_time(pooler.pid) - before
         user, system = (now - then for now, then in zip(proc.cpu_seconds(pooler.pid), split))
         count, self.rate = transactions(output)
@@ -90,13 +105,41 @@ class Cost:
         self.user = user / max(user + system, 1e-9)
 
 
-def memory_per_client(contender, clients):
+def secured(pooler, session=None):
+    """A client over TLS that has asked one query."""
+    wire = tls.secured(pooler.address, session and session.context, session=session and session.session)
+    wire.send(startup({"user": "bench", "database": "bench"}))
+    wire.authenticate("bench", None)
+    wire.value("select 1")
+    return wire
+
+
+class Resumptions:
+    """What connections over TLS cost a pooler, microseconds of CPU each; those of Carom resume their session."""
+
+    def __init__(self, pooler, seconds):
+        before, count, began = proc.cpu_time(pooler.pid), 0, time.monotonic()
+        first = secured(pooler).stream
+        while time.monotonic() - began < seconds:
+            wire = secured(pooler, first if pooler.kind == "carom" else None)
+            # A row that did not measure what it says is worth nothing.
+            assert wire.stream.session_reused == (pooler.kind == "carom"), "sessions are resumed otherwise than expected"
+            wire.close()
+            count += 1
+        first.close()
+        self.microseconds = (proc.cpu_time(pooler.pid) - before) / count * 1e6
+
+
+def memory_per_client(contender, clients, encrypted=False):
     """Bytes of resident memory per client that has asked one query and waits."""
-    pooler = contender.start()
+    pooler = contender.start(encrypted=encrypted)
     wires = []
 
     def come(count):
         for _ in range(count):
+            if encrypted:
+                wires.append(secured(pooler))
+                continue
             wires.append(pooler.connect(user="bench", database="bench"))
             wires[-1].value("select 1")
         return proc.resident_bytes(pooler.pid)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 POOL_SIZE = 16
 IDLE_CLIENTS = 4000
+#: Of these OpenSSL needs some ten kilobytes each.
+TLS_IDLE_CLIENTS = 1000
 
 BIG = "select g, repeat('x', 200) from generate_series(1, 50000) g;\n"
 ONE = "select 1;\n"
@@ -24,6 +26,8 @@ class Load:
     script: str | None = None
     #: Both legs over Unix sockets: client to pooler and pooler to PostgreSQL.
     unix: bool = False
+    #: Clients come over TLS.
+    tls: bool = False
     #: What PgBouncer gets instead of `options`: Debian's knows no prepared statements in transaction pooling.
     peer_options: tuple | None = None
 
@@ -43,7 +47,26 @@ _UNIX = [
     Load(f"unix-{load.name}", f"{load.title}, Unix", load.options, load.must, load.aim, load.script, unix=True)
     for load in _TCP
 ]
-LOADS = {load.name: load for load in _TCP + _UNIX}
+_TLS = [
+    Load("tls-simple", "simple, 16 clients, TLS", ("-S", "-M", "simple", "-c", 16), 1.00, 0.96, tls=True),
+    Load("tls-big", "big result (11 MB), TLS", ("-M", "simple", "-c", 4), 0.55, 0.50, BIG, tls=True),
+    Load("tls-connect", "connect, one query each, TLS", ("-C", "-c", 4), 1.00, 0.90, ONE, tls=True),
+]
+LOADS = {load.name: load for load in _TCP + _UNIX + _TLS}
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Connections over TLS of a client that resumes its session, one query each, to the peer's, which has to shake hands in full: PgBouncer
+    gives no tickets that a client could use. The limits are ratios."""
+
+    name: str
+    title: str
+    must: float
+    aim: float
+
+
+RESUMED = {row.name: row for row in (Resumed("tls-resumed", "connect, resumed, to PgBouncer's full", 0.30, 0.25),)}
 
 
 @dataclass(frozen=True)
@@ -71,10 +94,14 @@ class Memory:
 
     name: str
     title: str
-    must: int
-    aim: int
+    must: float
+    aim: float
+    #: Clients come over TLS; the limits are ratios to the peer then.
+    tls: bool = False
 
 
-MEMORY = {row.name: row for row in (Memory("idle", f"memory, {IDLE_CLIENTS:,} idle clients", 1300, 1000),)}
+MEMORY = {row.name: row for row in (
+    Memory("idle", f"memory, {IDLE_CLIENTS:,} idle clients", 1300, 1000),
+    Memory("tls-idle", f"memory, {TLS_IDLE_CLIENTS:,} idle clients, TLS", 1.00, 0.90, tls=True))}
 
-ROWS = {**LOADS, **WORKERS, **MEMORY}
+ROWS = {**LOADS, **RESUMED, **WORKERS, **MEMORY}

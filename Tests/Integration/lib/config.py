@@ -112,6 +112,9 @@ class Config:
                   "max_client_conn = 20000", "log_connections = 0", "log_disconnections = 0",
                   "ignore_startup_parameters = extra_float_digits", "server_reset_query = DISCARD ALL",
                   "server_login_retry = 1"]
+        if self.listen.get("tls"):
+            lines += [f"client_tls_sslmode = {self.listen['tls']}", f"client_tls_cert_file = {self.listen['tls_cert_file']}",
+                      f"client_tls_key_file = {self.listen['tls_key_file']}"]
         return "\n".join(lines) + "\n"
 
 
