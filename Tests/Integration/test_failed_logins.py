@@ -11,7 +11,7 @@ from lib.config import Route
 from lib.places import free_address
 from lib.scrape import get, samples
 from lib.waiting import wait_until
-from lib.wire import ServerError, Wire, dial, startup
+from lib.wire import ServerError, Wire, cstring, dial, message, startup
 
 pytestmark = pytest.mark.own
 
@@ -113,6 +113,25 @@ def test_those_who_have_begun_are_not_heard_either(begin):
             wire.authenticate("ann", "wrong")
         found.append(refused.value.code)
     assert sorted(set(found)) == ["28000", "28P01"] and found.count("28P01") == 5
+
+
+def test_those_whose_password_is_being_checked_are_not_heard_either(start, postgres):
+    """A check against a verifier takes long, so many answers wait for theirs."""
+    verifier = postgres.value("select rolpassword from pg_authid where rolname = 'scram_user'")
+    pooler = start(Route(user="ann", authentication="clear_text", password=verifier, storage_user="bench"),
+                   globals={"auth_failure_limit": 5, "auth_failure_period": 600})
+    wires = [Wire(dial(pooler.address)) for _ in range(40)]
+    for wire in wires:
+        wire.send(startup({"user": "ann", "database": "postgres"}))
+    for number, wire in enumerate(wires):
+        assert wire.receive()[0] == b"R"
+        wire.send(message(b"p", cstring(f"guess {number}")))
+    found = []
+    for wire in wires:
+        with pytest.raises(ServerError) as refused:
+            wire.authenticate("ann", None)
+        found.append(refused.value.code)
+    assert found.count("28P01") == 5 and found.count("28000") == 35
 
 
 def test_what_is_not_a_failed_login_does_not_count(begin):

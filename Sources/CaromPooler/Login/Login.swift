@@ -238,6 +238,8 @@ final class Login: SessionStage {
                 try take(finding, for: arrival)
             case (.keys(let derivation), .keys(let keys)):
                 wait = nil
+                // Others from there may have failed while they were made.
+                try refuseAfterFailures()
                 try take(keys, of: derivation)
             default: return
             }
