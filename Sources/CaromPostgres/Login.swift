@@ -3,6 +3,7 @@
 
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 
 /// A login at a server: StartupMessage, whatever authentication is asked for, parameters, key, ReadyForQuery
 /// (PostgreSQL protocol, "Start-up").
@@ -41,6 +42,7 @@ struct Login {
             switch try await request() {
             case .ok: return
             case .cleartextPassword:
+                try checkPath()
                 try await answer(try password())
             case .md5Password(let salt):
                 try await answer(try md5(salt))
@@ -96,6 +98,19 @@ struct Login {
                 .authentication, "the server asks for a password and none is configured for \(configuration)")
         }
         return known
+    }
+
+    /// In the open a password is told to whoever is on the path.
+    private func checkPath() throws(PostgresError) {
+        let transport = conversation.transport
+        if configuration.allowsCleartextPassword || transport.session != nil || transport.peer.isOnThisMachine
+        {
+            return
+        }
+        throw PostgresError(
+            .authentication,
+            "the server asks for the password itself, over a connection that is not encrypted, which is not allowed for \(configuration)"
+        )
     }
 
     private func password() throws(PostgresError) -> [UInt8] {
@@ -203,4 +218,9 @@ struct Login {
             fields.message ?? "the server refused the login without a message",
             sqlState: fields.code?.description, detail: fields.detail, hint: fields.hint)
     }
+}
+
+extension SocketAddress {
+    /// What is sent there does not leave the machine.
+    fileprivate var isOnThisMachine: Bool { isUnix || host == "::1" || host.hasPrefix("127.") }
 }

@@ -11,6 +11,9 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     public var database: String
     /// The password, if the server asks for one: as it is, as `md5…`, or as a SCRAM verifier's keys allow. Never printed.
     public var password: String?
+    /// Gives the password to a server that asks for it as it is (`password` in `pg_hba.conf`) over a connection in the open, where whoever is
+    /// on the path can read it. Without it such a login fails, but for servers on this machine. Default true, as with libpq.
+    public var allowsCleartextPassword = true
     /// Asked for the password at each login, in place of `password`.
     package var credentials: (any ServerCredentials)?
     /// Settings for the StartupMessage, for example `application_name` or `search_path`.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Passwords of any form: PostgreSQL, a client of its own and the pooler come to the same bytes (SASLprep), on both legs."""
 
+import socket
 import stringprep
 import unicodedata
 
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 
 from lib.config import Route
-from lib.fakeserver import AUTHENTICATION_OK, FakeServer
+from lib.fakeserver import AUTHENTICATION_OK, GREETING, FakeServer
 from lib.waiting import wait_until
 from lib.wire import ServerError, Wire, cstring, message
 
@@ -187,3 +188,40 @@ def test_a_host_that_is_listed_twice_counts_once(start, postgres):
     for wire in wires:
         wire.close()
     assert "is listed twice and counts once" in pooler.log()
+
+
+def elsewhere():
+    """An address of this machine that other machines reach, too; None if it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: the kernel chooses the address that it would send from.
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        host = probe.getsockname()[0]
+        return None if host.startswith("127.") else host
+
+
+def test_the_password_itself_is_told_in_the_open_on_this_machine_only(start):
+    host = elsewhere()
+    if host is None:
+        pytest.skip("this machine has no address but its own")
+    seen = []
+
+    def login(wire):
+        wire.send(message(b"R", b"\0\0\0\3"))
+        seen.append(wire.receive())
+        wire.send(GREETING)
+
+    for address, allowed, told in ((None, {}, True), (host, {}, False), (host, {"allow_cleartext_password": True}, True)):
+        with FakeServer(login=login, host=address) as server:
+            pooler = start(Route(user="guest", storage_password="s3cret", pool_timeout=2000),
+                           storage={"host": server.address[0], "port": server.address[1], **allowed})
+            seen.clear()
+            try:
+                pooler.connect(user="guest").close()
+                assert told and (b"p", b"s3cret\0") in seen
+            except ServerError as refused:
+                assert not told and refused.code == "08006"
+                assert not any(b"s3cret" in body for _, body in seen)
+                assert "over a connection that is not encrypted" in pooler.log()

@@ -16,6 +16,7 @@ extension StorageSettings: ConfigurationScope {
             .time("server_dead_after", in: .milliseconds, \.deadAfter, from: 0),
             .time("server_slow_start", in: .milliseconds, orNever: \.slowStart),
             .choice("balancing_method", \.balancing),
+            .flag("allow_cleartext_password", \.allowsCleartextPassword),
             .choice("target_session_attrs", optional: \.targetSessionAttributes),
         ]
             + Directive.tls + [.choice("tls_negotiation", \.tlsNegotiation)])

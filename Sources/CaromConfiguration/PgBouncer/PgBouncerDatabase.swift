@@ -21,6 +21,8 @@ struct PgBouncerDatabase {
     /// Adds its storage, and what belongs to that.
     func addStorage(to draft: inout ConfigurationDraft) {
         var block = ConfigurationBlock(StorageSettings(name: entry.name), at: values.position)
+        // As PgBouncer does.
+        block.value.allowsCleartextPassword = true
         _ = block.note("type", at: values.position)
         let port = values.number("port") ?? 5432
         let place = values.place(of: "host")

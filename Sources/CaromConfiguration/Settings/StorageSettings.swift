@@ -34,6 +34,8 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
     package var slowStart: Duration?
     /// `balancing_method`: which of several servers a client gets.
     package var balancing = BalancingMethod.leastConnections
+    /// `allow_cleartext_password`: a server that asks for a password itself gets it in the open, too.
+    package var allowsCleartextPassword = false
     /// `target_session_attrs`: for routes that say nothing else.
     package var targetSessionAttributes: TargetSessionAttributes?
     /// `watchdog`: asks the servers how far they lag.

@@ -31,6 +31,7 @@ struct ServerQuestion: Sendable {
             user: route.serverUser(forClientUser: query.user),
             database: route.serverDatabase(forClientDatabase: query.database),
             password: route.serverPassword?.reveal())
+        configuration.allowsCleartextPassword = storage.allowsCleartextPassword
         // A query that is not qualified means what PostgreSQL itself has by these names (CVE-2025-12819).
         configuration.parameters = [
             "search_path": "pg_catalog, pg_temp", "application_name": "carom \(name)",

@@ -51,6 +51,8 @@ final class RouteDefinition: Sendable {
     let checksBusy: Bool
     /// Who asks its servers how far they lag; nil if nobody does.
     let watchdog: WatchdogSettings?
+    /// Servers that ask for a password itself get it in the open, too.
+    let allowsCleartextPassword: Bool
     /// What its clients may take; nil if nothing is watched.
     let limits: TimeLimits?
     let authentication: ClientAuthentication
@@ -115,7 +117,7 @@ final class RouteDefinition: Sendable {
     init(
         _ settings: RouteSettings, clientLimits: ClientLimits, serverLimits: ServerLimits, policy: Policy,
         target: Target, sessionTarget: TargetSessionAttributes, checksBusy: Bool = false,
-        watchdog: WatchdogSettings? = nil, tcp: TCPOptions,
+        watchdog: WatchdogSettings? = nil, allowsCleartextPassword: Bool = false, tcp: TCPOptions,
         encryption: ServerEncryption? = nil, access: ServerAccess,
         sources: SecretSources = SecretSources(), choices: [AuthenticationMethod: SecretSources] = [:],
         previous: RouteDefinition?,
@@ -143,6 +145,7 @@ final class RouteDefinition: Sendable {
         watchesRequests = settings.logQuery || settings.readRetry > 0
         self.checksBusy = checksBusy
         self.watchdog = watchdog
+        self.allowsCleartextPassword = allowsCleartextPassword
         limits = TimeWatch.isNeeded(for: settings.limits) ? settings.limits : nil
         self.sources = sources
         authentication = ClientAuthentication(
@@ -190,6 +193,7 @@ final class RouteDefinition: Sendable {
         watchesRequests = other.logsQueries
         checksBusy = false
         watchdog = nil
+        allowsCleartextPassword = other.allowsCleartextPassword
         authentication = other.authentication
         target = other.target
         tcp = other.tcp

@@ -310,6 +310,7 @@ final class Router: Sendable {
                 workers: reactors.count,
                 statements: StatementRegistry(numbers: statementNumbers, memory: statementMemory))
         var configuration = PostgresConfiguration(definition.settings, user: key.user, database: key.database)
+        configuration.allowsCleartextPassword = definition.allowsCleartextPassword
         configuration.credentials = RouteCredentials(definition, user: key.user, history.passedKeys)
         if let startup {
             configuration.begin(as: startup, definition.settings, state.withLock { $0.snapshot.settings })

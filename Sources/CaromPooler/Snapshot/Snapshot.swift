@@ -136,7 +136,8 @@ final class Snapshot: Sendable {
             let definition = RouteDefinition(
                 route, clientLimits: clientLimits, serverLimits: serverLimits, policy: policy, target: target,
                 sessionTarget: settings.target(of: route),
-                checksBusy: storage.checksBusy, watchdog: storage.watchdog, tcp: tcp,
+                checksBusy: storage.checksBusy, watchdog: storage.watchdog,
+                allowsCleartextPassword: storage.allowsCleartextPassword, tcp: tcp,
                 encryption: encryption?.server,
                 access: access, sources: sources, choices: choices,
                 previous: old, mockSecret: mockSecret,

@@ -118,6 +118,7 @@ import Testing
                 + Array(repeating: .readWrite, count: 3))
         #expect(settings.routes[0].readRetry == 37)
         #expect(settings.storages.map(\.checksBusy) == [true])
+        #expect(settings.storages.map(\.allowsCleartextPassword) == [false])
         #expect(settings.routes.map(\.clientTargetSessionAttributes) == [true, false, false, false])
 
         let route = try #require(settings.routes.first)

@@ -39,10 +39,10 @@ class FakeServer:
     `thawed` is not set it reads and says nothing.
     """
 
-    def __init__(self, reply=None, greeting=GREETING, login=None, on_cancel=None):
+    def __init__(self, reply=None, greeting=GREETING, login=None, on_cancel=None, host=None):
         self.reply = reply or (lambda sql: answer(b"fine"))
         self.greeting, self.login, self.on_cancel = greeting, login, on_cancel
-        self.address = free_address()
+        self.address = free_address(host)
         self.connections = self.cancels = 0
         self.thawed = threading.Event()
         self.thawed.set()
