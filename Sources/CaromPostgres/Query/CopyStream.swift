@@ -10,8 +10,7 @@ final class CopyStream: Sendable {
     private let exchange: UnsafeSingleOwner<CopyExchange>
     /// What was written and is not worth a message yet: a row alone would cost a change of threads and a system call.
     private let gathered = UnsafeSingleOwner<[UInt8]>([])
-    /// Ended by whoever lends the stream.
-    let span: QuerySpan
+    private let span: QuerySpan
 
     private init(
         _ connection: PostgresConnection, _ exchange: consuming sending CopyExchange, _ span: QuerySpan
@@ -80,15 +79,26 @@ final class CopyStream: Sendable {
 
     /// Ends the data; how many rows were copied.
     func finish() async throws(PostgresError) -> Int {
-        try await sendGathered()
-        return try await withTaskExecutorPreference(connection.transport.reactor) {
-            () async throws(PostgresError) -> Int in
-            try await self.exchange.value.finish()
-            return self.exchange.value.rows ?? 0
+        do throws(PostgresError) {
+            try await sendGathered()
+            let rows = try await withTaskExecutorPreference(connection.transport.reactor) {
+                () async throws(PostgresError) -> Int in
+                try await self.exchange.value.finish()
+                return self.exchange.value.rows ?? 0
+            }
+            span.end()
+            return rows
+        } catch {
+            span.end(with: error)
+            throw error
         }
     }
 
-    func leave() async {
+    /// Gives the COPY up, or ends it behind its last byte.
+    ///
+    /// - Parameter error: why, if something went wrong.
+    func leave(with error: (any Error)? = nil) async {
         await withTaskExecutorPreference(connection.transport.reactor) { await self.exchange.value.leave() }
+        if let error { span.end(with: error) } else { span.end() }
     }
 }

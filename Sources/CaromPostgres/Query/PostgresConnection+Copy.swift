@@ -54,7 +54,6 @@ extension PostgresConnection {
     ///   - isolation: the caller's; leave it to the compiler.
     ///   - body: reads the data.
     /// - Throws: what `body` throws; ``PostgresError`` as ``query(_:options:)`` does.
-    @discardableResult
     public func copyOut<R>(
         _ query: PostgresQuery, options: QueryOptions = QueryOptions(),
         isolation: isolated (any Actor)? = #isolation, _ body: (PostgresCopyOut) async throws -> R
@@ -63,11 +62,9 @@ extension PostgresConnection {
         do {
             let result = try await body(PostgresCopyOut(stream: stream))
             await stream.leave()
-            stream.span.end()
             return result
         } catch {
-            await stream.leave()
-            stream.span.end(with: error)
+            await stream.leave(with: error)
             throw error
         }
     }
@@ -89,19 +86,12 @@ extension PostgresConnection {
     ) async throws -> Int {
         let stream = try await CopyStream.begin(query, .fromClient, on: self, options: options)
         do {
-            do {
-                try await body(PostgresCopyIn(stream: stream))
-            } catch {
-                await stream.leave()
-                throw error
-            }
-            let rows = try await stream.finish()
-            stream.span.end()
-            return rows
+            try await body(PostgresCopyIn(stream: stream))
         } catch {
-            stream.span.end(with: error)
+            await stream.leave(with: error)
             throw error
         }
+        return try await stream.finish()
     }
 
     /// The same with the pieces of a sequence, one after the other.

@@ -13,7 +13,6 @@ extension PostgresConnection {
     /// - Throws: what `body` throws; ``PostgresError`` with the code `server` when the server refuses to begin or to commit, and
     ///   `invalidRequest` when a transaction is open already. When the task is cancelled the roll-back is left to
     ///   whoever makes the returned connection clean.
-    @discardableResult
     public func transaction<R>(
         _ begin: String = "BEGIN", isolation: isolated (any Actor)? = #isolation,
         _ body: (PostgresConnection) async throws -> R
@@ -47,7 +46,6 @@ extension PostgresConnection {
     ///   - begin: how to begin.
     ///   - isolation: the caller's; leave it to the compiler.
     ///   - body: what to do in it, on this connection.
-    @discardableResult
     public func retryingTransaction<R>(
         attempts: Int = 5, _ begin: String = "BEGIN ISOLATION LEVEL SERIALIZABLE",
         isolation: isolated (any Actor)? = #isolation, _ body: (PostgresConnection) async throws -> R

@@ -61,7 +61,6 @@ extension PostgresConnection {
     ///   - isolation: the caller's; leave it to the compiler.
     ///   - body: hears what is said.
     /// - Throws: what `body` throws; ``PostgresError`` as ``query(_:options:)`` does.
-    @discardableResult
     public func listen<R>(
         to channels: String..., isolation: isolated (any Actor)? = #isolation,
         _ body: (PostgresNotifications) async throws -> R

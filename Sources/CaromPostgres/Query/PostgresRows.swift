@@ -47,25 +47,19 @@ extension PostgresConnection {
     ///   - isolation: the caller's; leave it to the compiler.
     ///   - body: reads the rows. They are nobody's after it.
     /// - Throws: what `body` throws; ``PostgresError`` as ``query(_:options:)`` does.
-    @discardableResult
     public func stream<R>(
         _ query: PostgresQuery, options: QueryOptions = QueryOptions(),
         isolation: isolated (any Actor)? = #isolation, _ body: (PostgresRows) async throws -> R
     ) async throws -> R {
         let request = try QueryRequest(
             query.sql, query.parameters, format: options.format, window: QueryExchange.window)
-        let span = QuerySpan(request.sql, on: self)
-        var stream: RowStream?
+        let stream = try await RowStream.begin(request, on: self, options: options)
         do {
-            let rows = try await RowStream.begin(request, on: self, options: options)
-            stream = rows
-            let result = try await body(PostgresRows(stream: rows))
-            await rows.end()
-            span.end()
+            let result = try await body(PostgresRows(stream: stream))
+            await stream.end()
             return result
         } catch {
-            await stream?.end()
-            span.end(with: error)
+            await stream.end(with: error)
             throw error
         }
     }

@@ -17,9 +17,13 @@ final class RowStream: Sendable {
 
     private let connection: PostgresConnection
     private let reading: UnsafeSingleOwner<Reading>
+    private let span: QuerySpan
 
-    private init(_ connection: PostgresConnection, _ exchange: consuming sending QueryExchange) {
+    private init(
+        _ connection: PostgresConnection, _ exchange: consuming sending QueryExchange, _ span: QuerySpan
+    ) {
         self.connection = connection
+        self.span = span
         reading = UnsafeSingleOwner(Reading(exchange: exchange))
     }
 
@@ -27,10 +31,17 @@ final class RowStream: Sendable {
     static func begin(_ request: QueryRequest, on connection: PostgresConnection, options: QueryOptions)
         async throws(PostgresError) -> RowStream
     {
-        try await withTaskExecutorPreference(connection.transport.reactor) {
-            () async throws(PostgresError) -> RowStream in
-            RowStream(
-                connection, try await QueryExchange.begin(request, on: connection, options: options))
+        let span = QuerySpan(request.sql, on: connection)
+        do throws(PostgresError) {
+            return try await withTaskExecutorPreference(connection.transport.reactor) {
+                () async throws(PostgresError) -> RowStream in
+                RowStream(
+                    connection, try await QueryExchange.begin(request, on: connection, options: options), span
+                )
+            }
+        } catch {
+            span.end(with: error)
+            throw error
         }
     }
 
@@ -49,10 +60,13 @@ final class RowStream: Sendable {
     }
 
     /// Ends the query, wherever it is.
-    func end() async {
+    ///
+    /// - Parameter error: why, if something went wrong.
+    func end(with error: (any Error)? = nil) async {
         reading.value.batch = nil
         await withTaskExecutorPreference(connection.transport.reactor) {
             await self.reading.value.exchange.leave()
         }
+        if let error { span.end(with: error) } else { span.end() }
     }
 }
