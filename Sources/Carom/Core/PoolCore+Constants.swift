@@ -19,6 +19,8 @@ extension PoolCore {
     static var searchInterval: Int64 { 500_000_000 }
     /// A full pool makes room for a probe so often.
     static var probeRoomInterval: Int64 { 3_000_000_000 }
+    /// What such a probe's connect may have taken to count as usual, so it is slow after three times that.
+    static var probePatience: Int64 { 300_000_000 }
     /// A claim may wait so long for somebody to run the pool before that is told.
     static var patienceBeforeRun: Int64 { 1_000_000_000 }
     /// Between checks of a suspected backend's idle connections: four a second are a burden on no server.

@@ -44,10 +44,10 @@ extension PoolCore {
         }
         guard slowest >= 0 else { return }
         let backend = Int(slots[slowest].backend)
-        // In a place that was made for it, no connect shall take longer and longer.
-        if backend != probedBackend {
-            backends[backend].health.connectGivenUp(after: now.since(slots[slowest].connectedAt))
-        }
+        // In a place that was made for it, a connect may take longer the next time, too, but not longer and longer.
+        let time = now.since(slots[slowest].connectedAt)
+        backends[backend].health.connectGivenUp(
+            after: backend == probedBackend ? min(time, Self.probePatience) : time)
         recordFailedConnect(slowest, .backend, "connect: " + silence(slowest, now: now), now: now)
         close(slowest, .connectAbandoned, now: now)
     }
