@@ -66,7 +66,8 @@ def default(text):
     """A default of Policy.swift as the table writes it."""
     if time := re.fullmatch(r"\.(seconds|milliseconds)\(([\d_]+)\)", text or ""):
         return duration(time[2], time[1])
-    words = {None: "off", "false": "no", "true": "yes", ".lowPass": "low pass", ".all": "all"}
+    words = {None: "off", "false": "no", "true": "yes", ".lowPass": "low pass", ".all": "all",
+             "Balance.leastClaimed": "least claimed"}
     return words.get(text, text and text.replace("_", " "))
 
 
@@ -78,6 +79,8 @@ def allowed(knob, rules):
         return f"0 to {bound[1]}"
     if f'positive({knob}, "{knob}")' in rules or f"guard {knob} > 0" in rules:
         return "above 0"
+    if f'if {knob} == ""' in rules:
+        return "not empty"
     if f'notNegative({knob}, "{knob}")' in rules:
         return "at least 0"
     if bound := re.search(rf"if {knob} < (\w+) ", rules):
@@ -89,7 +92,7 @@ def check_policy():
     sources = pathlib.Path("Sources/Carom")
     code = (sources / "Policy.swift").read_text().split("public struct PolicyError")[0]
     rules = (sources / "Policy+Validation.swift").read_text()
-    knobs = re.findall(r"^    public var (\w+): (?:\[.+\]\??|\S+)(?: = (.+))?$", code, re.M)
+    knobs = re.findall(r"^    public var (\w+)(?:: (?:\[.+\]\??|\S+))?(?: = (.+))?$", code, re.M)
     table = pathlib.Path("docs/pool.adoc").read_text().split("\n== Policy\n")[1].split("\n== ")[0]
     rows = re.findall(r"^\|`(\w+)` \|[^|\n]+\|([^|\n]+?) *\|([^|\n]*?) *\|.+$", table, re.M)
     expected = [(knob, default(value or None), allowed(knob, rules)) for knob, value in knobs]

@@ -25,7 +25,8 @@ struct StandbyChecks {
             findings.report(
                 position, "catchup_timeout needs a 'watchdog' in storage \(quoted(storage.value.name))")
         }
-        if route.catchupTimeout == nil, let position = block.given["catchup_exceeded"] {
+        // A dump spells the default out.
+        if route.catchupTimeout == nil, route.catchupExceeded != .error, let position = block.given["catchup_exceeded"] {
             findings.warn(position, "'catchup_exceeded' has no effect without 'catchup_timeout'")
         }
     }

@@ -284,7 +284,7 @@ import Testing
         (
             "storage \"x\" { type \"remote\" host \"h\" watchdog { storage_db \"d\" watchdog_lag_interval 0 } }",
             [
-                "76: error: watchdog_lag_interval: 0 is out of range; expected a whole number from 1 to 2147483647"
+                "86: error: watchdog_lag_interval: 0 is out of range; expected a whole number of at least 1"
             ]
         ),
         (
@@ -293,7 +293,10 @@ import Testing
         ),
         (
             "storage \"x\" { type \"remote\" host \"h\" watchdog 5 }",
-            ["47: error: expected '{' of 'watchdog', found a number"]
+            [
+                "47: error: expected '{' of 'watchdog', found '5'",
+                "47: error: expected a directive, found '5'",
+            ]
         ),
     ])
     func whatIsWrongInABlockIsSaid(text: String, expected: [String]) {

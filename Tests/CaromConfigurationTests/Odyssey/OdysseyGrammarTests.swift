@@ -183,7 +183,8 @@ import Testing
         ("unix:///run", [StorageHost(.unixDirectory("/run"))]),
         ("unix://run", nil), ("::1", nil), ("[::1", nil), ("[1.2.3.4]", nil), ("a,,b", nil),
         ("300.1.1.1", nil),
-        ("a:0", nil), ("a:65536", nil), ("a:", nil), ("a b", nil), ("a-", nil), ("a:5432:zone1", nil),
+        ("a:0", nil), ("a:65536", nil), ("a:", nil), ("a b", nil), ("a-", nil),
+        ("a:5432:zone1", [StorageHost(.name("a"), port: 5432, zone: "zone1")]), ("a:5432:1", nil),
         ("tcp:///run", nil),
     ])
     func hostsAreReadAsOdysseyWritesThem(list: String, hosts: [StorageHost]?) {

@@ -64,7 +64,7 @@ import Testing
         ),
         (
             watchdog + " " + watchdog, "",
-            "3:45: error: duplicate block 'watchdog'; it was given at a.conf:3:1"
+            "3:46: error: duplicate block 'watchdog'; it was given at a.conf:3:1"
         ),
         ("", "watchdog_lag_query \"x\"", "5:1: error: unknown directive 'watchdog_lag_query' in 'user'"),
     ])
