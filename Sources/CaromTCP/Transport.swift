@@ -41,6 +41,8 @@ public final class Transport: @unchecked Sendable {
     // Read on every call, changed only by a move or the end: no access can overlap another.
     @exclusivity(unchecked) private var registration: Registration
     @exclusivity(unchecked) private var descriptor: Int32
+    /// Asked once a message, and so without a copy of ``peer``. It has its room beside the descriptor.
+    private let isUnix: Bool
     /// The reactor whose thread may use the transport.
     @exclusivity(unchecked) public private(set) var reactor: Reactor
     /// TLS over the socket; nil while the layer is plain.
@@ -72,6 +74,7 @@ public final class Transport: @unchecked Sendable {
             throw error
         }
         self.descriptor = descriptor
+        isUnix = peer.isUnix
         self.reactor = reactor
         self.peer = peer
     }
@@ -273,7 +276,7 @@ public final class Transport: @unchecked Sendable {
     private func stopWatchingWrites() {
         // A TCP socket tells of room only after it has run out of it, so watching on costs nothing and saves two calls the
         // next time. A Unix socket tells of it each time its peer reads.
-        guard peer.isUnix else { return }
+        guard isUnix else { return }
         reactor.watchWrites(false, of: descriptor, registration)
     }
 
