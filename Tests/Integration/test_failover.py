@@ -78,8 +78,8 @@ def test_who_reads_from_a_standby_that_is_killed_goes_on_with_others(cluster, fo
             account = happens(incident, crowd, lambda _: victim.kill(), 1.5)
     finally:
         victim.start()
-    # Whose statement was there may be told so, and nobody else.
-    assert sum(account.errors().values()) <= POOL_SIZE // 2 + 1 and set(account.errors()) <= {"08006"}
+    # Whose statement was there may be told so, and nobody else: by the pooler, or by a server process that saw its postmaster die.
+    assert sum(account.errors().values()) <= POOL_SIZE // 2 + 1 and set(account.errors()) <= {"08006", "57P01"}
     assert account.longest_stall() < 1 and incident.left is not None
 
 
