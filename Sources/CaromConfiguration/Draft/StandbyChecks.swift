@@ -26,7 +26,9 @@ struct StandbyChecks {
                 position, "catchup_timeout needs a 'watchdog' in storage \(quoted(storage.value.name))")
         }
         // A dump spells the default out.
-        if route.catchupTimeout == nil, route.catchupExceeded != .error, let position = block.given["catchup_exceeded"] {
+        if route.catchupTimeout == nil, route.catchupExceeded != .error,
+            let position = block.given["catchup_exceeded"]
+        {
             findings.warn(position, "'catchup_exceeded' has no effect without 'catchup_timeout'")
         }
     }
