@@ -74,9 +74,12 @@
 
         @Test func aServiceGroupRunsAndStopsAPool() async throws {
             let connector = FakeConnector()
+            var policy = Policy()
+            // Beside tests that take every core, half a minute is no time.
+            policy.claimTimeout = nil
             let pool = try Pool(
                 name: "test", resolver: StaticResolver([Backend(name: "a", address: .unix(path: "/a"))]),
-                connector: connector)
+                connector: connector, policy: policy)
             let group = ServiceGroup(
                 configuration: .init(
                     services: [pool], logger: Logger(label: "test", factory: { _ in InMemoryLogHandler() })))

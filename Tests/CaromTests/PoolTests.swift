@@ -18,7 +18,11 @@ struct PoolTests {
 
     @Test func threeMethodsMakeAConnector() async throws {
         let backend = Backend(name: "a", address: .unix(path: "/a"))
-        let pool = try Pool(name: "least", resolver: StaticResolver([backend]), connector: ThreeMethods())
+        var policy = Policy()
+        // Beside tests that take every core, half a minute is no time.
+        policy.claimTimeout = nil
+        let pool = try Pool(
+            name: "least", resolver: StaticResolver([backend]), connector: ThreeMethods(), policy: policy)
         async let running: Void = pool.run()
         #expect(try await pool.withConnection { $0 } == "to \(backend.id)")
         // What a body returns need not be wanted.
