@@ -91,7 +91,7 @@ public final class Listener: @unchecked Sendable {
         self.reactor = reactor
         restTimer = reactor.makeTimer(waker)
         unlinkPath = path
-        self.address = path == nil ? Self.boundAddress(descriptor) : address
+        self.address = path == nil ? SocketAddress(localEndOf: descriptor) : address
     }
 
     /// Takes over a socket that listens already, which another process has opened. Call it on the reactor's thread.
@@ -103,7 +103,7 @@ public final class Listener: @unchecked Sendable {
     package init(
         adopting descriptor: Int32, tcp: TCPOptions? = nil, deferAccept: Duration? = nil, reactor: Reactor
     ) throws(SystemError) {
-        let address = Self.boundAddress(descriptor)
+        let address = SocketAddress(localEndOf: descriptor)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
         if !address.isUnix {
@@ -128,7 +128,7 @@ public final class Listener: @unchecked Sendable {
         var isListening: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         let result = getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &length)
-        return result == 0 && isListening != 0 ? boundAddress(descriptor) : nil
+        return result == 0 && isListening != 0 ? SocketAddress(localEndOf: descriptor) : nil
     }
 
     deinit { close() }
@@ -205,16 +205,5 @@ public final class Listener: @unchecked Sendable {
         } else {
             throw SystemError(code: EADDRINUSE, operation: "listen on \(path)")
         }
-    }
-
-    private static func boundAddress(_ descriptor: Int32) -> SocketAddress {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = getsockname(descriptor, $0, &length)
-            }
-        }
-        return SocketAddress(storage)
     }
 }

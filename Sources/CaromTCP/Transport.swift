@@ -378,16 +378,7 @@ public final class Transport: @unchecked Sendable {
     }
 
     /// The local end's address.
-    public var local: SocketAddress {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = getsockname(descriptor, $0, &length)
-            }
-        }
-        return SocketAddress(storage)
-    }
+    public var local: SocketAddress { SocketAddress(localEndOf: descriptor) }
 
     /// Epoll need not tell of room any more: the attempt to connect is over.
     func finishConnecting() {
