@@ -259,3 +259,8 @@ if Context.environment["CAROM_STRICT"] != nil {
         target.cSettings = (target.cSettings ?? []) + [.treatAllWarnings(as: .error)]
     }
 }
+
+// Tests/sanitize builds the tests that it runs and what they need, which is a small part of all.
+if let wanted = Context.environment["CAROM_TESTS"]?.split(separator: ",").map(String.init) {
+    package.targets.removeAll { $0.type == .test && !wanted.contains($0.name) }
+}

@@ -120,6 +120,23 @@ def check_metrics():
     return bool(expected) and expected == found
 
 
+def check_behaviours():
+    """docs/pool-behaviours.adoc names for each behaviour the files whose tests have its number, and no others."""
+    table = pathlib.Path("docs/pool-behaviours.adoc").read_text().split("|===")[1]
+    said = set()
+    for number, files in re.findall(r"^\| (\d+) \| .+ \| (.+)$", table, re.M):
+        for name in re.findall(r"`([^`]+)`", files):
+            said.add((int(number), name if name.startswith("Tests/") else f"Tests/CaromTests/{name}"))
+    shown = set()
+    for path in pathlib.Path("Tests").glob("*Tests/**/*.swift"):
+        for number in re.findall(r'"behaviour (\d+):', path.read_text()):
+            shown.add((int(number), str(path.with_suffix(""))))
+    for number, path in sorted(said ^ shown):
+        print(f"behaviour {number} of {path} is in {'the table' if (number, path) in said else 'the tests'} only")
+    print(f"{len(dict(said))} behaviours")
+    return bool(said) and said == shown
+
+
 def check_code(path):
     """Prints the Swift code of a text, in order, as one file."""
     text = pathlib.Path(path).read_text()
@@ -134,6 +151,6 @@ def check_code(path):
 
 checks = {
     "symbols": check_symbols, "landing": check_landing, "api": check_api, "policy": check_policy,
-    "metrics": check_metrics, "code": check_code,
+    "metrics": check_metrics, "behaviours": check_behaviours, "code": check_code,
 }
 sys.exit(0 if checks[sys.argv[1]](*sys.argv[2:]) else 1)

@@ -37,7 +37,9 @@ private let srv = "_pg._tcp.example.com SRV"
         #expect(hosts.allSatisfy { $0.next > .seconds(49) && $0.next <= .seconds(72) })
     }
 
-    @Test(arguments: [UInt32(0), 1])
+    @Test(
+        "behaviour 41: a tiny time to live means queries every five to six seconds, and no gap",
+        arguments: [UInt32(0), 1])
     func aTinyTimeToLiveMeansQueriesEveryFiveToSixSecondsAndNoGap(ttl: UInt32) throws {
         let zone = Zone.service(hosts: [1, 2, 3], ttl: ttl)
         let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
@@ -48,7 +50,8 @@ private let srv = "_pg._tcp.example.com SRV"
         #expect(world.publications.count == 1)
     }
 
-    @Test func aHugeTimeToLiveIsAskedAgainWithinSixMinutes() throws {
+    @Test("behaviour 41: a huge time to live is asked again within six minutes")
+    func aHugeTimeToLiveIsAskedAgainWithinSixMinutes() throws {
         let zone = Zone.service(hosts: [1], ttl: 86_400)
         let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
         world.run(until: .seconds(36_000))
@@ -58,7 +61,9 @@ private let srv = "_pg._tcp.example.com SRV"
         #expect(gaps.contains { $0 > .seconds(330) } && gaps.contains { $0 < .seconds(330) })
     }
 
-    @Test(arguments: ["SERVFAIL", "silence", "garbage", "unreachable", "truncated"])
+    @Test(
+        "behaviour 42: ten minutes of trouble change nothing but the age",
+        arguments: ["SERVFAIL", "silence", "garbage", "unreachable", "truncated"])
     func tenMinutesOfTroubleChangeNothingButTheAge(kind: String) throws {
         let zone = Zone.service(hosts: [1, 2, 3], ttl: 5)
         let world = try MachineRig { question, _, now in
@@ -119,7 +124,8 @@ private let srv = "_pg._tcp.example.com SRV"
         #expect(world.publications.last?.time == .seconds(100))
     }
 
-    @Test func answersThatAlternateFullEmptyAndTimeoutRemoveNothing() throws {
+    @Test("behaviour 43: answers that alternate between full, empty and none remove nothing")
+    func answersThatAlternateFullEmptyAndTimeoutRemoveNothing() throws {
         let zone = Zone.service(hosts: [1, 2, 3], ttl: 30)
         var turn = 0
         let world = try MachineRig { question, _, _ in
@@ -136,7 +142,8 @@ private let srv = "_pg._tcp.example.com SRV"
         #expect(world.publications.count == 1)
     }
 
-    @Test func oneOfFourGoesAfterTwoAnswersThreeOfFourAfterThree() throws {
+    @Test("behaviour 43: one of four goes after two answers, three of four after three")
+    func oneOfFourGoesAfterTwoAnswersThreeOfFourAfterThree() throws {
         var zone = Zone.service(hosts: [1, 2, 3, 4], ttl: 10)
         let world = try MachineRig { question, _, _ in .answer(zone.answer(question), after: .zero) }
         world.run(until: .seconds(1))

@@ -106,7 +106,8 @@ struct PoolTests {
         #expect(rig.connector.closed == 2)
     }
 
-    @Test func errorsSayWhyWithTheCauseOfEachBackend() async throws {
+    @Test("behaviour 19: errors say why, with the cause of each backend")
+    func errorsSayWhyWithTheCauseOfEachBackend() async throws {
         var script = FakeConnector.Script()
         script.connect = { _ in .fail("no route") }
         let rig = try ShellRig(script: script)

@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from lib.moving import Client, pooled
+from lib.moving import client, pooled  # noqa: F401
 from lib.talk import codes_of, rows_of
 from lib.wire import bind, close, cstring, describe, execute, message, parse
 
@@ -22,16 +22,6 @@ def run_binary(statement, *values):
     parts = [cstring(""), cstring(statement), struct.pack("!hhh", 1, 1, len(values))]
     parts += [struct.pack("!i", len(value)) + value for value in values]
     return message(b"B", b"".join(parts) + struct.pack("!hh", 1, 1)) + execute()
-
-
-@pytest.fixture(params=["directly", "pooled"])
-def client(request, postgres, start):
-    if request.param == "directly":
-        with postgres.connect(user="bench", database="bench") as wire:
-            yield Client(wire)
-        return
-    with pooled(start) as client:
-        yield client
 
 
 @pytest.fixture

@@ -11,22 +11,12 @@ import random
 import pytest
 
 from lib.config import Route
-from lib.moving import Client, pooled
+from lib.moving import Client, client, pooled  # noqa: F401
 from lib.talk import codes_of, rows_of, said
 from lib.wire import SYNC, bind, close, describe, execute, message, parse
 
 pytestmark = pytest.mark.own
 NAMES = pytest.mark.parametrize("name", ["s", ""], ids=["named", "unnamed"])
-
-
-@pytest.fixture(params=["directly", "pooled"])
-def client(request, postgres, start):
-    if request.param == "directly":
-        with postgres.connect(user="bench", database="bench") as wire:
-            yield Client(wire)
-        return
-    with pooled(start) as client:
-        yield client
 
 
 def run(client, text):

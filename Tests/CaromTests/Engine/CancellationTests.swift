@@ -8,7 +8,8 @@ import Testing
 
 @Suite("Cancellation and the callback door")
 struct CancellationTests {
-    @Test func aCancelledWaiterLeavesAtOnce() throws {
+    @Test("behaviour 21: a cancelled waiter leaves at once")
+    func aCancelledWaiterLeavesAtOnce() throws {
         let rig = try ShellRig { $0.maxSlots = 1 }
         let holder = rig.hold()
         let waiter = rig.hold()
@@ -24,7 +25,8 @@ struct CancellationTests {
         #expect(rig.connector.connections[0].recycles == 0)
     }
 
-    @Test func cancelledBetweenChoiceAndDeliveryTheConnectionGoesOnUntouched() throws {
+    @Test("behaviour 22: cancelled between choice and delivery, the connection goes on untouched")
+    func cancelledBetweenChoiceAndDeliveryTheConnectionGoesOnUntouched() throws {
         let rig = try ShellRig { $0.maxSlots = 1 }
         let pool = rig.pool
         let receiver = Receiver { _ in }

@@ -150,7 +150,8 @@ struct StopTests {
         }
     }
 
-    @Test func suspendAndResumeThroughThePool() throws {
+    @Test("behaviour 48: claims wait while the pool is suspended, and are served when it is not")
+    func suspendAndResumeThroughThePool() throws {
         let rig = try ShellRig()
         rig.pool.suspend()
         let holder = rig.hold()

@@ -4,6 +4,8 @@
 
 import contextlib
 
+import pytest
+
 from .config import Route
 from .talk import rows_of, said
 from .wire import SYNC, bind, describe, error_fields, execute, parse
@@ -56,3 +58,14 @@ def pooled(start):
     with contextlib.ExitStack() as stack:
         wires = [stack.enter_context(pooler.connect(user="bench", database="bench")) for _ in range(3)]
         yield Client(wires[0], wires[1:])
+
+
+@pytest.fixture(params=["directly", "pooled"])
+def client(request, postgres, start):
+    """The same conversation twice: with PostgreSQL itself, and through a pooler that changes servers between transactions."""
+    if request.param == "directly":
+        with postgres.connect(user="bench", database="bench") as wire:
+            yield Client(wire)
+        return
+    with pooled(start) as client:
+        yield client
