@@ -3,9 +3,11 @@
 """Clients that ask for nothing a server is needed for get no server, and the answers PostgreSQL would give."""
 
 import os
+import time
 
 import pytest
 
+from lib import proc
 from lib.config import Route
 from lib.waiting import wait_until
 from lib.wire import COPY_DONE, FLUSH, SYNC, copy_data, copy_fail, error_fields, message, parse, query
@@ -59,7 +61,6 @@ def test_local_answers_and_work_keep_their_order(taken):
 
 
 def test_syncs_that_nobody_reads_the_answers_of_cost_no_memory(start):
-    from lib import proc
     pooler = start(Route(pool_size=1))
     wire = pooler.connect()
     before = proc.resident_bytes(pooler.pid)
@@ -131,3 +132,26 @@ def test_servers_that_come_and_go_are_logged(start):
     assert "new server connection" in pooler.log()
     pooler.stop()
     assert "server connection closed" in pooler.log()
+
+
+def test_clients_at_rest_wake_nobody_though_timeouts_run(start):
+    """The long form with 10,000, and the time that they take: Tests/Benchmarks/pooler/crowd."""
+    hour = 3_600_000
+    pooler = start(Route(pool_size=1), globals={
+        "client_idle_timeout": hour, "idle_transaction_timeout": hour, "transaction_timeout": hour, "query_timeout": hour})
+
+    def wakes(seconds=2):
+        before = proc.voluntary_switches(pooler.pid)
+        time.sleep(seconds)
+        return proc.voluntary_switches(pooler.pid) - before
+
+    wires = [pooler.connect()]
+    wires[0].value("select 1")
+    few = wakes()
+    for _ in range(500):
+        wires.append(pooler.connect())
+        wires[-1].value("select 1")
+    wakes(1)
+    assert wakes() <= 2 * few + 20
+    for wire in wires:
+        wire.abort()
