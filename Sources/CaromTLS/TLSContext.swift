@@ -110,7 +110,9 @@ package final class TLSContext: @unchecked Sendable {
         }
         switch role {
         case .server:
-            // Stateless tickets only: nothing is kept per client. Resuming with client certificates needs an id.
+            // Stateless tickets only: nothing is kept per client. One, not OpenSSL's two, which are for clients that use each
+            // once: most clients of a database use none, and each ticket costs. Resuming with client certificates needs an id.
+            SSL_CTX_set_num_tickets(pointer, 1)
             carom_SSL_CTX_set_session_cache_mode(pointer, Int(SSL_SESS_CACHE_OFF))
             let id = Array("carom".utf8)
             guard SSL_CTX_set_session_id_context(pointer, id, UInt32(id.count)) == 1 else {
