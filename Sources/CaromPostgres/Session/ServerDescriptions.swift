@@ -114,13 +114,22 @@ package struct ServerDescriptions: Sendable {
     /// Of the columns, but not of the table they come from, nor of the format of their values: PostgreSQL compares the same
     /// (`equalTupleDescs`). No columns are a shape, too.
     private static func digest(ofRows body: RawSpan) -> UInt64 {
-        var hasher = Hasher()
-        if let description = try? RowDescription.shapes(
-            body: body, { $0.withUnsafeBytes { hasher.combine(bytes: $0) } })
-        {
-            hasher.combine(description)
+        var digest = LastingDigest()
+        _ = try? RowDescription.shapes(body: body) { digest.add($0) }
+        return digest.value | 1
+    }
+
+    /// FNV-1a. Unlike Swift's own hash it is the same in every process: another one may take the client over that was told of rows.
+    private struct LastingDigest {
+        private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+        mutating func add(_ bytes: RawSpan) {
+            for offset in bytes.byteOffsets { add(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)) }
+            // Where one ends and the next begins makes a difference, too.
+            add(UInt8(truncatingIfNeeded: bytes.byteCount))
         }
-        return UInt64(bitPattern: Int64(hasher.finalize())) | 1
+
+        private mutating func add(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
     }
 
     /// What tells parameter types from others. Never 0.
