@@ -22,12 +22,14 @@ public final class Listener: @unchecked Sendable {
 
     // Used on one thread, and changed by no call within another: no access can overlap another.
     @exclusivity(unchecked) private var descriptor: Int32
-    private let registration: Registration
+    @exclusivity(unchecked) private var registration: Registration
     private let reactor: Reactor
     private let waker = Waker()
     private let restTimer: ReactorTimer
     @exclusivity(unchecked) private var acceptedInARow = 0
     private let unlinkPath: String?
+    /// Another process accepts what comes here.
+    @exclusivity(unchecked) private var isResting = false
     /// Where it listens; with the port that the kernel chose when 0 was asked for.
     public let address: SocketAddress
     /// How often accepting had to rest because descriptors or memory had run out.
@@ -96,12 +98,14 @@ public final class Listener: @unchecked Sendable {
 
     /// Takes over a socket that listens already, which another process has opened. Call it on the reactor's thread.
     ///
-    /// A Unix socket's file stays where it is when this listener is closed: it belongs to whoever made it.
-    ///
-    /// - Parameters: as those of the other initializer.
+    /// - Parameters:
+    ///   - ownsFile: the file of a Unix socket is taken away when this listener is closed; otherwise it belongs to whoever made it.
+    ///   - isResting: another process accepts until ``goOn()``, and has the file.
+    ///   - others: as those of the other initializer.
     /// - Throws: ``SystemError``.
     package init(
-        adopting descriptor: Int32, tcp: TCPOptions? = nil, deferAccept: Duration? = nil, reactor: Reactor
+        adopting descriptor: Int32, ownsFile: Bool = false, tcp: TCPOptions? = nil,
+        deferAccept: Duration? = nil, isResting: Bool = false, reactor: Reactor
     ) throws(SystemError) {
         let address = SocketAddress(localEndOf: descriptor)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -119,8 +123,9 @@ public final class Listener: @unchecked Sendable {
         self.descriptor = descriptor
         self.reactor = reactor
         restTimer = reactor.makeTimer(waker)
-        unlinkPath = nil
+        if ownsFile, case .unix(let path) = address.kind { unlinkPath = path } else { unlinkPath = nil }
         self.address = address
+        if isResting { rest() }
     }
 
     /// Where a descriptor listens; nil if it is no socket that does.
@@ -141,6 +146,10 @@ public final class Listener: @unchecked Sendable {
             if acceptedInARow == Self.burst {
                 acceptedInARow = 0
                 await reactor.nextTurn()
+                continue
+            }
+            if isResting {
+                await waker.wait()
                 continue
             }
             if registration.isReadable, let accepted = try tryAccept() {
@@ -179,10 +188,39 @@ public final class Listener: @unchecked Sendable {
     /// Stops listening; ``accept()`` then returns `nil`. A second call does nothing.
     public func close() {
         guard descriptor >= 0 else { return }
-        reactor.deregister(registration)
+        // Another process may have the socket, too: then epoll does not forget it by itself.
+        if !isResting { reactor.deregister(registration, of: descriptor) }
         Glibc.close(descriptor)
         descriptor = -1
-        if let unlinkPath { unlink(unlinkPath) }
+        if !isResting, let unlinkPath { unlink(unlinkPath) }
+        waker.wake()
+    }
+
+    // MARK: Another process
+
+    /// The file of a Unix socket is taken away with this listener.
+    package var ownsFile: Bool { unlinkPath != nil }
+
+    /// Another descriptor of the socket, for another process; nil if it is closed, or descriptors have run out.
+    package func copy() -> PassedDescriptor? { descriptor < 0 ? nil : PassedDescriptor(copyOf: descriptor) }
+
+    /// Keeps the socket open and accepts nothing, because another process does: callers wait in it until one of the two accepts them.
+    package func rest() {
+        guard descriptor >= 0, !isResting else { return }
+        isResting = true
+        reactor.deregister(registration, of: descriptor)
+        registration = .closed
+        waker.wake()
+    }
+
+    /// Accepts again: the other process is gone.
+    ///
+    /// - Throws: ``SystemError`` when epoll does not take the socket.
+    package func goOn() throws(SystemError) {
+        guard descriptor >= 0, isResting else { return }
+        registration = try reactor.register(descriptor, handler: waker)
+        registration.isReadable = true
+        isResting = false
         waker.wake()
     }
 

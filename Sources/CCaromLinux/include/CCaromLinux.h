@@ -20,6 +20,12 @@
 /// accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.
 int carom_accept(int listener, struct sockaddr_storage *peer, socklen_t *length);
 
+/// sendmsg(2) with a descriptor beside the bytes (SCM_RIGHTS), none for -1; raises no signal.
+ssize_t carom_send_beside(int socket, const void *bytes, size_t count, int descriptor);
+
+/// recvmsg(2): bytes, and the descriptor that came beside them, closed on exec, or -1.
+ssize_t carom_receive_beside(int socket, void *bytes, size_t size, int *descriptor);
+
 /// Names the calling thread; at most 15 bytes.
 void carom_name_thread(const char *name);
 
