@@ -14,7 +14,7 @@ struct CaromCommand: AsyncParsableCommand {
         commandName: "carom",
         abstract: "A resolver-driven, multi-threaded PostgreSQL connection pooler.",
         version: "carom \(CaromVersion.number)",
-        subcommands: [Serve.self, Check.self, Convert.self, Resolve.self, Top.self],
+        subcommands: [Serve.self, Upgrade.self, Check.self, Convert.self, Resolve.self, Top.self],
         defaultSubcommand: Serve.self)
 
     /// Runs commands beside the main thread, which only waits.
@@ -25,11 +25,10 @@ struct CaromCommand: AsyncParsableCommand {
         do {
             var command = try parseAsRoot()
             guard let running = command as? any AsyncParsableCommand else { return try command.run() }
-            if let serve = running as? Serve {
+            if let serving = running as? any ServingCommand {
                 Signals.block(Pooler.handledSignals)
                 Signals.ignore(Pooler.ignoredSignals)
-                let settings = try serve.prepare()
-                start(serve, settings)
+                start(try serving.prepare())
             } else {
                 start(running)
             }
@@ -51,10 +50,10 @@ struct CaromCommand: AsyncParsableCommand {
         }
     }
 
-    private static func start(_ serve: sending Serve, _ settings: Settings) {
+    private static func start(_ service: Service) {
         Task {
             do {
-                try await serve.run(settings)
+                try await service.run()
                 exit()
             } catch {
                 exit(withError: error)

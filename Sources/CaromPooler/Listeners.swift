@@ -64,10 +64,11 @@ final class Listeners: Sendable {
             for wish in wishes where !known.contains(wish.address) {
                 do throws(SystemError) {
                     sockets[wish.address] =
-                        if let descriptor = inherited.take(wish.address) {
+                        if let socket = inherited.take(wish.address) {
                             try Listener(
-                                adopting: descriptor, tcp: snapshot.tcp, deferAccept: Self.acceptDeferral,
-                                reactor: reactor)
+                                adopting: socket.descriptor, ownsFile: socket.ownsFile, tcp: snapshot.tcp,
+                                deferAccept: Self.acceptDeferral, isResting: socket.isShared, reactor: reactor
+                            )
                         } else {
                             try Listener(
                                 on: wish.address, backlog: Int32(clamping: wish.definition.settings.backlog),
@@ -113,6 +114,11 @@ final class Listeners: Sendable {
         }
         for wish in wishes {
             guard let socket = new[wish.address] else { continue }
+            do throws(SystemError) { try socket.goOn() } catch {
+                log.error("\(error); this listener is closed")
+                drop(socket)
+                continue
+            }
             log.info("listening on \(socket.address)")
             news.yield(socket)
         }
@@ -123,6 +129,19 @@ final class Listeners: Sendable {
         for address in inherited.closeRest() {
             log.error(
                 "the socket on \(address) was handed over, but no listen block has this address: closed")
+        }
+    }
+
+    /// All that are open.
+    var all: [Listener] { open.withLock { $0.values.map(\.socket) } }
+
+    /// Those on other addresses are closed: the process that accepts on them in place of this one has closed them. On the reactor's
+    /// thread.
+    func keep(only addresses: [SocketAddress]) {
+        for socket in all where !addresses.contains(socket.address) {
+            // With its file, which is nobody else's.
+            try? socket.goOn()
+            drop(socket)
         }
     }
 

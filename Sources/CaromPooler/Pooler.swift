@@ -22,6 +22,8 @@ package final class Pooler: Sendable {
     private let router: Router
     private let routeEvents: AsyncStream<Router.Event>
     private let listeners: Listeners
+    private let inherited: InheritedSockets
+    let succession: Succession
     private let manager: ServiceManager?
     private let resolverKeeper = ResolverKeeper()
     /// Where a reload reads the configuration.
@@ -46,16 +48,20 @@ package final class Pooler: Sendable {
     ///   - processors: how many the machine has, for `workers "auto"`.
     ///   - manager: who wants to be told what the process is doing.
     ///   - inherited: sockets that listen already.
+    ///   - takeover: of a running pooler, whose sockets are used instead.
     /// - Throws: `SystemError`, `LogWriter.Failure` or ``SnapshotError`` when a resource is not available.
     package init(
         _ settings: Settings, file: String? = nil, options: CommandLineSettings = CommandLineSettings(),
         processors: Int, manager: ServiceManager? = nil,
-        inherited: InheritedSockets = InheritedSockets(environment: { _ in nil }, processID: 0)
+        inherited: InheritedSockets = InheritedSockets(environment: { _ in nil }, processID: 0),
+        takeover: Takeover? = nil
     ) throws {
         self.file = file
         self.options = options
         self.manager = manager
-        listeners = Listeners(inherited: inherited)
+        self.inherited = takeover.map { InheritedSockets($0) } ?? inherited
+        listeners = Listeners(inherited: self.inherited)
+        succession = Succession(takeover: takeover)
         (reloads, reloadRequests) = AsyncStream.makeStream(of: ReloadRequest.self)
         let log = try PoolerLog(settings)
         self.log = log
@@ -132,21 +138,26 @@ package final class Pooler: Sendable {
         let sockets = try await withTaskExecutorPreference(first) {
             try self.listeners.prepare(wishes, snapshot, on: first, self.log)
         }
-        let processFile = try snapshot.settings.pidFile.map { path throws(SystemError) in
-            try ProcessFile(path)
+        try await withTaskExecutorPreference(first) {
+            try await self.succession.begin(self.parts, snapshot.settings, self.inherited)
         }
         log.configuration(snapshot.settings)
-        await withTaskExecutorPreference(first) { self.listeners.use(wishes, sockets, self.log) }
+        await withTaskExecutorPreference(first) {
+            self.listeners.use(wishes, sockets, self.log)
+            self.succession.listensElsewhere()
+        }
         listeners.closeRest(log)
         for definition in snapshot.keptRoutes { router.open(definition) }
-        manager?.tell(.ready)
+        tell(succession.takesOver ? .tookOver(process: getpid()) : .ready)
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { background in
-                background.addTask(executorPreference: first) { await self.runPools() }
+                background.addTask(executorPreference: first) { await RoutePools.run(self.routeEvents) }
                 background.addTask(executorPreference: first) { await self.resolverKeeper.run() }
                 background.addTask(executorPreference: first) { await self.followStatistics(on: first) }
                 background.addTask(executorPreference: first) { await self.collectRoutes(on: first) }
-                background.addTask(executorPreference: first) { await self.followAccessFiles(on: first) }
+                background.addTask(executorPreference: first) {
+                    await AccessFiles.follow({ self.snapshot.accessFiles }, on: first, self.log)
+                }
                 background.addTask(executorPreference: first) {
                     await ServerFollowers(router: self.router, workers: self.workers, log: self.log)
                         .run(on: first)
@@ -155,6 +166,7 @@ package final class Pooler: Sendable {
                 background.addTask(executorPreference: first) { await self.followSignals(first) }
                 background.addTask(executorPreference: first) { await self.followReloads(on: first) }
                 background.addTask(executorPreference: first) { await self.accept(on: first) }
+                background.addTask(executorPreference: first) { await self.succession.run() }
                 background.addTask(executorPreference: first) { await self.showSignsOfLife(on: first) }
                 await self.serve()
                 background.cancelAll()
@@ -162,8 +174,8 @@ package final class Pooler: Sendable {
         } onCancel: {
             stop()
         }
+        await withTaskExecutorPreference(first) { self.succession.end() }
         reactors.stop()
-        _ = consume processFile
         log.info("stopped")
     }
 
@@ -187,25 +199,6 @@ package final class Pooler: Sendable {
 
     // MARK: Routes
 
-    /// Runs the pool of every route that is opened, and stops those that are given up.
-    private func runPools() async {
-        await withDiscardingTaskGroup { group in
-            for await event in routeEvents {
-                switch event {
-                case .opened(let route): group.addTask { try? await route.pool.run() }
-                case .abandoned(let route): group.addTask { await route.pool.stop(grace: .zero) }
-                case .inquiryOpened(let pool): group.addTask { try? await pool.run() }
-                case .inquiryRetired(let pool): group.addTask { await pool.stop(grace: .seconds(10)) }
-                case .retired(let route): group.addTask { await route.pool.stop(grace: Self.drainingTime) }
-                }
-            }
-            group.cancelAll()
-        }
-    }
-
-    /// As long as it takes: clients of session pooling may stay for days.
-    private static let drainingTime = Duration.seconds(10 * 365 * 86_400)
-
     /// Gives up routes that are no longer used.
     private func collectRoutes(on reactor: Reactor) async {
         while await reactor.sleep(for: Self.collectInterval) { router.collect() }
@@ -213,17 +206,6 @@ package final class Pooler: Sendable {
 
     /// The shortest time after which a route can be given up, see `Router.collect`.
     private static let collectInterval = Duration.seconds(5)
-
-    /// Has files that say who may come read again when they change, beside the workers: files may keep whoever asks for them waiting.
-    private func followAccessFiles(on reactor: Reactor) async {
-        var thread: ComputingThread?
-        while await reactor.sleep(for: snapshot.accessFiles.isEmpty ? Self.collectInterval : .seconds(1)) {
-            let (files, log) = (snapshot.accessFiles, log)
-            if files.isEmpty { continue }
-            if thread == nil { thread = try? ComputingThread(name: "access-files") }
-            thread?.submit { files.refresh(log) }
-        }
-    }
 
     // MARK: Listeners
 
@@ -270,9 +252,9 @@ package final class Pooler: Sendable {
     /// Serves requests for a reload one after the other.
     private func followReloads(on reactor: Reactor) async {
         for await request in reloads {
-            manager?.tell(.reloading)
+            tell(.reloading)
             let outcome = await reload(request.change, on: reactor)
-            manager?.tell(takesNoMore ? .stopping : .ready)
+            tell(takesNoMore ? .stopping : .ready)
             switch outcome {
             case .failed(let reason): log.error("reload: nothing has changed: \(reason)")
             case .done(let changes): log.info("reload: done, \(changes.count) changes")
@@ -284,6 +266,7 @@ package final class Pooler: Sendable {
     private func reload(_ change: SettingChange?, on reactor: Reactor) async -> ReloadOutcome {
         if change == nil, file == nil { return .failed("there is no file to read") }
         if takesNoMore { return .failed("the pooler is shutting down") }
+        if succession.hasHandedOver { return .failed("another process has taken over") }
         let reload: Reload
         let sockets: [SocketAddress: Listener]
         do {
@@ -308,6 +291,7 @@ package final class Pooler: Sendable {
             for socket in sockets.values { socket.close() }
         } else {
             listeners.use(reload.listeners, sockets, log)
+            succession.listensElsewhere()
         }
         return .done(reload.changes.lines)
     }
@@ -366,15 +350,32 @@ package final class Pooler: Sendable {
         guard let manager, let patience = manager.patience else { return }
         let pulse = WorkerPulse()
         while await reactor.sleep(for: patience / 2) {
-            if pulse.take(of: reactors.reactors) { manager.tell(.alive) }
+            if pulse.take(of: reactors.reactors) { tell(.alive) }
         }
+    }
+
+    /// Tells the service manager, unless another process does so by now.
+    private func tell(_ state: ServiceManager.State) {
+        if !succession.hasHandedOver { manager?.tell(state) }
+    }
+
+    /// What a hand-over to or from another process needs of this one.
+    private var parts: ProcessParts {
+        ProcessParts(
+            workers: workers, listeners: listeners, router: router, cancels: workers[0].cancels, log: log,
+            handedOver: { if !$0 { self.tell(.tookOver(process: getpid())) } },
+            patience: { self.snapshot.settings.gracefulShutdownTimeout }, abort: { self.abort($0) },
+            finish: { self.stop() })
     }
 
     /// Takes no more clients, and ends each of those that are here when it holds no server.
     private func stop() {
         isStopping.store(true, ordering: .relaxed)
-        manager?.tell(.stopping)
-        reactors.reactors[0].call { self.listeners.stop() }
+        tell(.stopping)
+        reactors.reactors[0].call {
+            self.listeners.stop()
+            self.succession.stop()
+        }
         for worker in workers { worker.stop() }
     }
 

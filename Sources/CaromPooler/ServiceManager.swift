@@ -15,6 +15,8 @@ package struct ServiceManager: Sendable {
         case reloading
         /// It takes no more clients.
         case stopping
+        /// It serves clients in place of another process, which was the main one.
+        case tookOver(process: Int32)
         /// All its threads do their work.
         case alive
     }
@@ -61,6 +63,7 @@ package struct ServiceManager: Sendable {
         let lines =
             switch state {
             case .ready: "READY=1\nSTATUS=serving clients"
+            case .tookOver(let process): "MAINPID=\(process)\nREADY=1\nSTATUS=serving clients"
             case .reloading: "RELOADING=1\nMONOTONIC_USEC=\(now)\nSTATUS=reading the configuration"
             case .stopping: "STOPPING=1\nSTATUS=clients finish their transactions"
             case .alive: "WATCHDOG=1"

@@ -38,6 +38,7 @@ import Testing
         #expect(text(.ready).hasPrefix("READY=1\n") && text(.stopping).hasPrefix("STOPPING=1\n"))
         #expect(text(.reloading).hasPrefix("RELOADING=1\nMONOTONIC_USEC=12\n"))
         #expect(text(.alive) == "WATCHDOG=1")
+        #expect(text(.tookOver(process: 5)).hasPrefix("MAINPID=5\nREADY=1\n"))
     }
 
     @Test func noSocketsAreTakenThatAreMeantForAnother() {

@@ -99,7 +99,7 @@ def test_it_goes_into_the_background(ini):
 @pytest.mark.parametrize("arguments, reason", [
     (["-d"], "a pooler in the background needs pid_file"),
     (["--user", "nobody_at_all"], "become user nobody_at_all"),
-    (["-R"], "--reboot: there is no way to take over"),
+    (["-R"], "upgrade_socket is not set"),
 ])
 def test_what_cannot_be_is_said(ini, arguments, reason):
     ini.write(ini.text.replace("pidfile", "; pidfile"))

@@ -16,6 +16,8 @@ extension Settings: ConfigurationScope {
         .text("process_user", optional: \.processUser),
         .text("unix_socket_dir", optional: \.unixSocketDirectory),
         socketMode,
+        .text("upgrade_socket", optional: \.upgradeSocket),
+        .time("upgrade_timeout", in: .seconds, orNever: \.upgradeTimeout),
     ]
 
     private static let logging: [Directive<Settings>] = [

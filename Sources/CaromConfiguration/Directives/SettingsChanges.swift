@@ -44,7 +44,7 @@ package struct SettingsChanges: Equatable, Sendable {
         "log_syslog",
         "log_syslog_facility", "log_syslog_ident", "log_to_stdout", "nodelay", "pid_file", "process_user",
         "readahead",
-        "stats_listen", "unix_socket_mode", "workers",
+        "stats_listen", "unix_socket_mode", "upgrade_socket", "workers",
     ]
 
     private static func watchdog(_ storage: StorageSettings) -> (name: String, scope: WatchdogSettings)? {

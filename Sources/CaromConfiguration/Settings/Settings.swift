@@ -18,6 +18,11 @@ package struct Settings: Equatable, Sendable {
     /// `unix_socket_mode`: permission bits of those sockets; given whenever the directory is.
     package var unixSocketMode: UInt16?
 
+    /// `upgrade_socket`: where another process asks to take over; `nil` for nowhere.
+    package var upgradeSocket: String?
+    /// `upgrade_timeout`: how long clients may stay with the process that was taken over from; `nil` for ever.
+    package var upgradeTimeout: Duration?
+
     // Logging
     /// `log_file`: appended to, opened again on SIGUSR1.
     package var logFile: String?

@@ -28,6 +28,19 @@ package struct CancelKey: Sendable {
             ? [] : (1..<Self.longWords).map { _ in random.next() }
     }
 
+    /// The key that a client was given by another process; nil if it is none of ours.
+    package init?(_ data: BackendKeyData) {
+        let words = stride(from: 0, to: data.key.count - 3, by: 4).map { start in
+            data.key[start..<start + 4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        }
+        guard data.key.count == words.count * 4, words.count == 1 || words.count == Self.longWords else {
+            return nil
+        }
+        number = data.processID
+        first = words[0]
+        others = Array(words.dropFirst())
+    }
+
     /// A number for a new key.
     package static func number(using random: inout some RandomNumberGenerator) -> UInt32 {
         UInt32.random(in: 1...UInt32(Int32.max), using: &random)

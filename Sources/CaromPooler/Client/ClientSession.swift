@@ -19,29 +19,29 @@ final class ClientSession {
     let transport: Transport
     let listener: ListenerDefinition
     /// For the time that the client was here.
-    private let startedAt = Deadline.now
+    let startedAt: Deadline
     @exclusivity(unchecked) private(set) var stage: (any SessionStage)?
 
     /// As the client gave them; empty until it has.
     @exclusivity(unchecked) private(set) var user = ""
     @exclusivity(unchecked) private(set) var database = ""
     /// Errors of our own carry the client's id (`client_show_id`).
-    @exclusivity(unchecked) private var showsID = true
-    @exclusivity(unchecked) private var cancelKey: CancelKey?
+    @exclusivity(unchecked) var showsID = true
+    @exclusivity(unchecked) var cancelKey: CancelKey?
     @exclusivity(unchecked) private var isEnding = false
     /// Who it is was asked for: it has more than said so.
-    @exclusivity(unchecked) private var hasProved = false
+    @exclusivity(unchecked) var hasProved = false
     /// It counts as one that has not logged in.
     @exclusivity(unchecked) private(set) var isLoggingIn = false
-    /// Places under limits, which are given back at the end.
-    @exclusivity(unchecked) private var isAdmitted = false
-    @exclusivity(unchecked) private var isCounted = false
-    @exclusivity(unchecked) private var enteredRoute: Route?
-    @exclusivity(unchecked) private var enteredConsole: Admission?
-    @exclusivity(unchecked) private var enteredRole: ConsoleRole?
+    @exclusivity(unchecked) private(set) var places = ClientPlaces()
 
-    init(worker: Worker, transport: Transport, owner: UInt64, listener: ListenerDefinition) {
-        id = ConnectionID(.client, using: &worker.random)
+    /// - Parameter state: of a client that another process has served until now.
+    init(
+        worker: Worker, transport: Transport, owner: UInt64, listener: ListenerDefinition,
+        as state: ClientState? = nil
+    ) {
+        id = state?.id ?? ConnectionID(.client, using: &worker.random)
+        startedAt = state.map { Deadline(nanoseconds: $0.startedAt) } ?? .now
         self.worker = worker
         self.transport = transport
         self.owner = owner
@@ -78,7 +78,9 @@ final class ClientSession {
         leaveLogin()
         switch destination {
         case .relay(let route):
-            let relay = Relay(self, route: route, opening: arrival, input: input)
+            route.counters[worker.reactor.index].count(.login)
+            let record = RelayRecord(input: input, choice: route.choice(of: arrival.startup))
+            let relay = Relay(self, route: route, opening: arrival, record)
             enter(relay)
             try relay.begin()
             relay.handle(ClientLeg.Token.client)
@@ -92,19 +94,35 @@ final class ClientSession {
 
     /// Ends the session: what it holds goes back, the client is told what is to be told, the socket is closed.
     func end(_ end: SessionEnd) {
+        if end == .handedOver { return Transfer.begin(self) }
         if isEnding { return }
         isEnding = true
         if end == .loginTimedOut { worker.presence.countLate() }
         leaveLogin()
         let waiting = stage?.leave() ?? OutputQueue()
-        if let cancelKey { worker.cancels.remove(cancelKey) }
-        cancelKey = nil
+        forgetKey()
         if case .cutOff(let reason) = end { worker.log.error(reason, in: context(.cleanup)) }
         let farewell = Farewell(
             self, fields: end.farewell(loginTimeout: listener.loginTimeout), behind: waiting)
         enter(farewell)
-        leaveLimits()
+        places.giveBack(worker, database: database, user: user)
         farewell.begin()
+    }
+
+    private func forgetKey() {
+        if let cancelKey { worker.cancels.remove(cancelKey) }
+        cancelKey = nil
+    }
+
+    /// Another process has the client: this one lets go of it, and the client hears nothing of that.
+    func leaveQuietly() {
+        isEnding = true
+        forgetKey()
+        places.giveBack(worker, database: database, user: user)
+        GivenSocket.letGo(of: transport)
+        SessionProbes.end(self)
+        stage = nil
+        worker.forget(self)
     }
 
     /// Ends the session of a client that has not logged in, for want of room. It is told, and not waited for: others need its
@@ -139,7 +157,8 @@ final class ClientSession {
     /// What the console waited for is there.
     func receive(_ result: ConsoleResult) { (stage as? ConsoleStage)?.finish(result) }
 
-    private func enter(_ stage: any SessionStage) {
+    /// Begins another stage.
+    func enter(_ stage: any SessionStage) {
         self.stage = stage
         transport.setHandler(stage, token: 0)
     }
@@ -156,14 +175,14 @@ final class ClientSession {
             }
             relay.obey(.look)
         }
-        if let enteredConsole, !leads(to: enteredConsole) { end(Self.routeRemoved("the console")) }
+        if let console = places.console, !leads(to: console) { end(Self.routeRemoved("the console")) }
     }
 
     /// Whether a client of this name would get to the console now, and might do the same there.
     private func leads(to console: Admission) -> Bool {
         let definition = worker.snapshot.route(database: database, user: user)
         guard let definition, definition.console === console else { return false }
-        return enteredRole == nil || enteredRole == consoleRole(definition)
+        return places.role == nil || places.role == consoleRole(definition)
     }
 
     /// What the client may do at the console; nil if it may not come in.
@@ -212,7 +231,7 @@ final class ClientSession {
         guard worker.admission.enter(limit: limit) else {
             throw .fatal(.tooManyConnections, "too many clients: client_max is \(limit ?? 0)")
         }
-        isAdmitted = true
+        places.isAdmitted = true
         let found =
             remembered?.definition ?? worker.snapshot.route(database: startup.database, user: startup.user)
         return found?.authentication.method == .block ? nil : found
@@ -253,13 +272,13 @@ final class ClientSession {
             // The configuration may have changed during the login.
             guard leads(to: console), startup.replication == .none else { throw .noRoute(startup) }
             guard console.enter(limit: limit) else { throw Self.noRoom("the console", limit) }
-            enteredConsole = console
+            places.console = console
             guard let role = consoleRole(definition) else {
                 throw .fatal(
                     .insufficientPrivilege, "not allowed",
                     hint: "admin_users and stats_users say who may use the console")
             }
-            enteredRole = role
+            places.role = role
             return .console(worker.console, role)
         }
         if worker.router.isDisabled(startup.database) {
@@ -277,26 +296,14 @@ final class ClientSession {
             (route, hasRoom) = found
         }
         guard hasRoom else { throw Self.noRoom("route \(route.name)", limit) }
-        enteredRoute = route
+        places.route = route
         try worker.router.census.admit(database: database, user: user, route.definition.clientLimits)
-        isCounted = true
-        route.counters[worker.reactor.index].count(.login)
+        places.isCounted = true
         return .relay(route)
     }
 
     private static func noRoom(_ place: String, _ limit: Int?) -> SessionEnd {
         .fatal(.tooManyConnections, "too many clients for \(place): client_max is \(limit ?? 0)")
-    }
-
-    private func leaveLimits() {
-        if isAdmitted { worker.admission.leave() }
-        isAdmitted = false
-        if isCounted { worker.router.census.leave(database: database, user: user) }
-        isCounted = false
-        if let enteredRoute { worker.router.leave(enteredRoute) }
-        enteredRoute = nil
-        enteredConsole?.leave()
-        enteredConsole = nil
     }
 
     // MARK: Cancels
@@ -317,27 +324,11 @@ final class ClientSession {
     // MARK: For the console
 
     /// What tables say of the client; nil once it is on its way out.
-    var entry: ConsoleClient? {
-        var state = ConsoleClient.State.login
-        var report: RelayReport?
-        switch stage {
-        case is Login, is ProxyGreeting: break
-        case let relay as Relay:
-            report = relay.report
-            state = report?.server != nil ? .active : report?.waiter != nil ? .waiting : .idle
-        case is ConsoleStage: state = .active
-        default: return nil
-        }
-        let elapsed = startedAt.duration(to: .now).components.seconds
-        return ConsoleClient(
-            owner: owner, name: id, user: user, database: database, state: state, peer: transport.peer,
-            facts: TransportFacts(of: transport), connectedAt: LogTime.now().seconds - elapsed, report: report
-        )
-    }
+    var entry: ConsoleClient? { ConsoleClient(self) }
 
     /// Its route leads to servers of one of these databases.
     func isOnServers(of databases: Set<String>) -> Bool {
-        enteredRoute.map { databases.contains($0.clientDatabase) } ?? false
+        places.route.map { databases.contains($0.clientDatabase) } ?? false
     }
 
     /// An operator ends the session.

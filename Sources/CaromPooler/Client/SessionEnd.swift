@@ -18,6 +18,8 @@ enum SessionEnd: Error, Equatable {
     case loginTimedOut
     /// The pooler is going down.
     case shutdown
+    /// The client goes on in another process, if it is at rest; else it stays until it is.
+    case handedOver
 
     /// A refusal with our own words.
     static func fatal(
@@ -45,7 +47,7 @@ enum SessionEnd: Error, Equatable {
     /// What the client is told; nil if nobody is there to be told, or nothing more may be said.
     func farewell(loginTimeout: Duration) -> ErrorFields? {
         switch self {
-        case .terminated, .clientLeft, .cutOff: nil
+        case .terminated, .clientLeft, .cutOff, .handedOver: nil
         case .refused(let fields): fields
         case .loginTimedOut:
             ErrorFields(

@@ -65,3 +65,26 @@ struct ConsoleClient: Sendable {
         return socket
     }
 }
+
+extension ConsoleClient {
+    /// Nil once it is on its way out.
+    init?(_ session: ClientSession) {
+        var state = State.login
+        var report: RelayReport?
+        switch session.stage {
+        case is Login, is ProxyGreeting: break
+        case let relay as Relay:
+            let known = relay.report
+            report = known
+            state = known.server != nil ? .active : known.waiter != nil ? .waiting : .idle
+        case is Transfer: state = .idle
+        case is ConsoleStage: state = .active
+        default: return nil
+        }
+        let elapsed = session.startedAt.duration(to: .now).components.seconds
+        self.init(
+            owner: session.owner, name: session.id, user: session.user, database: session.database,
+            state: state, peer: session.transport.peer, facts: TransportFacts(of: session.transport),
+            connectedAt: LogTime.now().seconds - elapsed, report: report)
+    }
+}

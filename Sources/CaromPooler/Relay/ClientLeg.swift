@@ -22,7 +22,7 @@ struct ClientLeg: ~Copyable {
     /// The same, for looks that cost no retain; the session holds it.
     private let held: Unmanaged<Transport>
     /// Bytes from the client that wait for more bytes, or for a server.
-    private var input: [UInt8]
+    private(set) var input: [UInt8]
     /// The kept bytes can be worked on, though the socket has brought nothing new.
     private var inputIsReady = false
     /// The socket has brought something while nothing could be read.
@@ -115,6 +115,11 @@ struct ClientLeg: ~Copyable {
 
     /// Bytes are kept.
     var keepsInput: Bool { !input.isEmpty }
+
+    /// Nothing waits for the client, and nobody doubts that it is there.
+    var isAtRest: Bool {
+        keepsUp && !isFinishing && !wasProbed && patience == nil && !transport.isHungUp
+    }
 
     /// How much waits in either direction, for tables.
     var waitingBytes: (fromClient: Int, toClient: Int) { (input.count, output.count) }

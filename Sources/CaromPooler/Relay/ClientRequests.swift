@@ -34,10 +34,17 @@ struct ClientRequests {
     /// Nothing was executed in the batch whose ReadyForQuery is kept back.
     private(set) var hasOnlyBound = false
 
-    init(_ origin: Origin?, _ counters: Counters) {
+    /// - Parameter records: statements that the client has prepared in another process.
+    init(_ origin: Origin?, _ counters: Counters, _ records: [StatementRecord] = []) {
         self.origin = origin
         self.counters = counters
+        if records.isEmpty { return }
+        makeStatements()
+        statements?.take(records)
     }
+
+    /// The client's prepared statements, for another process.
+    var records: [StatementRecord] { statements?.records ?? [] }
 
     /// Where the prepared statements of a client come from.
     struct Origin {
@@ -165,7 +172,7 @@ struct ClientRequests {
             // It ends the batch, as Sync does.
             if !batchEffects.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
             if range.count < length {
-                startLong(range, chunk)
+                longQuery = chunk.array((range.lowerBound + Framing.headerSize)..<range.upperBound)
             } else {
                 // Without even a terminator it is the server's to refuse.
                 let start = range.lowerBound + Framing.headerSize
@@ -249,10 +256,6 @@ struct ClientRequests {
         batchEffects.append(effects)
         // Which of them runs last is not known.
         if isSecond { batchEffects.remove(.resetsAll) }
-    }
-
-    private mutating func startLong(_ range: Range<Int>, _ chunk: RawSpan) {
-        longQuery = chunk.array((range.lowerBound + Framing.headerSize)..<range.upperBound)
     }
 
     /// What became of a simple query.

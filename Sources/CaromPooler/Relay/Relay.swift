@@ -34,17 +34,21 @@ final class Relay: SessionStage {
     var position: RelayOrder.Position { leg.position(client.keepsUp, order) }
     var report: RelayReport { RelayReport(leg, client, machine.book) }
     var activity: TimeWatch.Activity { TimeWatch.Activity(leg, machine) }
+    /// What another relay goes on with; nil while this one is not at rest.
+    var record: RelayRecord? { opening == nil && !hasLeft ? RelayRecord(machine, client, leg) : nil }
 
-    init(_ session: ClientSession, route: Route, opening: Opening, input: [UInt8]) {
+    /// Without an opening the client was greeted by another relay, which has left the record.
+    init(_ session: ClientSession, route: Route, opening: Opening?, _ record: RelayRecord) {
         self.session = session
         worker = session.worker
         reactor = Unmanaged.passUnretained(session.worker.reactor)
-        client = ClientLeg(session.transport, input: input)
+        client = ClientLeg(session.transport, input: record.input)
         snapshot = session.worker.snapshot
         counters = route.counters[session.worker.reactor.index]
-        machine = route.machine(for: session.owner, counters)
-        leg = ServerLeg(route, choice: route.choice(of: opening.startup))
+        machine = route.machine(for: session.owner, counters, record)
+        leg = ServerLeg(route, choice: record.choice)
         self.opening = opening
+        if opening == nil { client.retry() }
         limit(to: route.definition.limits)
     }
 
@@ -127,9 +131,8 @@ final class Relay: SessionStage {
     /// True: the client's socket has no more, and the server has taken it.
     private func receiveFromClient() throws(SessionEnd) -> Bool {
         var isClosed = false
-        let buffer = worker.buffer
-        let count = try client.read(into: buffer, isClosed: &isClosed)
-        if count > 0 { try forward(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
+        let count = try client.read(into: worker.buffer, isClosed: &isClosed)
+        if count > 0 { try forward(UnsafeRawBufferPointer(rebasing: worker.buffer[..<count])) }
         if isClosed, !leg.isWaiting { try client.noticeEnd(leg.server, &machine, handler: self) }
         return !client.hasWork && leg.keepsUp
     }
@@ -186,10 +189,9 @@ final class Relay: SessionStage {
     /// True: the server's socket has no more, and the client has taken it.
     private func receiveFromServer() throws(SessionEnd) -> Bool {
         guard let server = leg.server else { return false }
-        let buffer = worker.buffer
-        switch leg.read(server, into: buffer) {
+        switch leg.read(server, into: worker.buffer) {
         case .bytes(let count):
-            var chunk = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            var chunk = UnsafeRawBufferPointer(rebasing: worker.buffer[..<count])
             while try deliver(&chunk, server), leg.isAttached {}
             return !leg.isReadable && client.keepsUp
         case .nothing: return true
@@ -250,9 +252,7 @@ final class Relay: SessionStage {
         if server.state.readiness == .idle { leg.park() } else { leg.release() }
     }
 
-    private func releaseIfFree() {
-        if let server = leg.server, machine.mayRelease(&server.state) { release() }
-    }
+    private func releaseIfFree() { if let held = leg.server, machine.mayRelease(&held.state) { release() } }
 
     @inline(never)
     private func replace(_ server: PostgresConnection, _ reason: String) throws(SessionEnd) {
@@ -314,7 +314,7 @@ final class Relay: SessionStage {
         if isConfirmed { opening?.remember(route, entry, in: &worker.logins) }
         opening = nil
         machine.begin(with: SessionBook(startup: entry.wishes, told: entry.told), isConfirmed: isConfirmed)
-        // In session pooling the server stays the client's, whose key shows that server's process id.
+        // In session pooling the server stays the client's, and its key shows that server's process id.
         let own = route.definition.keepsServer ? leg.server : nil
         if own == nil { release() }
         if own == nil { machine.detach() }
@@ -370,7 +370,6 @@ final class Relay: SessionStage {
 
     func stop() { obey(.stop) }
     func abort() { end(.shutdown) }
-
     /// Times are limited to these, if there are any, from now on.
     func limit(to limits: TimeLimits?) {
         watch = RelayWatch.keeping(watch, limits, self, counters, on: worker.reactor)

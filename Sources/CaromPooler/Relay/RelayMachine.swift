@@ -33,13 +33,13 @@ struct RelayMachine: ~Copyable {
     /// Where the stream from the client stands.
     private(set) var walker = FrameWalker()
     /// What is dropped of it.
-    private var skipping = DetachedClient.Skipping.nothing
+    private(set) var skipping = DetachedClient.Skipping.nothing
     /// The client's settings.
     private(set) var book: SessionBook
     /// What the client's messages mean.
-    private var requests: ClientRequests
+    private(set) var requests: ClientRequests
     /// A server has accepted the settings, for this client or for another with the same ones.
-    private var isConfirmed = false
+    private(set) var isConfirmed = false
     private var prelude: Prelude
     /// The question of the phase has been sent.
     private var isAsked = false
@@ -51,14 +51,14 @@ struct RelayMachine: ~Copyable {
 
     init(
         keepsServer: Bool, pins: Bool = true, oneAtATime: Bool = false,
-        book: SessionBook = SessionBook(),
+        book: SessionBook = SessionBook(), records: [StatementRecord] = [],
         statements: ClientRequests.Origin? = nil, reset: ResetQuery = .discardAll, counters: Counters
     ) {
         self.keepsServer = keepsServer
         self.pins = pins
         self.book = book
         self.counters = counters
-        requests = ClientRequests(statements, counters)
+        requests = ClientRequests(statements, counters, records)
         prelude = Prelude(reset: reset)
         if oneAtATime { requests.pause.takeOneAtATime() }
     }

@@ -17,6 +17,8 @@ enum RelayOrder {
     /// The client's server drains, and the time for that is over: the session ends when the server is in no transaction. One that has let
     /// go of it meanwhile stays. → `none`
     case leave
+    /// The client goes on in another process when it holds no server. → `none` when that process is gone.
+    case handOver
 
     /// Where the relay stands with its server.
     struct Position {
@@ -44,6 +46,11 @@ enum RelayOrder {
         let isAtRest = isReplication && self == .stop && (position.isFree || position.isStreaming)
         guard isAtRest || isDue(position) else { return nil }
         if self == .stop { throw .shutdown }
+        if self == .handOver {
+            if session.worker.successor != nil { throw .handedOver }
+            self = .none
+            return nil
+        }
         if self == .leave {
             self = .none
             guard position.isAttached, position.isDraining else { return nil }
@@ -68,7 +75,9 @@ enum RelayOrder {
     mutating func accept(_ other: RelayOrder) {
         switch (self, other) {
         case (.stop, _), (.look, .leave), (.move, .leave): break
-        case (.none, _), (.look, _), (.move, _), (.leave, _): self = other
+        // One that says no more than where the client is to go is heard where it goes.
+        case (.handOver, .none), (.handOver, .look), (.handOver, .move), (.handOver, .leave): break
+        case (.none, _), (.look, _), (.move, _), (.leave, _), (.handOver, _): self = other
         }
     }
 
@@ -76,7 +85,7 @@ enum RelayOrder {
     func isDue(_ position: Position) -> Bool {
         switch self {
         case .none: false
-        case .stop: !position.isAttached && !position.isWaiting && position.keepsUp
+        case .stop, .handOver: !position.isAttached && !position.isWaiting && position.keepsUp
         case .look, .leave: !position.isAttached || position.isFree
         case .move: !position.isAttached
         }

@@ -32,7 +32,7 @@ struct ServerLeg: ~Copyable {
 
     private(set) var route: Route
     /// The kind of server that the client has chosen.
-    private let choice: TargetSessionAttributes?
+    let choice: TargetSessionAttributes?
     private var attachment = Attachment.none
     /// The server that is attached. Not retained: the claim, with which it comes and goes, holds it, and each look would cost.
     private var held: Unmanaged<PostgresConnection>?

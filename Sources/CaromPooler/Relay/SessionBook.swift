@@ -39,6 +39,24 @@ struct SessionBook {
         self.told = told
     }
 
+    /// One that was begun in another process, or by another relay.
+    init(_ record: SessionRecord) {
+        self.init(startup: record.startup, told: record.told)
+        wishes = record.wishes
+        effects = record.effects
+        settingChanges = record.settingChanges
+        hasUnknownChanges = record.hasUnknownChanges
+        unsettled = record.unsettled
+        customNames = Set(record.customNames)
+    }
+
+    /// What is in it, for another process; nothing is kept in the session of any server.
+    var record: SessionRecord {
+        SessionRecord(
+            startup: startup, wishes: wishes, told: told, effects: effects, settingChanges: settingChanges,
+            hasUnknownChanges: hasUnknownChanges, unsettled: unsettled, customNames: customNames.sorted())
+    }
+
     /// Custom settings beyond this many are not followed.
     private static var mostNames: Int { 256 }
 

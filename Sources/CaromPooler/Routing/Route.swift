@@ -200,15 +200,19 @@ final class Route: Sendable {
     }
 
     /// What decides about the bytes of a client.
-    func machine(for user: UInt64, _ counters: Counters) -> RelayMachine {
-        RelayMachine(
+    ///
+    /// - Parameter record: what it has from before it came here.
+    func machine(for user: UInt64, _ counters: Counters, _ record: RelayRecord) -> RelayMachine {
+        var machine = RelayMachine(
             keepsServer: definition.keepsServer, pins: settings.poolPin,
-            oneAtATime: settings.pool == .statement,
+            oneAtATime: settings.pool == .statement, records: record.statements,
             statements: definition.keepsServer
                 ? nil
                 : ClientRequests.Origin(
                     registry: statements, user: user, limit: settings.maxPreparedStatements),
             reset: definition.resetQuery, counters: counters)
+        machine.begin(with: SessionBook(record.session), isConfirmed: record.isConfirmed)
+        return machine
     }
 
     /// What to tell a client that gets no server.

@@ -55,6 +55,19 @@ struct AccessFiles: Sendable {
         return file
     }
 
+    /// Has them read again when they change, until the task is cancelled, beside the workers: files may keep whoever asks for them waiting.
+    ///
+    /// - Parameter present: those of now.
+    static func follow(_ present: @Sendable () -> AccessFiles, on reactor: Reactor, _ log: PoolerLog) async {
+        var thread: ComputingThread?
+        while await reactor.sleep(for: present().isEmpty ? .seconds(5) : .seconds(1)) {
+            let files = present()
+            if files.isEmpty { continue }
+            if thread == nil { thread = try? ComputingThread(name: "access-files") }
+            thread?.submit { files.refresh(log) }
+        }
+    }
+
     /// Reads those that have changed. May take a while.
     func refresh(_ log: PoolerLog) {
         if let hostAccess {

@@ -353,6 +353,18 @@ final class ClientStatements {
         ExtendedMessage(tag, range, length: range.count, chunk).text(&named.names, unnamed)
     }
 
+    // MARK: Another process
+
+    /// The client's statements, for another process; nothing is under way.
+    var records: [StatementRecord] { named.records + (unnamed.record.map { [$0] } ?? []) }
+
+    /// The client has prepared these in another process.
+    func take(_ records: [StatementRecord]) {
+        for record in records {
+            if record.name.isEmpty { unnamed.take(record, registry.memory) } else { named.take(record) }
+        }
+    }
+
     // MARK: DEALLOCATE
 
     /// The number of a statement that the client has prepared by Parse.

@@ -182,6 +182,28 @@ struct NamedStatements {
         names.noteUse(of: nil, message.bytes(name), server.flow)
     }
 
+    // MARK: Another process
+
+    /// The statements, for another process.
+    var records: [StatementRecord] {
+        names.all.map { name, meaning in
+            StatementRecord(
+                name: name, content: meaning.statement.content, meaning: meaning.statement.meaning?.key,
+                types: meaning.told.types?.bytes, rows: meaning.told.rows)
+        }
+    }
+
+    /// The client has prepared this in another process. Copies that servers have from before are older than its wish for one.
+    mutating func take(_ record: StatementRecord) {
+        let statement = registry.statement(
+            record.content.span.bytes, meaning: record.meaning.map { TextMeaning(key: $0) },
+            effects: StatementEffects(ofContent: record.content.span.bytes))
+        let told = record.told { statement.types($0) }
+        names.set(
+            record.name.span.bytes,
+            to: StatementNames.Meaning(statement: statement, parsedAt: registry.now(), told: told))
+    }
+
     // MARK: What the server says
 
     /// The server has described one of these.

@@ -61,6 +61,9 @@ struct StatementNames {
         return last > flow.extendedDone && last <= flow.syncedThrough
     }
 
+    /// All names, and what they mean.
+    var all: [(name: [UInt8], value: Meaning)] { table.all }
+
     // MARK: Changes
 
     /// The message that was sent last gives a name to a statement.

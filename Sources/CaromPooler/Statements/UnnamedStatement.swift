@@ -158,6 +158,27 @@ struct UnnamedStatement {
         }
     }
 
+    // MARK: Another process
+
+    /// The statement, for another process; nil if there is none.
+    var record: StatementRecord? {
+        if !exists { return nil }
+        return StatementRecord(
+            name: [], content: current.content, meaning: current.meaning?.key,
+            types: current.told.types?.bytes, rows: current.told.rows)
+    }
+
+    /// The client has prepared this in another process.
+    mutating func take(_ record: StatementRecord, _ memory: StatementMemory) {
+        let content = record.content.span.bytes
+        count &+= 1
+        current.version = count
+        set(
+            content, effects: StatementEffects(ofContent: content),
+            record.meaning.map { TextMeaning(key: $0) }, memory)
+        current.told = record.told { ParameterTypes($0, in: memory) }
+    }
+
     // MARK: Ends
 
     /// A simple query is sent.

@@ -23,6 +23,6 @@ extension Pooler {
         await StatisticsService(
             address: address, collector: statistics,
             isStopping: { [self] in takesNoMore }, log: log
-        ).run()
+        ).run(in: succession)
     }
 }

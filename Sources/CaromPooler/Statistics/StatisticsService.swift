@@ -16,6 +16,19 @@ struct StatisticsService: Sendable {
     /// Pause before an address that cannot be had is tried again: it may belong to a process that is just ending.
     private static let retryPause = Duration.seconds(5)
 
+    /// Serves until the task is cancelled; not while another process has taken over, which has the address then.
+    func run(in succession: Succession) async {
+        // The process before this one needs a moment to let go of it.
+        if succession.takesOver { try? await Task.sleep(for: .seconds(1)) }
+        var turns = succession.turns.makeAsyncIterator()
+        while let isServing = await turns.next() {
+            if !isServing { continue }
+            // Cancelled, and waited for, at the end of the turn.
+            async let _ = run()
+            _ = await turns.next()
+        }
+    }
+
     /// Serves until the task is cancelled. What goes wrong is logged and tried again: clients do not depend on it.
     func run() async {
         let collector = collector

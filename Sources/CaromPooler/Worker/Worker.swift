@@ -42,6 +42,8 @@ final class Worker: Sendable {
         var cancels: [UInt64: [UnsafeContinuation<Void, Never>]] = [:]
         var nextOwner: UInt64
         var isStopping = false
+        /// Another process, to which clients go.
+        var successor: Successor?
 
         deinit { buffer.deallocate() }
     }
@@ -133,18 +135,67 @@ final class Worker: Sendable {
         }
         if local.value.isStopping { return transport.close() }
         transport.expectBytes()
-        let owner = local.value.nextOwner
-        local.value.nextOwner += 1
         let session = ClientSession(
-            worker: self, transport: transport, owner: owner, listener: arrival.listener)
-        local.value.sessions[owner] = session
-        presence.enter()
+            worker: self, transport: transport, owner: nextOwner(), listener: arrival.listener)
+        keep(session)
         session.begin()
         // Most clients need not stand in line: their first packet is all it takes.
         if session.isLoggingIn {
-            local.value.loginLine.enter(owner)
+            local.value.loginLine.enter(session.owner)
             makeRoomForLogins()
         }
+    }
+
+    private func nextOwner() -> UInt64 {
+        defer { local.value.nextOwner += 1 }
+        return local.value.nextOwner
+    }
+
+    private func keep(_ session: ClientSession) {
+        local.value.sessions[session.owner] = session
+        presence.enter()
+    }
+
+    /// What became of a client that another process offers.
+    enum Adoption: Sendable {
+        /// It stands still; this is its number here.
+        case adopted(owner: UInt64)
+        case declined(reason: String)
+    }
+
+    /// Takes in a client that another process has served. On the worker's thread.
+    func adopt(_ state: ClientState, _ socket: PassedDescriptor) -> Adoption {
+        let listeners = snapshot.listeners
+        if !snapshot.descriptors.hasRoom(for: socket.present) {
+            return .declined(reason: "the new process has no descriptors left")
+        }
+        guard !local.value.isStopping, let descriptor = socket.take(),
+            let listener = listeners.first(where: { "\($0.address)" == state.listener }) ?? listeners.first
+        else { return .declined(reason: "the new process is shutting down") }
+        let transport: Transport
+        do throws(SystemError) {
+            transport = try Transport(adopting: descriptor, peer: state.peer, on: reactor)
+        } catch {
+            return .declined(reason: "\(error)")
+        }
+        // What has come while nobody read is looked at.
+        transport.expectBytes()
+        let session = ClientSession(
+            worker: self, transport: transport, owner: nextOwner(), listener: listener, as: state)
+        keep(session)
+        do throws(SessionEnd) {
+            try Transfer.adopt(state, as: session)
+            return .adopted(owner: session.owner)
+        } catch {
+            session.leaveQuietly()
+            return .declined(reason: error.message ?? "\(error)")
+        }
+    }
+
+    /// Another process, to which clients go; nil for most of a process's life. On the worker's thread.
+    var successor: Successor? {
+        get { local.value.successor }
+        set { local.value.successor = newValue }
     }
 
     /// Sends those away that have not logged in for longest, if there are too many: whoever sends nothing shall not keep
@@ -249,9 +300,9 @@ final class Worker: Sendable {
     /// arrived there. An unknown key does nothing, as with PostgreSQL.
     func forwardCancel(_ request: CancelRequest, from session: ClientSession) {
         let requester = session.owner
-        guard let target = cancels.target(of: request) else { return session.end(.terminated) }
+        guard cancels.mayFind(request) else { return session.end(.terminated) }
         spawn {
-            await target.worker.cancelQuery(of: target.owner, request)
+            await self.cancels.deliver(request, from: .client)
             self.local.value.sessions[requester]?.end(.terminated)
         }
     }
@@ -259,7 +310,7 @@ final class Worker: Sendable {
     /// Cancels what a client of this worker has under way, and waits until the server knows. While one cancel is on its way
     /// others join it: whoever sends many opens no more than one connection to the server, and so a route has never more
     /// of them than servers.
-    private func cancelQuery(of owner: UInt64, _ request: CancelRequest) async {
+    func cancelQuery(of owner: UInt64, _ request: CancelRequest) async {
         await withTaskExecutorPreference(reactor) {
             guard let relay = local.value.sessions[owner]?.relay(forCancel: request) else { return }
             if relay.cancelWait() { return }

@@ -45,6 +45,15 @@ final class PooledClient {
             statementLimit: limit, rule: rule, oneAtATime: oneAtATime)
     }
 
+    /// The same client in another process, as it is told of there, where it has another number.
+    func moved(_ number: UInt64, _ registry: StatementRegistry) -> PooledClient {
+        let moved = PooledClient(number, registry)
+        moved.rig = RelayRig(user: number, statements: registry, records: rig.machine.requests.records)
+        let book = SessionBook(rig.machine.book.record)
+        moved.rig.machine.begin(with: book, isConfirmed: rig.machine.isConfirmed)
+        return moved
+    }
+
     /// All that the client has got.
     var received: [UInt8] { rig.toClient }
 

@@ -122,7 +122,7 @@ extension [UInt8] {
     private func expectHonestEnd(_ rig: borrowing RelayRig, _ allowed: [Int], _ place: String) {
         switch rig.end {
         case .cutOff: #expect(rig.toClient.messages == nil, "cut off, and not inside a message: \(place)")
-        case .refused, .terminated, .clientLeft, .loginTimedOut, .shutdown:
+        case .refused, .terminated, .clientLeft, .loginTimedOut, .shutdown, .handedOver:
             #expect(rig.toClient.messages != nil, "whole messages: \(place)")
         case nil:
             guard let tags = rig.toClient.messages else {

@@ -16,12 +16,14 @@ import Testing
     }
 
     @Test func aClientWithoutAServerObeysAtOnce() {
-        for order in [RelayOrder.stop, .look, .move, .leave] { #expect(order.isDue(Self.position())) }
+        for order in [RelayOrder.stop, .look, .move, .leave, .handOver] {
+            #expect(order.isDue(Self.position()))
+        }
         #expect(!RelayOrder.none.isDue(Self.position()))
     }
 
     @Test func aTransactionIsNeverInterrupted() {
-        for order in [RelayOrder.stop, .look, .move, .leave] {
+        for order in [RelayOrder.stop, .look, .move, .leave, .handOver] {
             #expect(!order.isDue(Self.position(attached: true)))
         }
     }
@@ -39,13 +41,15 @@ import Testing
     }
 
     @Test func theEndWaitsUntilTheClientHasItsAnswers() {
-        #expect(!RelayOrder.stop.isDue(Self.position(keepsUp: false)))
+        for order in [RelayOrder.stop, .handOver] { #expect(!order.isDue(Self.position(keepsUp: false))) }
     }
 
     @Test(arguments: [
         (RelayOrder.none, RelayOrder.leave, RelayOrder.leave), (.look, .leave, .look), (.move, .leave, .move),
         (.leave, .look, .look), (.leave, .stop, .stop), (.stop, .leave, .stop), (.stop, .look, .stop),
-        (.move, .look, .look),
+        (.move, .look, .look), (.none, .handOver, .handOver), (.look, .handOver, .handOver),
+        (.handOver, .look, .handOver), (.handOver, .leave, .handOver), (.handOver, .stop, .stop),
+        (.stop, .handOver, .stop),
     ])
     func anOrderThatSaysMoreStays(_ first: RelayOrder, _ second: RelayOrder, _ result: RelayOrder) {
         var order = first

@@ -43,12 +43,13 @@ struct RelayRig: ~Copyable {
     init(
         keepsServer: Bool = false, user: UInt64 = 7, startup: SettingValues = SettingValues(),
         statements: StatementRegistry? = nil, statementLimit: Int = 200,
-        rule: CleaningRule = CleaningRule(), oneAtATime: Bool = false
+        rule: CleaningRule = CleaningRule(), oneAtATime: Bool = false, records: [StatementRecord] = []
     ) {
         self.rule = rule
         self.user = user
         machine = RelayMachine(
-            keepsServer: keepsServer, oneAtATime: oneAtATime, book: SessionBook(startup: startup),
+            keepsServer: keepsServer, oneAtATime: oneAtATime,
+            book: SessionBook(startup: startup), records: records,
             statements: statements.map {
                 ClientRequests.Origin(registry: $0, user: user, limit: statementLimit)
             }, counters: counters)
