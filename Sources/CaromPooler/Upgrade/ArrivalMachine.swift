@@ -31,6 +31,8 @@ struct ArrivalMachine {
         case serve
         /// A client is made ready to be served; ``adopted(_:)`` or ``declined(_:reason:)`` when that is done.
         case adopt(UInt64, ClientState)
+        /// A client is ours, and is served as soon as it does something; ``used(_:)`` before that.
+        case hold(UInt64)
         /// A client is served from now on.
         case run(UInt64)
         /// A client stays with the old process, or is lost: its socket is closed without a word.
@@ -41,7 +43,7 @@ struct ArrivalMachine {
         case close(String)
     }
 
-    private enum Arrival { case preparing, prepared }
+    private enum Arrival { case preparing, prepared, held }
 
     private(set) var phase = Phase.greeting
     private var process: Int32 = 0
@@ -74,8 +76,13 @@ struct ArrivalMachine {
             }
             return [.adopt(client, state)]
         case (.taking, .commit(let client)):
-            guard clients.removeValue(forKey: client) != nil else { return [] }
-            return [.run(client)]
+            guard clients[client] == .prepared else { return [] }
+            clients[client] = .held
+            return [.hold(client)]
+        case (.taking, .settled):
+            let held = clients.filter { $0.value == .held }.keys.sorted()
+            for client in held { clients[client] = nil }
+            return held.map { .run($0) }
         case (.taking, .withdraw(let client)):
             guard clients.removeValue(forKey: client) != nil else { return [] }
             return [.drop(client)]
@@ -87,7 +94,7 @@ struct ArrivalMachine {
         }
     }
 
-    /// The old process is told that this is no good, and keeps what is not ours yet.
+    /// The old process is told that this is no good, and keeps what is not ours yet. What it has committed is.
     mutating func refuse(_ reason: String) -> [Action] {
         isRefused = true
         return [.send(.refusal(reason))] + lost(reason)
@@ -103,9 +110,13 @@ struct ArrivalMachine {
         guard hadBegun else { return [.fail(reason)] }
         // Nobody else serves any more.
         if wasBeginning { return [.serve, .close(reason)] }
-        let ready = clients.filter { isRefused || $0.value == .prepared }.keys.sorted()
-        for client in ready { clients[client] = nil }
-        return ready.map { isRefused ? .drop($0) : .run($0) } + [.close(reason)]
+        var actions: [Action] = []
+        for (client, arrival) in clients.sorted(by: { $0.key < $1.key }) {
+            if arrival == .preparing, !isRefused { continue }
+            clients[client] = nil
+            actions.append(arrival == .held || !isRefused ? .run(client) : .drop(client))
+        }
+        return actions + [.close(reason)]
     }
 
     // MARK: This process
@@ -126,6 +137,13 @@ struct ArrivalMachine {
         }
         clients[client] = .prepared
         return [.send(.accept(client))]
+    }
+
+    /// A client that is held has done something, or is ended.
+    mutating func used(_ client: UInt64) -> [Action] {
+        guard clients[client] == .held else { return [] }
+        clients[client] = nil
+        return [.send(.use(client)), .run(client)]
     }
 
     /// A client cannot be served here.

@@ -9,6 +9,9 @@ import CaromReactor
 /// A client is given away in three steps. It is _offered_: nothing is read from it any more, and the successor gets its state and its
 /// socket. The successor _accepts_, and does not read from it either. Then this process lets go of it and _commits_; from there on it
 /// is the successor's. So at each instant one process at most serves the client, and the death of the other is told from its answer.
+///
+/// A client that was committed is _kept_ for a while: until the successor says that it serves it, which it does before it reads from it for
+/// the first time, or until everybody that could go has gone. If the successor dies before, this process takes the client back.
 struct DepartureMachine {
     enum Phase: Equatable {
         /// The other process has said nothing yet. → `preparing`, `over`
@@ -35,6 +38,12 @@ struct DepartureMachine {
         case depart(UInt64)
         /// A client that was offered goes on here.
         case stay(UInt64, reason: String)
+        /// A client that was kept is the successor's.
+        case forget(UInt64)
+        /// All of them are.
+        case forgetAll
+        /// A client that was let go of goes on here.
+        case takeBack(UInt64)
         /// Only these addresses are listened on by the successor.
         case keepListeners([SocketAddress])
         case stop
@@ -57,14 +66,22 @@ struct DepartureMachine {
     /// Clients that were asked and have not answered.
     private var asked: Set<UInt64> = []
     private var offers: [UInt64: Offer] = [:]
+    private var kept: Set<UInt64> = []
+    /// Since when nobody is under way.
+    private var restingSince: Deadline?
 
     /// Clients that are under way at a time: each stands still for as long as the others need.
     static let window = 16
     /// After so long without an answer a client goes on here.
     static let patience = Duration.seconds(5)
 
-    /// Nobody is under way or still to be asked.
-    var isAtRest: Bool { waiting.isEmpty && asked.isEmpty && offers.isEmpty }
+    /// How long clients are kept when nobody is under way any more.
+    static let keepTime = Duration.seconds(1)
+
+    /// Nobody is under way or still to be asked, and nobody is kept.
+    var isDone: Bool { isAtRest && kept.isEmpty }
+
+    private var isAtRest: Bool { waiting.isEmpty && asked.isEmpty && offers.isEmpty }
 
     /// Clients that were offered and have no answer yet.
     var offered: Int { offers.count }
@@ -91,29 +108,38 @@ struct DepartureMachine {
             guard case .made = offers[client] else { return [] }
             offers[client] = nil
             return [.stay(client, reason: reason)] + ask()
+        case (.handingOver, .use(let client)):
+            return kept.remove(client) == nil ? [] : [.forget(client)]
         case (.handingOver, .listening(let addresses)), (.pausing, .listening(let addresses)):
             return [.keepListeners(addresses)]
         case (.handingOver, .stop), (.pausing, .stop): return [.stop]
-        case (_, .refusal(let reason)): return lost("it does not go on: \(reason)")
+        case (_, .refusal(let reason)): return lost("it does not go on: \(reason)", isGone: false)
         case (.over, _): return []
         default: return refuse("\(HandOverError.unexpected(message.name))")
         }
     }
 
     /// The other process is told that this is no good, and does not count on anything.
-    mutating func refuse(_ reason: String) -> [Action] { [.send(.refusal(reason))] + lost(reason) }
+    mutating func refuse(_ reason: String) -> [Action] {
+        [.send(.refusal(reason))] + lost(reason, isGone: false)
+    }
 
-    /// The connection is gone, and the other process with it.
-    mutating func lost(_ reason: String) -> [Action] {
+    /// The connection is gone.
+    ///
+    /// - Parameter isGone: the other process is gone with it; if not it goes on with what was committed.
+    mutating func lost(_ reason: String, isGone: Bool = true) -> [Action] {
         if phase == .over { return [] }
         let wasServing = phase == .silent || phase == .preparing
         phase = .over
-        // Of those that are leaving each is let go of, or was: nobody can tell whether the other process has served it.
-        let staying = offers.filter { $0.value != .leaving }.keys.sorted()
+        var actions: [Action] = []
+        for (client, offer) in offers.sorted(by: { $0.key < $1.key }) where offer != .leaving {
+            offers[client] = nil
+            actions.append(.stay(client, reason: reason))
+        }
         waiting = []
         asked = []
-        offers = [:]
-        var actions = staying.map { Action.stay($0, reason: reason) }
+        if !kept.isEmpty { actions += isGone ? kept.sorted().map { .takeBack($0) } : [.forgetAll] }
+        kept = []
         if !wasServing { actions.append(.serveAgain) }
         return actions + [.close(reason)]
     }
@@ -154,6 +180,9 @@ struct DepartureMachine {
     /// A client that was accepted has been let go of.
     mutating func departed(_ client: UInt64) -> [Action] {
         guard offers.removeValue(forKey: client) != nil else { return [] }
+        // The other process was never told that it is its own.
+        if phase == .over { return [.takeBack(client)] }
+        kept.insert(client)
         return [.send(.commit(client))] + ask()
     }
 
@@ -171,7 +200,21 @@ struct DepartureMachine {
             offers[client] = nil
             actions += [.send(.withdraw(client)), .stay(client, reason: "the new process does not answer")]
         }
-        return actions + ask()
+        return actions + ask() + settle(at: now)
+    }
+
+    private mutating func settle(at now: Deadline) -> [Action] {
+        guard phase == .handingOver, isAtRest, !kept.isEmpty else {
+            restingSince = nil
+            return []
+        }
+        guard let since = restingSince, since + Self.keepTime <= now else {
+            restingSince = restingSince ?? now
+            return []
+        }
+        kept = []
+        restingSince = nil
+        return [.send(.settled), .forgetAll]
     }
 
     private mutating func ask() -> [Action] {

@@ -16,6 +16,7 @@ final class HandOverLink: EventHandler, @unchecked Sendable {
     private var frames = HandOverFrames()
     private var arrived = Deque<PassedDescriptor>()
     private var output = Deque<(bytes: [UInt8], start: Int, beside: PassedDescriptor?)>()
+    private var written: [() -> Void] = []
     private var cancels: [UInt64: UnsafeContinuation<Void, Never>] = [:]
     private var lastCancel: UInt64 = 0
     private let events: Events
@@ -59,6 +60,12 @@ final class HandOverLink: EventHandler, @unchecked Sendable {
     /// Nothing waits to be written.
     var hasWritten: Bool { output.isEmpty }
 
+    /// Calls `body` when what was sent until now is with the other process, whatever becomes of this one.
+    func afterWriting(_ body: @escaping () -> Void) {
+        if output.isEmpty { return body() }
+        written.append(body)
+    }
+
     // MARK: Messages
 
     func send(_ message: HandOverMessage, _ beside: PassedDescriptor? = nil) {
@@ -75,7 +82,7 @@ final class HandOverLink: EventHandler, @unchecked Sendable {
             } catch {
                 // What the other process said last is still to be read; that it has gone is noticed there.
                 output.removeAll()
-                return
+                return callWritten()
             }
             guard let taken else {
                 registration.isWritable = false
@@ -91,6 +98,13 @@ final class HandOverLink: EventHandler, @unchecked Sendable {
         if descriptor >= 0, registration.watchesWrites {
             reactor.watchWrites(false, of: descriptor, registration)
         }
+        callWritten()
+    }
+
+    private func callWritten() {
+        let bodies = written
+        written = []
+        for body in bodies { body() }
     }
 
     private static func write(_ bytes: ArraySlice<UInt8>, _ beside: PassedDescriptor?, to socket: Int32)
@@ -173,6 +187,7 @@ final class HandOverLink: EventHandler, @unchecked Sendable {
         Glibc.close(descriptor)
         descriptor = -1
         output.removeAll()
+        callWritten()
         arrived.removeAll()
         for continuation in cancels.values { continuation.resume() }
         cancels = [:]

@@ -22,6 +22,8 @@ enum HandOverMessage: Equatable, Sendable {
     case accept(UInt64)
     /// The client cannot go on here: it stays with the old process.
     case decline(UInt64, reason: String)
+    /// A client that was committed has done something, or is ended: from here on it cannot be taken back.
+    case use(UInt64)
     /// The new process listens here and nowhere else.
     case listening([SocketAddress])
     /// The new process was told to stop, and so is the old one.
@@ -41,6 +43,8 @@ enum HandOverMessage: Equatable, Sendable {
     case commit(UInt64)
     /// The client is not handed over after all.
     case withdraw(UInt64)
+    /// Clients that were committed are not taken back any more.
+    case settled
 
     // MARK: Either way
     /// This process does not go on with the hand-over, and why.
@@ -68,7 +72,7 @@ enum HandOverMessage: Equatable, Sendable {
         case hello = 1
         case welcome, refusal, listener, ready, begin, begun, client, accept, decline, commit, withdraw,
             cancel,
-            cancelled, listening, stop
+            cancelled, listening, stop, use, settled
     }
 }
 
@@ -104,6 +108,10 @@ extension HandOverMessage {
             tag(.listening)
             writer.put(addresses) { $0.put($1) }
         case .stop: tag(.stop)
+        case .use(let client):
+            tag(.use)
+            writer.put(client)
+        case .settled: tag(.settled)
         case .listener(let address, let ownsFile):
             tag(.listener)
             writer.put(address)
@@ -157,6 +165,8 @@ extension HandOverMessage {
         case .listening:
             self = .listening(try reader.list { (reader) throws(HandOverError) in try reader.address() })
         case .stop: self = .stop
+        case .use: self = .use(try reader.number())
+        case .settled: self = .settled
         case .listener: self = .listener(try reader.address(), ownsFile: try reader.flag())
         case .ready: self = .ready
         case .begun: self = .begun

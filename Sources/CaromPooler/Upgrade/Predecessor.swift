@@ -79,6 +79,11 @@ final class Predecessor: @unchecked Sendable {
         await withTaskExecutorPreference(reactor) { await link?.pass(request) }
     }
 
+    /// A client that is held has done something, or is ended.
+    func used(_ client: UInt64) {
+        reactor.call { self.perform(self.machine.used(client), nil) }
+    }
+
     // MARK: What the machine says
 
     private func received(_ message: HandOverMessage, _ beside: PassedDescriptor?) {
@@ -94,9 +99,12 @@ final class Predecessor: @unchecked Sendable {
         case .send(let message): link?.send(message)
         case .serve: finishBeginning(nil)
         case .adopt(let client, let state): if let beside { adopt(client, state, beside) }
+        case .hold(let client): with(adopted[client]) { $0.hold() }
         case .run(let client):
             taken += 1
-            finish(client) { $0.resume() }
+            // Before the client is heard the old process is to know, even if this one dies at that instant.
+            guard let link else { return finish(client) { $0.resume() } }
+            link.afterWriting { self.finish(client) { $0.resume() } }
         case .drop(let client): finish(client) { $0.depart() }
         case .fail(let reason), .close(let reason): close(reason)
         // These come before there are threads.
@@ -114,7 +122,8 @@ final class Predecessor: @unchecked Sendable {
         nextWorker += 1
         let reactor = reactor
         worker.reactor.call {
-            let result = worker.adopt(state, socket)
+            let origin = Transfer.Origin(predecessor: self, client: client)
+            let result = worker.adopt(state, socket, from: origin)
             reactor.call { self.adopted(client, result, on: worker) }
         }
     }
@@ -129,7 +138,13 @@ final class Predecessor: @unchecked Sendable {
     }
 
     private func finish(_ client: UInt64, _ body: @escaping @Sendable (Transfer) -> Void) {
-        guard let (worker, owner) = adopted.removeValue(forKey: client) else { return }
+        with(adopted.removeValue(forKey: client), body)
+    }
+
+    private func with(
+        _ adopted: (worker: Worker, owner: UInt64)?, _ body: @escaping @Sendable (Transfer) -> Void
+    ) {
+        guard let (worker, owner) = adopted else { return }
         worker.reactor.call {
             if let transfer = worker.session(of: owner)?.stage as? Transfer { body(transfer) }
         }

@@ -24,6 +24,8 @@ final class Successor: EventHandler, @unchecked Sendable {
     private var listing = 0
     private var listed: [UInt64] = []
     private var given = 0
+    /// Clients that were offered, or let go of and may still be taken back, and their sockets.
+    private var held: [UInt64: (state: ClientState, socket: PassedDescriptor)] = [:]
     /// The process goes down, and the new one, which said so, need not be there to see that.
     private var isStopping = false
     private let sockets: () -> [Listener]
@@ -87,12 +89,12 @@ final class Successor: EventHandler, @unchecked Sendable {
         case .pause(let number, let limit): pause(for: number, limit)
         case .ask(let client): ask(client)
         case .depart(let client):
-            given += 1
             with(client) { session in
                 (session?.stage as? Transfer)?.depart()
                 return { self.perform(self.machine.departed(client)) }
             }
         case .stay(let client, let reason):
+            held[client] = nil
             with(client) { session in
                 if let session, let transfer = session.stage as? Transfer {
                     session.worker.log.info("client stays here: \(reason)", in: session.context(.main))
@@ -100,6 +102,13 @@ final class Successor: EventHandler, @unchecked Sendable {
                 }
                 return nil
             }
+        case .forget(let client):
+            given += 1
+            held[client] = nil
+        case .forgetAll:
+            given += held.count
+            held = [:]
+        case .takeBack(let client): takeBack(client)
         case .keepListeners(let addresses): process.listeners.keep(only: addresses)
         case .stop:
             log.info("upgrade: the new process was told to stop")
@@ -180,6 +189,7 @@ final class Successor: EventHandler, @unchecked Sendable {
     func offer(_ state: ClientState, _ socket: PassedDescriptor, of client: UInt64) {
         reactor.call {
             if self.machine.offer(client, at: .now) {
+                self.held[client] = (state, socket)
                 self.link?.send(.client(client, state), socket)
             } else {
                 self.perform(.stay(client, reason: "the new process is gone"))
@@ -189,7 +199,22 @@ final class Successor: EventHandler, @unchecked Sendable {
 
     /// A client that was offered is ended here. From its worker's thread.
     func ended(_ client: UInt64) {
-        reactor.call { self.perform(self.machine.ended(client)) }
+        reactor.call {
+            self.held[client] = nil
+            self.perform(self.machine.ended(client))
+        }
+    }
+
+    /// A client that was let go of, and that the new process has not served, goes on here.
+    private func takeBack(_ client: UInt64) {
+        guard let (state, socket) = held.removeValue(forKey: client) else { return }
+        let worker = process.worker(of: client)
+        worker.reactor.call {
+            switch worker.adopt(state, socket, from: nil) {
+            case .adopted(let owner): (worker.session(of: owner)?.stage as? Transfer)?.resume()
+            case .declined(let reason): worker.log.error("\(state) is lost: \(reason)")
+            }
+        }
     }
 
     // MARK: Time and the end
@@ -203,7 +228,7 @@ final class Successor: EventHandler, @unchecked Sendable {
             deadline = .never
             process.abort(isStopping ? "graceful_shutdown_timeout_ms is over" : "upgrade_timeout is over")
         }
-        if machine.phase == .handingOver, machine.isAtRest, clientCount == 0, link?.hasWritten != false,
+        if machine.phase == .handingOver, machine.isDone, clientCount == 0, link?.hasWritten != false,
             mayFinish()
         {
             log.info("upgrade: the last client is gone; \(given) went on in the new process")
@@ -218,7 +243,7 @@ final class Successor: EventHandler, @unchecked Sendable {
     }
 
     private func serveAgain() {
-        log.info("upgrade: \(given) clients were with the new process")
+        log.info("upgrade: \(given) clients were served by the new process, and are gone with it")
         for worker in process.workers { worker.reactor.call { worker.successor = nil } }
         pauseProcess(false)
     }

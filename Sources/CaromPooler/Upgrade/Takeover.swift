@@ -61,7 +61,7 @@ package struct Takeover: Sendable {
             sockets.append(Socket(address: address, ownsFile: ownsFile, descriptor: beside.removeFirst()))
         case .prepare(let process): self.process = process
         case .fail(let reason), .close(let reason): throw .refused(reason)
-        case .serve, .adopt, .run, .drop: throw .unexpected("a client before the beginning")
+        case .serve, .adopt, .hold, .run, .drop: throw .unexpected("a client before the beginning")
         }
     }
 

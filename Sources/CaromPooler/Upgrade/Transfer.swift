@@ -14,13 +14,29 @@ final class Transfer: SessionStage {
     private let record: RelayRecord
     /// Who is told when the client is ended here meanwhile; nil in the new process, which has promised nothing yet.
     private let successor: Successor?
+    /// In the new process: where the client comes from, and its number there.
+    private let origin: Origin?
+    /// The client is this process's.
+    private var isCommitted = false
+    /// It has done something.
+    private var hasNews = false
     /// The pooler goes down, if the client stays.
     private var isStopping = false
 
-    private init(_ session: ClientSession, _ record: RelayRecord, to successor: Successor?) {
+    private init(
+        _ session: ClientSession, _ record: RelayRecord, to successor: Successor? = nil,
+        from origin: Origin? = nil
+    ) {
         self.session = session
         self.record = record
         self.successor = successor
+        self.origin = origin
+    }
+
+    /// A client of the process before this one.
+    struct Origin: Sendable {
+        let predecessor: Predecessor
+        let client: UInt64
     }
 
     // MARK: In the old process
@@ -69,8 +85,11 @@ final class Transfer: SessionStage {
 
     /// Takes in a client that another process has served.
     ///
+    /// - Parameter origin: nil for one that this process has given away, and takes back.
     /// - Throws: why it cannot be served here.
-    static func adopt(_ state: ClientState, as session: ClientSession) throws(SessionEnd) {
+    static func adopt(_ state: ClientState, as session: ClientSession, from origin: Origin?)
+        throws(SessionEnd)
+    {
         let startup = StartupMessage(user: state.user, database: state.database)
         session.identify(startup)
         session.hasProved = state.hasProved
@@ -89,8 +108,21 @@ final class Transfer: SessionStage {
             throw .fatal(.internalError, "another client has the number of its cancel key")
         }
         state.credentials?.keep(for: route)
-        worker.log.session("client comes from the old process", in: session.context(.setup))
-        session.enter(Transfer(session, state.relay, to: nil))
+        let place = origin == nil ? "new process, which is gone" : "old process"
+        worker.log.session("client comes from the \(place)", in: session.context(.setup))
+        session.enter(Transfer(session, state.relay, from: origin))
+    }
+
+    /// The client is this process's, which serves it as soon as it does something: until then the old process takes it back if this one
+    /// dies, and so it is told before.
+    func hold() {
+        isCommitted = true
+        if hasNews || isStopping { use() }
+    }
+
+    private func use() {
+        guard isCommitted, let origin else { return }
+        origin.predecessor.used(origin.client)
     }
 
     // MARK: In either
@@ -106,14 +138,22 @@ final class Transfer: SessionStage {
         relay.obey(isStopping ? .stop : .look)
     }
 
-    func handle(_ token: Int) {}
+    func handle(_ token: Int) {
+        hasNews = true
+        use()
+    }
 
     func leave() -> OutputQueue {
         successor?.ended(session.owner)
+        use()
         return OutputQueue()
     }
 
-    func stop() { isStopping = true }
+    func stop() {
+        isStopping = true
+        use()
+    }
+
     func abort() { session.end(.shutdown) }
 }
 

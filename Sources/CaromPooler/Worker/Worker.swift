@@ -164,7 +164,9 @@ final class Worker: Sendable {
     }
 
     /// Takes in a client that another process has served. On the worker's thread.
-    func adopt(_ state: ClientState, _ socket: PassedDescriptor) -> Adoption {
+    ///
+    /// - Parameter origin: nil for one that this process takes back.
+    func adopt(_ state: ClientState, _ socket: PassedDescriptor, from origin: Transfer.Origin?) -> Adoption {
         let listeners = snapshot.listeners
         if !snapshot.descriptors.hasRoom(for: socket.present) {
             return .declined(reason: "the new process has no descriptors left")
@@ -178,13 +180,12 @@ final class Worker: Sendable {
         } catch {
             return .declined(reason: "\(error)")
         }
-        // What has come while nobody read is looked at.
-        transport.expectBytes()
+        // What has come while nobody read makes an event.
         let session = ClientSession(
             worker: self, transport: transport, owner: nextOwner(), listener: listener, as: state)
         keep(session)
         do throws(SessionEnd) {
-            try Transfer.adopt(state, as: session)
+            try Transfer.adopt(state, as: session, from: origin)
             return .adopted(owner: session.owner)
         } catch {
             session.leaveQuietly()

@@ -30,8 +30,22 @@ import Testing
         var machine = taking()
         #expect(machine.received(.client(1, SampleState.full)) == [.adopt(1, SampleState.full)])
         #expect(machine.adopted(1) == [.send(.accept(1))])
-        #expect(machine.received(.commit(1)) == [.run(1)])
+        #expect(machine.received(.commit(1)) == [.hold(1)])
         #expect(machine.received(.commit(1)) == [])
+        #expect(machine.used(1) == [.send(.use(1)), .run(1)], "the old process is told before it is heard")
+        #expect(machine.used(1) == [])
+    }
+
+    @Test func whoDoesNothingIsServedWhenAllHaveCome() {
+        var machine = taking()
+        for client: UInt64 in [1, 2] {
+            _ = machine.received(.client(client, SampleState.full))
+            _ = machine.adopted(client)
+        }
+        _ = machine.received(.commit(1))
+        #expect(machine.received(.settled) == [.run(1)])
+        #expect(machine.received(.commit(2)) == [.hold(2)])
+        #expect(machine.lost("gone") == [.run(2), .close("gone")])
     }
 
     @Test func whoIsWithdrawnIsNotServed() {

@@ -26,9 +26,43 @@ import Testing
         let isOffered = machine.offer(7, at: Self.start)
         #expect(isOffered)
         #expect(machine.received(.accept(7)) == [.depart(7)])
-        #expect(!machine.isAtRest)
+        #expect(!machine.isDone)
         #expect(machine.departed(7) == [.send(.commit(7))])
-        #expect(machine.isAtRest)
+        #expect(!machine.isDone, "it may still be taken back")
+        #expect(machine.received(.use(7)) == [.forget(7)] && machine.isDone)
+    }
+
+    @Test func whoWasNotServedByTheNewProcessIsTakenBackWhenThatDies() {
+        var (machine, _) = handingOver([1, 2, 3])
+        for client: UInt64 in [1, 2, 3] {
+            _ = machine.offer(client, at: Self.start)
+            _ = machine.received(.accept(client))
+        }
+        _ = machine.departed(1)
+        _ = machine.departed(2)
+        #expect(machine.received(.use(2)) == [.forget(2)])
+        #expect(machine.lost("gone") == [.takeBack(1), .serveAgain, .close("gone")])
+        #expect(machine.departed(3) == [.takeBack(3)], "it was about to be let go of")
+    }
+
+    @Test func whoIsCommittedStaysWithANewProcessThatOnlyDoesNotGoOn() {
+        var (machine, _) = handingOver([1])
+        _ = machine.offer(1, at: Self.start)
+        _ = machine.received(.accept(1))
+        _ = machine.departed(1)
+        let reason = "it does not go on: no"
+        #expect(machine.received(.refusal("no")) == [.forgetAll, .serveAgain, .close(reason)])
+    }
+
+    @Test func whenNobodyIsUnderWayForAWhileNobodyIsKeptAnyMore() {
+        var (machine, _) = handingOver([1])
+        _ = machine.offer(1, at: Self.start)
+        _ = machine.received(.accept(1))
+        _ = machine.departed(1)
+        #expect(machine.look(at: Self.start) == [] && !machine.isDone)
+        let later = Self.start + DepartureMachine.keepTime
+        #expect(machine.look(at: later) == [.send(.settled), .forgetAll] && machine.isDone)
+        #expect(machine.look(at: later) == [])
     }
 
     @Test func onlySoManyStandStillAtATime() {
@@ -42,13 +76,13 @@ import Testing
             #expect(machine.received(.accept(client)) == [.depart(client)])
             asked += machine.departed(client).count - 1
         }
-        #expect(asked == 100 && machine.isAtRest)
+        #expect(asked == 100 && !machine.isDone)
     }
 
     @Test func whoCannotGoNowMakesRoomAndIsOfferedLater() {
         let (first, _) = handingOver([1])
         var machine = first
-        #expect(machine.answered(1) == [] && machine.isAtRest)
+        #expect(machine.answered(1) == [] && machine.isDone)
         _ = machine.offer(1, at: Self.start)
         #expect(machine.received(.decline(1, reason: "full")) == [.stay(1, reason: "full")])
         #expect(machine.came([4]) == [.ask(4)])
@@ -79,7 +113,7 @@ import Testing
             machine.lost("gone") == [
                 .stay(1, reason: "gone"), .stay(3, reason: "gone"), .serveAgain, .close("gone"),
             ])
-        #expect(machine.departed(2) == [], "nobody is there to be told")
+        #expect(machine.departed(2) == [.takeBack(2)], "nobody was told that it is his")
         let isOffered = machine.offer(4, at: Self.start)
         #expect(!isOffered, "who can go now stays")
     }

@@ -18,7 +18,8 @@ import Testing
         .listening([SocketAddress(.ip("::1", port: 6432)), SocketAddress(.unix(path: "/run/x"))]), .stop,
         .listener(SocketAddress(.ip("127.0.0.1", port: 5432)), ownsFile: false),
         .listener(SocketAddress(.unix(path: "/run/.s.PGSQL.5432")), ownsFile: true), .ready, .begun,
-        .client(9, SampleState.full), .client(10, SampleState.bare), .commit(9), .withdraw(9),
+        .client(9, SampleState.full), .client(10, SampleState.bare), .commit(9), .withdraw(9), .use(3),
+        .settled,
         .cancel(5, CancelRequest(processID: 77, key: [1, 2, 3, 4])), .cancelled(5),
     ]
 
