@@ -201,7 +201,7 @@ final class ClientStatements {
     private func noteText(
         _ effects: StatementEffects, _ content: [UInt8], _ book: inout SessionBook
     ) {
-        if effects.isDisjoint(with: [.settings, .setsLocally, .vacatesDatabase]) { return }
+        if !effects.concernBooks { return }
         let bytes = Array(content.prefix { $0 != 0 })
         book.note(effects, ofText: bytes.span.bytes)
         if !effects.contains(.settings) { return }
@@ -350,7 +350,7 @@ final class ClientStatements {
     func text(of tag: FrontendTag, _ range: Range<Int>, _ chunk: RawSpan) -> (
         effects: StatementEffects, first: UInt8?
     )? {
-        ExtendedMessage(tag, range, length: range.count, chunk).text(&named.names, unnamed)
+        ExtendedMessage(tag, range, length: range.count, chunk).text(&named.names, &unnamed)
     }
 
     // MARK: Another process

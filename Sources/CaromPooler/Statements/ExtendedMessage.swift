@@ -178,11 +178,13 @@ struct ExtendedMessage: ~Escapable {
     }
 
     /// What a Bind is about to run: the effects and the first byte of its statement's text. Nil for other messages.
-    func text(_ statements: inout StatementNames, _ unnamed: UnnamedStatement) -> (
+    ///
+    /// - Parameter unnamed: nothing changes in it; a copy of it would cost as much as all the rest.
+    func text(_ statements: inout StatementNames, _ unnamed: inout UnnamedStatement) -> (
         effects: StatementEffects, first: UInt8?
     )? {
         guard tag == .bind, let names = try? names() else { return nil }
-        if names.statement.isEmpty { return (unnamed.effects, unnamed.content.first) }
+        if names.statement.isEmpty { return (unnamed.effects, unnamed.firstByte) }
         guard let meaning = statements[bytes(names.statement)] else { return nil }
         return (meaning.statement.effects, meaning.statement.content.first)
     }

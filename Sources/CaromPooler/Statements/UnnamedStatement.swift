@@ -49,6 +49,7 @@ struct UnnamedStatement {
 
     var exists: Bool { !current.content.isEmpty }
     var content: [UInt8] { current.content }
+    var firstByte: UInt8? { current.content.first }
     var effects: StatementEffects { current.effects }
     var version: UInt64 { current.version }
 
@@ -101,7 +102,7 @@ struct UnnamedStatement {
     /// Makes the server of the moment have the statement, or none if there is none: it must not run another client's.
     ///
     /// - Returns: whether it is parsed for that.
-    func provide(
+    mutating func provide(
         _ user: UInt64, _ registry: StatementRegistry, _ server: inout ServerState,
         _ book: borrowing SessionBook, _ out: inout Segments
     ) -> Bool {

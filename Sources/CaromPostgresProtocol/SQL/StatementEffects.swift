@@ -19,6 +19,12 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     /// There are no effects.
     package var isEmpty: Bool { rawValue == 0 }
 
+    /// It may change settings, also those of its transaction alone, or wants a database for itself. A literal of the three would go
+    /// through the protocol, too, at some two thousand instructions for each statement.
+    package var concernBooks: Bool {
+        rawValue & (Self.settings.rawValue | Self.setsLocally.rawValue | Self.vacatesDatabase.rawValue) != 0
+    }
+
     /// It may change settings beyond its transaction: `SET`, `RESET`, `DISCARD ALL`, `set_config`.
     package static let settings = StatementEffects(rawValue: 1 << 0)
     /// It may take a setting back to its default. Comes with `settings`.

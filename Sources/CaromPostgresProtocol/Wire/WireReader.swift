@@ -59,6 +59,12 @@ package struct WireReader: ~Escapable {
         let start = position
         var index = start
         let end = bytes.byteCount
+        // Eight at a time, as long as none of them is zero: a Parse has a whole statement here.
+        while index &+ 8 <= end {
+            let word = bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080 != 0 { break }
+            index &+= 8
+        }
         while index < end {
             if bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) == 0 {
                 position = index &+ 1
