@@ -84,7 +84,7 @@
                 configuration: .init(
                     services: [pool], logger: Logger(label: "test", factory: { _ in InMemoryLogHandler() })))
             async let running: Void = group.run()
-            #expect(try await pool.withConnection(timeout: .seconds(60)) { $0.number } >= 1)
+            #expect(try await pool.withConnection { $0.number } >= 1)
             await group.triggerGracefulShutdown()
             try await running
             #expect(pool.stats.state == .stopped)

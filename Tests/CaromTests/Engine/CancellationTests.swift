@@ -46,6 +46,8 @@ struct CancellationTests {
         policy.maxSlots = 3
         policy.spares = 3
         policy.validationBypass = nil
+        // Beside tests that take every core no time is enough.
+        policy.claimTimeout = nil
         let connector = FakeConnector()
         let pool = try Pool(
             name: "race", resolver: StaticResolver([Backend(address: .unix(path: "/a"))]),
