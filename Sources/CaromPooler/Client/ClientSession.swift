@@ -25,15 +25,16 @@ final class ClientSession {
     /// As the client gave them; empty until it has.
     @exclusivity(unchecked) private(set) var user = ""
     @exclusivity(unchecked) private(set) var database = ""
+    @exclusivity(unchecked) var cancelKey: CancelKey?
+    @exclusivity(unchecked) private(set) var places = ClientPlaces()
+    // Small ones last, behind the small ones of the places: ten thousand clients are no rarity.
     /// Errors of our own carry the client's id (`client_show_id`).
     @exclusivity(unchecked) var showsID = true
-    @exclusivity(unchecked) var cancelKey: CancelKey?
     @exclusivity(unchecked) private var isEnding = false
     /// Who it is was asked for: it has more than said so.
     @exclusivity(unchecked) var hasProved = false
     /// It counts as one that has not logged in.
     @exclusivity(unchecked) private(set) var isLoggingIn = false
-    @exclusivity(unchecked) private(set) var places = ClientPlaces()
 
     /// - Parameter state: of a client that another process has served until now.
     init(
