@@ -44,7 +44,7 @@ struct LagFollower {
     func run(on reactor: Reactor) async {
         let wanted = Wanted()
         await withDiscardingTaskGroup { group in
-            while await reactor.sleep(for: Self.interval) {
+            while await reactor.sleep(for: router.hasWatchdogs ? Self.interval : Self.idlePause) {
                 let found = watched()
                 let keys = Set(found.keys)
                 let news = wanted.keys.withLock { known in
@@ -63,6 +63,8 @@ struct LagFollower {
 
     /// How soon a server is watched that is new.
     private static let interval = Duration.milliseconds(250)
+    /// How soon the first watchdog of a configuration that is read again begins.
+    private static let idlePause = Duration.seconds(1)
     /// How often one that is lost is tried again, for it gets no clients until it has answered.
     private static let retryPause = Duration.milliseconds(250)
 

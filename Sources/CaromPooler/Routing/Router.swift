@@ -165,6 +165,11 @@ final class Router: Sendable {
 
     // MARK: Changes
 
+    /// Whether any storage has one, so that somebody has to ask.
+    var hasWatchdogs: Bool {
+        state.withLock { $0.snapshot.settings.storages.contains { $0.watchdog != nil } }
+    }
+
     /// Routes are what another snapshot says from now on. One whose servers are still found and spoken to in the same way keeps them.
     ///
     /// - Returns: those that clients must leave, because they are gone or have other servers.
