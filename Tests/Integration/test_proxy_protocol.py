@@ -166,10 +166,13 @@ def test_limits_of_failed_logins_are_the_clients(begin):
     assert "too many failed logins from 10.1.2.4" in pooler.log()
 
 
-def test_a_cancel_comes_by_the_proxy_too(begin):
+def test_a_cancel_comes_by_the_proxy_too(begin, postgres):
     pooler = begin()
     wire = connect(pooler, line())
     wire.send(query("select pg_sleep(20)"))
+    # One that comes first is for nobody, as directly.
+    wait_until(lambda: postgres.value("select count(*) from pg_stat_activity where query = 'select pg_sleep(20)' "
+                                      "and state = 'active'") == "1", "the query runs")
     with dial(pooler.address, source=PROXY) as stream:
         stream.sendall(block() + struct.pack("!IIII", 16, CANCEL_REQUEST, *wire.key))
         assert stream.recv(1) == b""
