@@ -70,6 +70,17 @@ def sleeping(postgres):
                               "and query like 'select pg_sleep%' and pid <> pg_backend_pid()"))
 
 
+def lost_among(clients):
+    """Those that are not what they were, or not there."""
+    lost = []
+    for client in clients:
+        try:
+            client.check()
+        except (ConnectionLost, AssertionError, OSError):
+            lost.append(client)
+    return lost
+
+
 def check_cancel(postgres, address, wire):
     wire.send(query("select pg_sleep(20)"))
     wait_until(lambda: sleeping(postgres) == 1, "the query runs")
@@ -306,12 +317,7 @@ def test_the_new_process_is_killed_in_the_middle(upgradable, moment):
     new.child.process.wait(10)
     wait_until(lambda: "this one serves again" in old.child.text(), "the old process serves again")
     gone = int(re.search(r"(\d+) clients were served by the new process", old.child.text())[1])
-    lost = []
-    for client in idle:
-        try:
-            client.check()
-        except (ConnectionLost, AssertionError, OSError):
-            lost.append(client)
+    lost = lost_among(idle)
     print(f"\nkilled after {moment * 1000:g} ms: {gone} of 61 clients were served by the new process, {len(lost)} are lost")
     # Who has done nothing since is taken back, until it is certain that the new process goes on.
     assert len(lost) == (gone if moment > 2 else 0)
@@ -339,12 +345,7 @@ def test_the_old_process_is_killed_in_the_middle(upgradable, moment):
     old.child.signal(signal.SIGKILL)
     old.child.process.wait(10)
     wait_until(lambda: taken(new) is not None, "the new process knows")
-    there, lost = taken(new), []
-    for client in idle:
-        try:
-            client.check()
-        except (ConnectionLost, AssertionError, OSError):
-            lost.append(client)
+    there, lost = taken(new), lost_among(idle)
     print(f"\nkilled after {moment * 1000:g} ms: {there} of 60 clients were with the new process, {len(lost)} are lost")
     assert len(lost) <= 60 - there
     with new.connect() as wire:
