@@ -81,9 +81,10 @@ def test_names_have_zones_too(start, three):
 
 def test_two_at_random(three, start):
     pooler = serve(start, {"host": hosts(three), "balancing_method": "random_of_two"}, size=12)
-    assert sum(shares(pooler, three, 12)) == 12
-    for _ in range(5):
-        assert min(shares(pooler, three, 6)) >= 1
+    rounds = [shares(pooler, three, 6) for _ in range(10)]
+    assert all(sum(each) == 6 for each in rounds), rounds
+    # Each server has about 20 of the 60 clients. Chance alone gives one of them fewer than 8 once in a million runs.
+    assert min(map(sum, zip(*rounds))) >= 8, rounds
 
 
 def test_a_server_that_is_back_begins_with_a_little(three, start):
