@@ -15,6 +15,7 @@ extension StorageSettings: ConfigurationScope {
             .flag("server_check_busy", \.checksBusy),
             .time("server_dead_after", in: .milliseconds, \.deadAfter, from: 0),
             .time("server_slow_start", in: .milliseconds, orNever: \.slowStart),
+            .time("server_exchange_interval", in: .milliseconds, orNever: \.exchangeInterval),
             .choice("balancing_method", \.balancing),
             .flag("allow_cleartext_password", \.allowsCleartextPassword),
             .choice("target_session_attrs", optional: \.targetSessionAttributes),

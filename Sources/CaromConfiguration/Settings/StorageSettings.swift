@@ -32,6 +32,8 @@ package struct StorageSettings: Equatable, Sendable, TLSConfigured {
     package var deadAfter: Duration = .seconds(5)
     /// `server_slow_start`: how long a server that is back takes to come to its full share.
     package var slowStart: Duration?
+    /// `server_exchange_interval`: if there are more servers than connections, how often one of those without takes the place of another.
+    package var exchangeInterval: Duration? = .seconds(60)
     /// `balancing_method`: which of several servers a client gets.
     package var balancing = BalancingMethod.leastConnections
     /// `allow_cleartext_password`: a server that asks for a password itself gets it in the open, too.

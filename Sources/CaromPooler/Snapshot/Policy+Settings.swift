@@ -47,6 +47,7 @@ extension Policy {
         healthTimeout = storage.checkTimeout
         failedAfter = storage.deadAfter
         slowStart = storage.slowStart
+        decoherenceInterval = storage.exchangeInterval
         balance = storage.balancing == .randomOfTwo ? .randomOfTwo : .leastClaimed
         zone = settings.availabilityZone
         minBackoff = settings.serverLoginRetry
