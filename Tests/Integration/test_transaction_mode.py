@@ -9,8 +9,9 @@ import threading
 import pytest
 
 from lib.config import Route
+from lib.fakeserver import FakeServer, answer
 from lib.proc import resident_bytes
-from lib.wire import SYNC, Wire, bind, copy_data, cstring, dial, execute, message, parse, query, startup
+from lib.wire import SYNC, ServerError, Wire, bind, copy_data, cstring, dial, execute, message, parse, query, startup
 
 
 @pytest.fixture
@@ -108,6 +109,38 @@ def test_no_notification_is_lost_while_the_server_is_asked(start):
             kind, body = listening.receive()
             assert kind == b"A" and body[4:] == cstring(f"news{number}") + cstring("told")
             listening.exchange(query(f"unlisten news{number}"))
+
+
+@pytest.mark.own
+def test_a_look_that_fails_is_taken_again_behind_the_next_request_only(start):
+    asked = []
+
+    def reply(sql):
+        asked.append(sql)
+        return answer(b"no such thing")
+
+    pooler = start(Route(pool_size=1), storage=FakeServer(reply=reply).address)
+    with pooler.connect() as wire:
+        for number in range(1, 10):
+            assert wire.value(f"set work_mem = '{number}MB'") == "no such thing"
+            assert wire.value("select 1") == "no such thing"
+        # Its own eighteen, and a look behind each; what it then sets is another's.
+        assert len(asked) <= 18 * 3, asked
+
+
+@pytest.mark.own
+def test_a_client_without_time_for_a_look_is_served(start):
+    """Its timeout holds for the pooler's look, too, which may then fail; the next look may not."""
+    pooler = start(Route(pool_size=2))
+    with pooler.connect(user="bench", database="bench") as wire, pooler.connect(user="bench", database="bench") as other:
+        wire.rows("set statement_timeout = 1")
+        for number in range(1, 40):
+            try:
+                wire.rows(f"set work_mem = '{number}MB'")
+                assert wire.value("show work_mem") == f"{number}MB"
+            except ServerError as error:
+                assert error.code == "57014"
+            assert other.value("show work_mem") == "4MB"
 
 
 def test_a_transaction_keeps_its_server_and_others_wait(lone):

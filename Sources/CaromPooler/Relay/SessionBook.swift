@@ -22,6 +22,8 @@ struct SessionBook {
     private var settingChanges = 0
     /// Not all that they may have done can be asked for.
     private(set) var hasUnknownChanges = false
+    /// The server could not say what the session is like when it was asked last.
+    private(set) var isUnanswered = false
     /// Of the settings that those statements may have changed, or the transaction for itself, what texts are read by.
     private var unsettled: TextSettings = []
     /// Custom settings that the client has named: PostgreSQL does not list them.
@@ -126,6 +128,7 @@ struct SessionBook {
         effects = .none
         settingChanges = 0
         hasUnknownChanges = false
+        isUnanswered = false
         unsettled = []
     }
 
@@ -292,6 +295,7 @@ struct SessionBook {
                 server.requireReset()
                 server.taint(.everything)
                 kept.insert(.unknown)
+                isUnanswered = true
             }
             return !kept.isEmpty && wishes != server.applied ? .restore(isAwaited: false) : nil
         case .whatWasReset:
