@@ -94,11 +94,13 @@ extension SettingValues {
     private static let user = "session_authorization"
     private static let role = "role"
     private static let dateStyle = "datestyle"
+    /// It would count for the statements that set the others.
+    private static let timeout = "statement_timeout"
 
     /// Adds the statements that bring a session in which `applied` is set to these settings, each with its terminator.
     ///
     /// Who the session runs as goes back first and is set last: the other settings are set as the user who logged in, as at the start of
-    /// a session. `SET SESSION AUTHORIZATION` undoes the role.
+    /// a session. `SET SESSION AUTHORIZATION` undoes the role. A time limit for statements holds for none of these.
     ///
     /// - Returns: how many settings differ; 0 means that nothing was added.
     package func appendStatements(from applied: SettingValues, into bytes: inout [UInt8]) -> Int {
@@ -128,6 +130,11 @@ extension SettingValues {
         var count = 0
         let wasUser = applied[Self.user]
         let wasRole = applied[Self.role]
+        let isTimed = applied[Self.timeout] != nil || self[Self.timeout] != nil
+        if applied[Self.timeout] != nil {
+            bytes.append(contentsOf: "SET statement_timeout TO 0;".utf8)
+            end(&bytes)
+        }
         let isKept = keepsIdentity && wasUser == self[Self.user] && wasRole == self[Self.role]
         if isKept {
             // The settings are set as who the session runs as.
@@ -140,13 +147,13 @@ extension SettingValues {
         }
         for entry in applied.entries where self[entry.name] == nil {
             count += 1
-            if Self.isIdentity(entry.key) { continue }
+            if Self.isIdentity(entry.key) || entry.key == Self.timeout { continue }
             SettingStatement.appendReset(entry.name, into: &bytes)
             end(&bytes)
         }
         for entry in entries where applied[entry.name] != entry.value {
             count += 1
-            if Self.isIdentity(entry.key) { continue }
+            if Self.isIdentity(entry.key) || entry.key == Self.timeout { continue }
             // Half of a date style leaves the other half as it was.
             if entry.key == Self.dateStyle, applied[entry.name] != nil {
                 SettingStatement.appendReset(entry.name, into: &bytes)
@@ -162,6 +169,14 @@ extension SettingValues {
         for name in [Self.user, Self.role] where !isKept {
             guard let value = self[name] else { continue }
             SettingStatement.append(name, to: value, into: &bytes)
+            end(&bytes)
+        }
+        if isTimed {
+            if let value = self[Self.timeout] {
+                SettingStatement.append(Self.timeout, to: value, into: &bytes)
+            } else {
+                SettingStatement.appendReset(Self.timeout, into: &bytes)
+            }
             end(&bytes)
         }
         return count

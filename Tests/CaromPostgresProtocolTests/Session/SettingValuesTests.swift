@@ -69,6 +69,19 @@ private func statements(_ wanted: [String: String], from applied: [String: Strin
                 == "RESET ROLE;SET work_mem='2';SET role='ada';")
     }
 
+    @Test func aTimeLimitForStatementsHoldsForNoneOfThese() {
+        #expect(
+            statements(["statement_timeout": "1", "work_mem": "1", "role": "ada"], from: [:])
+                == "SET work_mem='1';SET role='ada';SET statement_timeout='1';")
+        #expect(
+            statements(["work_mem": "1"], from: ["STATEMENT_TIMEOUT": "1"])
+                == "SET statement_timeout TO 0;SET work_mem='1';RESET statement_timeout;")
+        #expect(
+            statements(["statement_timeout": "1", "work_mem": "2"], from: ["statement_timeout": "1"])
+                == "SET statement_timeout TO 0;SET work_mem='2';SET statement_timeout='1';")
+        #expect(statements(["statement_timeout": "1"], from: ["statement_timeout": "1"]) == "")
+    }
+
     @Test func aRoleThatIsToBeKeptIsLeftAloneIfItStaysTheSame() {
         func kept(_ wanted: [String: String], from applied: [String: String]) -> [String] {
             values(wanted).statements(from: values(applied), keepsIdentity: true)
