@@ -14,7 +14,7 @@ public import Logging
 ///   seconds (a query parameter, 0 to 255, default 1; 0 for changes only) and whenever the set of backends changes.
 ///   With the query parameter `pool` it is about the pool of that name alone.
 /// - `/stats`: the same JSON once.
-/// - `/`: a page that shows it.
+/// - `/`: a page that shows it with plots, live.
 ///
 /// There is no authentication: bind it to a loopback address or a trusted network.
 ///
@@ -137,9 +137,12 @@ public struct StatsServer: Sendable {
                 body: StatsFrame(allPools()).json)
         }
         await server.appendRoute("GET /") { _ in
-            HTTPResponse(
-                statusCode: .ok, headers: [.contentType: "text/html; charset=utf-8"],
-                body: Data(StatsPage.html.utf8))
+            let page = StatsPage()
+            var headers: [HTTPHeader: String] = [
+                .contentType: "text/html; charset=utf-8", .cacheControl: "no-store",
+            ]
+            for (name, value) in page.headers { headers[HTTPHeader(name)] = value }
+            return HTTPResponse(statusCode: .ok, headers: HTTPHeaders(headers), body: Data(page.html.utf8))
         }
     }
 

@@ -118,6 +118,7 @@ func get(_ target: String, _ port: UInt16, _ reactor: Reactor) async throws -> S
             #expect(frame.carom?.pools.first?.wait != nil)
             let page = try await get("/", port, reactor)
             #expect(page.hasPrefix("HTTP/1.1 200") && page.contains("<!doctype html>"))
+            #expect(page.contains("Content-Security-Policy: default-src 'none';"))
             #expect(try await get("/else", port, reactor).hasPrefix("HTTP/1.1 404"))
         }
     }
