@@ -94,7 +94,7 @@ package final class Pooler: Sendable {
             reload: { requests.yield(ReloadRequest(change: $0, told: $1)) })
         let console = ConsoleContext(
             statistics: { statistics.statistics }, period: { periods.last }, snapshot: { current.value },
-            switches: { router.switches }, jobs: actions.perform)
+            switches: { router.switches }, errors: { router.errors.counts }, jobs: actions.perform)
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,

@@ -94,10 +94,14 @@ final class ClientSession {
     }
 
     /// Ends the session: what it holds goes back, the client is told what is to be told, the socket is closed.
-    func end(_ end: SessionEnd) {
+    ///
+    /// - Parameter cause: why, where the client cannot be told.
+    func end(_ end: SessionEnd, because cause: SessionEnd? = nil) {
         if end == .handedOver { return Transfer.begin(self) }
         if isEnding { return }
         isEnding = true
+        let error = SessionError(cause ?? end, isLoggingIn: isLoggingIn, isAdmitted: places.isAdmitted)
+        if let error { count(error) }
         if end == .loginTimedOut { worker.presence.countLate() }
         leaveLogin()
         let waiting = stage?.leave() ?? OutputQueue()
@@ -109,6 +113,9 @@ final class ClientSession {
         places.giveBack(worker, database: database, user: user)
         farewell.begin()
     }
+
+    /// Something has gone wrong for the client.
+    func count(_ error: SessionError) { worker.router.errors.count(error, of: places.route?.key) }
 
     private func forgetKey() {
         if let cancelKey { worker.cancels.remove(cancelKey) }
@@ -335,6 +342,7 @@ final class ClientSession {
     /// An operator ends the session.
     func kill() {
         let reason = SessionEnd.fatal(.adminShutdown, "terminating connection due to administrator command")
+        if !isEnding { count(.clientKilled) }
         if let relay = stage as? Relay { relay.end(reason) } else { end(reason) }
     }
 

@@ -7,18 +7,15 @@ import CaromPostgresProtocol
 enum ConsoleCommands {
     /// In the order in which `SHOW HELP` lists them.
     static let all: [any ConsoleCommand.Type] = [
-        Disable.self, Drain.self, Enable.self, Kill.self, KillClient.self, PauseCommand.self, Reconnect.self,
-        ReloadCommand.self, Resume.self, SetCommand.self, ShowActiveSockets.self, ShowBackends.self,
-        ShowClients.self, ShowConfig.self, ShowDatabases.self, ShowDNSHosts.self, ShowDNSZones.self,
-        ShowFDs.self, ShowHelp.self, ShowLimits.self, ShowListen.self, ShowLists.self, ShowMem.self,
-        ShowPeerPools.self,
-        ShowPeers.self, ShowPools.self, ShowPreparedStatements.self, ShowResolvers.self, ShowRoutes.self,
-        ShowRules.self,
-        ShowServers.self,
-        ShowSockets.self, ShowState.self, ShowStats.self, ShowStatsAverages.self,
-        ShowStatsTotals.self, ShowStorages.self, ShowTotals.self, ShowUsers.self, ShowVersion.self,
-        ShowWaiters.self,
-        Shutdown.self, Undrain.self, WaitClose.self,
+        Disable.self, Drain.self, Enable.self, Kill.self, KillClient.self, PauseCommand.self,
+        Reconnect.self, ReloadCommand.self, Resume.self, SetCommand.self, ShowActiveSockets.self,
+        ShowBackends.self, ShowClients.self, ShowConfig.self, ShowDatabases.self, ShowDNSHosts.self,
+        ShowDNSZones.self, ShowErrors.self, ShowErrorsPerRoute.self, ShowFDs.self, ShowHelp.self,
+        ShowLimits.self, ShowListen.self, ShowLists.self, ShowMem.self, ShowPeerPools.self, ShowPeers.self,
+        ShowPools.self, ShowPoolsExtended.self, ShowPreparedStatements.self, ShowResolvers.self,
+        ShowRoutes.self, ShowRules.self, ShowServers.self, ShowSockets.self, ShowState.self, ShowStats.self,
+        ShowStatsAverages.self, ShowStatsTotals.self, ShowStorages.self, ShowTotals.self, ShowUsers.self,
+        ShowVersion.self, ShowWaiters.self, Shutdown.self, Undrain.self, WaitClose.self,
     ]
 
     /// The command these words are.

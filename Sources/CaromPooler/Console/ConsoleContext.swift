@@ -9,6 +9,7 @@ final class ConsoleContext: Sendable {
     private let takePeriod: @Sendable () -> (before: PoolerStatistics, after: PoolerStatistics)?
     private let takeSnapshot: @Sendable () -> Snapshot
     private let takeSwitches: @Sendable () -> DatabaseSwitches
+    private let takeErrors: @Sendable () -> [ErrorWindow.Entry: Int]
     /// Does what takes longer.
     let perform: ConsoleJobs
 
@@ -17,12 +18,14 @@ final class ConsoleContext: Sendable {
     ///   - period: the last period that averages are made of; nil in the first one.
     ///   - snapshot: what is configured now.
     ///   - switches: what is paused and disabled now.
+    ///   - errors: those of the last five minutes.
     ///   - jobs: does what takes longer.
     init(
         version: String = CaromVersion.number, statistics: @escaping @Sendable () -> PoolerStatistics,
         period: @escaping @Sendable () -> (before: PoolerStatistics, after: PoolerStatistics)?,
         snapshot: @escaping @Sendable () -> Snapshot,
         switches: @escaping @Sendable () -> DatabaseSwitches = { DatabaseSwitches() },
+        errors: @escaping @Sendable () -> [ErrorWindow.Entry: Int] = { [:] },
         jobs: @escaping ConsoleJobs
     ) {
         perform = jobs
@@ -31,6 +34,7 @@ final class ConsoleContext: Sendable {
         takePeriod = period
         takeSnapshot = snapshot
         takeSwitches = switches
+        takeErrors = errors
     }
 
     /// The running pooler at this moment. O(routes and backends): a command asks once.
@@ -44,4 +48,7 @@ final class ConsoleContext: Sendable {
 
     /// What is paused and disabled now.
     var switches: DatabaseSwitches { takeSwitches() }
+
+    /// What went wrong for clients in the last five minutes, and how often.
+    var errors: [ErrorWindow.Entry: Int] { takeErrors() }
 }

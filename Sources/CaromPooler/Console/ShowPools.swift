@@ -12,7 +12,7 @@ struct ShowPools: ConsoleCommand {
         words.spell("show", "pools") ? ShowPools() : nil
     }
 
-    let columns: [ConsoleColumn]? = ConsoleColumn.table(
+    static let columns = ConsoleColumn.table(
         (.text, ["database", "user"]),
         (
             .integer,
@@ -24,18 +24,25 @@ struct ShowPools: ConsoleCommand {
         ),
         (.text, ["pool_mode", "load_balance_hosts"]))
 
+    let columns: [ConsoleColumn]? = Self.columns
+
     func run(_ context: ConsoleContext) -> ConsoleResult {
         let statistics = context.statistics
-        // Several routes can lead to one database as one user, and no two rows may be about the same.
-        let groups = Dictionary(grouping: statistics.routes) { [$0.database, $0.user] }
-        var rows = groups.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { Self.row($0.value) }
+        var rows = Self.groups(statistics.routes).map { Self.row($0) }
         for database in context.snapshot.consoleDatabases {
             rows.append(Self.consoleRow(database, clients: statistics.clients.console))
         }
         return .table(rows)
     }
 
-    private static func row(_ routes: [PoolerStatistics.Route]) -> [String?] {
+    /// Several routes can lead to one database as one user, and no two rows may be about the same.
+    static func groups(_ routes: [PoolerStatistics.Route]) -> [[PoolerStatistics.Route]] {
+        Dictionary(grouping: routes) { [$0.database, $0.user] }
+            .sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value)
+    }
+
+    /// - Parameter routes: at least one.
+    static func row(_ routes: [PoolerStatistics.Route]) -> [String?] {
         var clients = PoolerStatistics.Clients()
         for route in routes {
             clients.idle += route.clients.idle

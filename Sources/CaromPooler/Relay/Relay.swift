@@ -14,7 +14,7 @@ import CaromTCP
 final class Relay: SessionStage {
     // Unowned: the session holds its stage. Unchecked: a session runs on one thread, and no method is called while another
     // is inside a property; the run-time check would be on the path of every message.
-    @exclusivity(unchecked) private unowned(unsafe) let session: ClientSession
+    @exclusivity(unchecked) unowned(unsafe) let session: ClientSession
     private unowned(unsafe) let worker: Worker
     private let reactor: Unmanaged<Reactor>  // the worker's: each message asks for the time, without a retain
     private let snapshot: Snapshot
@@ -355,7 +355,8 @@ final class Relay: SessionStage {
     func end(_ end: SessionEnd) {
         // Held, because its end lets go of it.
         let session = session
-        session.end(leg.server.map { ServerLoss.isMute(machine, $0.state) } == true ? end.silent : end)
+        let isMute = leg.server.map { ServerLoss.isMute(machine, $0.state) } == true
+        session.end(isMute ? end.silent : end, because: end)
     }
 
     func leave() -> OutputQueue {

@@ -61,6 +61,7 @@ final class RelayWatch {
         let fields = excess.message(watch.limit(of: excess), of: relay.route.name)
         if excess != .wait {
             counters.count(excess.event)
+            if let error = SessionError(excess) { relay.session.count(error) }
             return relay.end(.refused(fields))
         }
         var notice: [UInt8] = []

@@ -381,6 +381,7 @@ struct ServerLeg: ~Copyable {
     mutating func countLoss(_ reason: String) throws(SessionEnd) {
         lossesInARow += 1
         if lossesInARow < Self.preparationAttempts { return }
+        route.history.errors.count(.serverRead, of: route.key)
         throw .fatal(.connectionFailure, "server connection lost: \(reason)")
     }
 

@@ -63,8 +63,12 @@ extension ServerLoss {
             session.worker.log.info(
                 "a request of \(bytes.count) bytes, not answered, goes to another server",
                 in: session.context(.server, server: server))
-        case .answer(let fields, let count): try client.send(session.answers(fields, count: count))
-        case .end(let end): throw end
+        case .answer(let fields, let count):
+            session.count(.serverRead)
+            try client.send(session.answers(fields, count: count))
+        case .end(let end):
+            session.count(.serverRead)
+            throw end
         }
         client.retry()
     }

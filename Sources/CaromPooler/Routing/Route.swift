@@ -51,13 +51,16 @@ final class Route: Sendable {
         let passedKeys = PassedKeys()
         /// The statements that clients have prepared.
         let statements: StatementRegistry
+        /// What goes wrong for clients, of all routes.
+        let errors: SessionErrors
         /// There has been a client for replication.
         let hasReplication = Atomic<Bool>(false)
         /// When the last client left, in nanoseconds of `Deadline`.
         fileprivate let leftAt = Atomic<UInt64>(.max)
 
-        init(workers: Int, statements: StatementRegistry) {
+        init(workers: Int, statements: StatementRegistry, errors: SessionErrors) {
             self.statements = statements
+            self.errors = errors
             counters = (0..<workers).map { _ in Counters() }
         }
     }
@@ -216,7 +219,10 @@ final class Route: Sendable {
     }
 
     /// What to tell a client that gets no server.
+    ///
+    /// It is counted, so that it is to be asked for only once it is told.
     func refusal(_ error: PoolError) -> SessionEnd {
+        if let error = Self.counted(error) { history.errors.count(error, of: key) }
         if let fields = forwardedError(error) { return .refused(fields) }
         switch error.code {
         case .exhausted, .timedOut, .queueFull, .overloaded:
@@ -234,6 +240,14 @@ final class Route: Sendable {
                 isSought ? .cannotConnectNow : .connectionFailure,
                 "failed to connect to a server for route \(name): \(error.message)",
                 detail: troubles(error))
+        }
+    }
+
+    private static func counted(_ error: PoolError) -> SessionError? {
+        switch error.code {
+        case .exhausted, .timedOut, .queueFull, .overloaded: .attachTooMany
+        case .stopped, .cancelled: .shutdown
+        default: .serverConnect
         }
     }
 

@@ -45,6 +45,8 @@ final class Router: Sendable {
     let census = ClientCensus()
     /// Limits of servers over all routes.
     let quota = SharedQuota()
+    /// What goes wrong for clients.
+    let errors = SessionErrors()
     /// How far servers lag.
     let lags = ReplicaLags()
     /// What servers are asked about users.
@@ -313,7 +315,8 @@ final class Router: Sendable {
             history
             ?? Route.History(
                 workers: reactors.count,
-                statements: StatementRegistry(numbers: statementNumbers, memory: statementMemory))
+                statements: StatementRegistry(numbers: statementNumbers, memory: statementMemory),
+                errors: errors)
         var configuration = PostgresConfiguration(definition.settings, user: key.user, database: key.database)
         configuration.allowsCleartextPassword = definition.allowsCleartextPassword
         configuration.credentials = RouteCredentials(definition, user: key.user, history.passedKeys)

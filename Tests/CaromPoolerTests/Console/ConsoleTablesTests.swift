@@ -34,6 +34,8 @@ import Testing
         """,
         "dns_hosts": "hostname t, ttl b, addrs t",
         "dns_zones": "zonename t, serial b, count i",
+        "errors": "error_type t, count b",
+        "errors_per_route": "error_type t, user t, database t, count b",
         "fds": """
         fd i, task t, user t, database t, addr t, port i, cancel b, link i, client_encoding t, std_strings t, \
         datestyle t, timezone t, password t, scram_client_key y, scram_server_key y
@@ -51,6 +53,11 @@ import Testing
         database t, user t, cl_active i, cl_waiting i, cl_active_cancel_req i, cl_waiting_cancel_req i, sv_active i, \
         sv_active_cancel i, sv_being_canceled i, sv_idle i, sv_used i, sv_tested i, sv_login i, maxwait i, \
         maxwait_us i, pool_mode t, load_balance_hosts t
+        """,
+        "pools_extended": """
+        database t, user t, cl_active i, cl_waiting i, cl_active_cancel_req i, cl_waiting_cancel_req i, sv_active i, \
+        sv_active_cancel i, sv_being_canceled i, sv_idle i, sv_used i, sv_tested i, sv_login i, maxwait i, \
+        maxwait_us i, pool_mode t, load_balance_hosts t, bytes_received b, bytes_sent b, tcp_conn_count b
         """,
         "prepared_statements": "database t, user t, route t, name t, bytes i, query t",
         "resolvers": """
