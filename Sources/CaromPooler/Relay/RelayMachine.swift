@@ -310,7 +310,6 @@ extension RelayMachine {
         if wasHeldBack, server.flow.outstandingReady == 0 { requests.goOn(&server) }
         if isEnding { return server.owesClient ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
         if !keepsServer, walker.isAtBorder {
-            // What could not be told is asked again behind the client's next request, not at once.
             if server.flow.isFree, book.needsInquiry, !(isResuming && book.isUnanswered) {
                 phase = .asking(.whatIsLeft)
                 return .ask(telling: told)

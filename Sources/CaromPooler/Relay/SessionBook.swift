@@ -22,7 +22,7 @@ struct SessionBook {
     private var settingChanges = 0
     /// Not all that they may have done can be asked for.
     private(set) var hasUnknownChanges = false
-    /// The server could not say what the session is like when it was asked last.
+    /// The server could not say what the session is like when it was asked last. It is asked again behind the client's next request, not at once.
     private(set) var isUnanswered = false
     /// Of the settings that those statements may have changed, or the transaction for itself, what texts are read by.
     private var unsettled: TextSettings = []
