@@ -43,7 +43,7 @@ struct CaromCommand: AsyncParsableCommand {
         Task {
             do {
                 try await command.run()
-                exit()
+                leave()
             } catch {
                 exit(withError: error)
             }
@@ -54,11 +54,18 @@ struct CaromCommand: AsyncParsableCommand {
         Task {
             do {
                 try await service.run()
-                exit()
+                leave()
             } catch {
                 exit(withError: error)
             }
         }
+    }
+
+    /// Ends the process as it is, when all is done. The loops' threads may still be ending, and OpenSSL, which puts itself away at `exit`,
+    /// puts away what is theirs as well: twice, now and then.
+    private static func leave() -> Never {
+        fflush(nil)
+        _exit(EXIT_SUCCESS)
     }
 }
 
