@@ -20,7 +20,7 @@ package struct ServerMessage: Sendable {
 /// wait at once. After any error the connection is of no further use.
 package final class Conversation {
     let transport: Transport
-    private let waker = Waker()
+    private let waker: Waker
     /// When it ends at the latest.
     let deadline: Deadline
     /// When the next wait ends at the latest: ``deadline``, or earlier.
@@ -28,9 +28,13 @@ package final class Conversation {
     let session: ServerSession
 
     /// The longest message that is taken in whole: nothing that a login or a check brings comes near.
-    private static let largest = 1 << 20
+    static let largest = 1 << 20
 
-    package init(_ transport: Transport, _ session: ServerSession, deadline: Deadline) {
+    /// - Parameter waker: ends a wait when somebody else wakes it, too.
+    package init(
+        _ transport: Transport, _ session: ServerSession, deadline: Deadline, waker: Waker = Waker()
+    ) {
+        self.waker = waker
         self.transport = transport
         self.session = session
         self.deadline = deadline

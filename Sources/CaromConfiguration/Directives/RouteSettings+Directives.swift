@@ -36,6 +36,7 @@ extension RouteSettings: ConfigurationScope {
             .flag("pool_discard", optional: \.poolDiscard),
             .resetAlways,
             .flag("pool_pin", \.poolPin),
+            .flag("pool_listen", \.poolListen),
             .number("max_prepared_statements", \.maxPreparedStatements, in: 1...1_000_000),
             .time("pool_reset_timeout_ms", in: .milliseconds, orNever: \.poolResetTimeout),
         ] + Directive.timeLimits + Directive.serverHooks + Directive.authQuery)

@@ -86,6 +86,8 @@ package struct RouteSettings: Equatable, Sendable {
     package var poolDiscard: Bool?
     /// `pool_pin`: in transaction pooling a client keeps its server as long as something of its own only lives there.
     package var poolPin = true
+    /// `pool_listen`: in transaction pooling a client that listens keeps no server for that: others listen for it.
+    package var poolListen = false
     /// `max_prepared_statements`: in transaction pooling, how many of its clients' statements a server holds at a time.
     package var maxPreparedStatements = 200
     /// `pool_reset_timeout_ms`: for cancel, rollback and discard together; `nil` for no limit.

@@ -9,8 +9,9 @@ enum ConsoleCommands {
     static let all: [any ConsoleCommand.Type] = [
         Disable.self, Drain.self, Enable.self, Kill.self, KillClient.self, PauseCommand.self,
         Reconnect.self, ReloadCommand.self, Resume.self, SetCommand.self, ShowActiveSockets.self,
-        ShowBackends.self, ShowClients.self, ShowConfig.self, ShowDatabases.self, ShowDNSHosts.self,
-        ShowDNSZones.self, ShowErrors.self, ShowErrorsPerRoute.self, ShowFDs.self, ShowHelp.self,
+        ShowBackends.self, ShowChannels.self, ShowClients.self, ShowConfig.self, ShowDatabases.self,
+        ShowDNSHosts.self, ShowDNSZones.self, ShowErrors.self, ShowErrorsPerRoute.self, ShowFDs.self,
+        ShowHelp.self,
         ShowLimits.self, ShowListen.self, ShowLists.self, ShowMem.self, ShowPeerPools.self, ShowPeers.self,
         ShowPools.self, ShowPoolsExtended.self, ShowPreparedStatements.self, ShowResolvers.self,
         ShowRoutes.self, ShowRules.self, ShowServers.self, ShowSockets.self, ShowState.self, ShowStats.self,

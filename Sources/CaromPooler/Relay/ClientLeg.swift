@@ -31,10 +31,18 @@ struct ClientLeg: ~Copyable {
     private var output = OutputQueue()
     /// The client has closed its side, and was written to since, which shows whether it is still there.
     private var wasProbed = false
-    /// The session ends when the client has taken what it was sent: nothing more is read from it.
-    private(set) var isFinishing = false
+    /// Whether anything is read from the client.
+    private(set) var gate = Gate.open
     /// Set while the client has closed its side inside a message.
     private var patience: Patience?
+
+    enum Gate {
+        case open
+        /// Not before others listen for it. → `open`
+        case held
+        /// The session ends when the client has taken what it was sent.
+        case finishing
+    }
 
     /// Whether bytes go to a client that may be gone.
     private struct Patience {
@@ -45,10 +53,11 @@ struct ClientLeg: ~Copyable {
     /// How long nothing may go to a client that has closed its side inside a message, until it counts as gone.
     private static let longestPause = Duration.seconds(1)
 
-    init(_ transport: Transport, input: [UInt8]) {
+    init(_ transport: Transport, input: [UInt8], isReady: Bool) {
         self.transport = transport
         held = .passUnretained(transport)
         self.input = input
+        inputIsReady = isReady && !input.isEmpty
     }
 
     // MARK: From the client
@@ -118,7 +127,7 @@ struct ClientLeg: ~Copyable {
 
     /// Nothing waits for the client, and nobody doubts that it is there.
     var isAtRest: Bool {
-        keepsUp && !isFinishing && !wasProbed && patience == nil && !transport.isHungUp
+        keepsUp && gate == .open && !wasProbed && patience == nil && !transport.isHungUp
     }
 
     /// How much waits in either direction, for tables.
@@ -159,6 +168,22 @@ struct ClientLeg: ~Copyable {
         if !messages.isEmpty { try send(messages) }
     }
 
+    /// Nothing is read from the client until others listen for it. It is told something before.
+    mutating func hold(telling messages: [UInt8]) throws(SessionEnd) {
+        if gate == .open { gate = .held }
+        try tell(messages)
+    }
+
+    /// The client is told what it has heard.
+    ///
+    /// - Returns: whether it is read from again, because others listen for it now.
+    mutating func tell(_ channels: ClientChannels) throws(SessionEnd) -> Bool {
+        try goOn(telling: channels.takeHeard())
+        if gate != .held || channels.isWaiting { return false }
+        gate = .open
+        return true
+    }
+
     /// The client's socket has something that cannot be read now.
     ///
     /// - Returns: false, for the caller.
@@ -193,14 +218,14 @@ struct ClientLeg: ~Copyable {
     mutating func flush() throws(SessionEnd) -> Bool {
         guard transport.isWritable else { return false }
         do throws(SystemError) { try output.flush(to: transport) } catch { throw .clientLeft }
-        if output.isEmpty, isFinishing { throw .terminated }
+        if output.isEmpty, gate == .finishing { throw .terminated }
         return output.isEmpty
     }
 
     /// Ends the session; after a goodbye only when the client has taken what it was sent.
     mutating func finish(_ end: SessionEnd) throws(SessionEnd) {
         if keepsUp || end != .terminated { throw end }
-        isFinishing = true
+        gate = .finishing
     }
 
     // MARK: Is it there?

@@ -16,11 +16,7 @@ struct ClientRequests {
     /// The client's next messages wait until what it has sent is answered.
     var pause = Pause()
     /// Effects of the extended messages since the last Sync.
-    private var batchEffects = StatementEffects.none
-    /// The settings that they take back: each alone in its statement, or nil.
-    private var batchResets: [String?] = []
-    /// Something was executed behind them: a Bind alone does nothing.
-    private var batchRuns = false
+    private var batch = BatchEffects()
     /// The client has sent something since it got the server that may have advanced a sequence.
     private var hasWritten = false
     /// What goes to another server if this one is lost.
@@ -28,7 +24,7 @@ struct ClientRequests {
     /// The query of the client's that is being answered, if it goes by other words.
     private var deallocating: DeallocatingQuery?
     /// The text of a query that comes in pieces, as far as it is read.
-    private var longQuery: [UInt8]?
+    private var longQuery: LongQuery?
     /// The one setting that the query whose ReadyForQuery is kept back takes back, if that is all that it does.
     private(set) var resetSetting: String?
     /// Nothing was executed in the batch whose ReadyForQuery is kept back.
@@ -46,13 +42,17 @@ struct ClientRequests {
     /// The client's prepared statements, for another process.
     var records: [StatementRecord] { statements?.records ?? [] }
 
-    /// Where the prepared statements of a client come from.
+    /// The channels that the client listens to; nil where it keeps the server that it listens with.
+    var channels: ClientChannels? { origin?.channels }
+
+    /// What is a client's own whose servers are pooled, and where its prepared statements come from.
     struct Origin {
         /// Those of all clients of the route.
         let registry: StatementRegistry
         let user: UInt64
         /// How many shared statements a server holds.
         let limit: Int
+        var channels: ClientChannels?
     }
 
     /// Prepared statements are known to the server by names of ours.
@@ -64,9 +64,6 @@ struct ClientRequests {
                 origin.registry, user: origin.user, limit: origin.limit, counters)
         }
     }
-
-    /// A longer text is not read to its end: what may be there is taken for the worst.
-    private static var longestRead: Int { 1 << 20 }
 
     // MARK: The server
 
@@ -83,9 +80,16 @@ struct ClientRequests {
         if flow.extendedDone < flow.extendedSent {
             statements?.failed((flow.extendedDone + 1)...flow.extendedSent)
         }
+        settleChannels()
         goOn(&server)
         longQuery = nil
         settle()
+    }
+
+    /// What the client listens to is settled, or what would have changed that is lost.
+    mutating func settleChannels() {
+        channels?.abandonTransaction()
+        pause.endListening()
     }
 
     /// What the client's next messages have waited for is answered.
@@ -100,13 +104,7 @@ struct ClientRequests {
     @inline(__always)
     mutating func settle() {
         statements?.settle()
-        if !batchEffects.isEmpty { settleBatch() }
-    }
-
-    private mutating func settleBatch() {
-        batchEffects = .none
-        batchResets = []
-        batchRuns = false
+        batch.end()
     }
 
     /// Takes note of what is rare in replies, and adds what the client is told behind them.
@@ -148,16 +146,15 @@ struct ClientRequests {
         _ range: Range<Int>, isLast: Bool, _ chunk: RawSpan, _ server: inout ServerState,
         _ book: inout SessionBook
     ) {
-        let room = Self.longestRead - (longQuery?.count ?? 0)
-        let read = range.lowerBound..<min(range.upperBound - (isLast ? 1 : 0), range.lowerBound + room)
-        if !read.isEmpty { chunk.extracting(read).withUnsafeBytes { longQuery?.append(contentsOf: $0) } }
-        guard isLast, let text = longQuery else { return }
+        longQuery?.add(range, isLast: isLast, of: chunk)
+        guard isLast, let query = longQuery else { return }
         longQuery = nil
-        var effects = StatementEffects(of: text.span.bytes)
-        if text.count >= Self.longestRead { effects.formUnion([.runsCode, .settings, .keeps]) }
+        let effects = query.effects
         if effects.isEmpty { return }
         taint(effects, &server, &book)
-        book.note(effects, ofText: text.span.bytes)
+        book.note(effects, ofText: query.text.span.bytes)
+        // It is on its way already: nothing can be set in front of it.
+        if effects.contains(.listens) { channels?.run(effects, query.text.span.bytes, server) }
         hold(after: effects, &server, book)
     }
 
@@ -170,9 +167,9 @@ struct ClientRequests {
         switch byte {
         case FrontendTag.query.rawValue:
             // It ends the batch, as Sync does.
-            if !batchEffects.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
+            if !batch.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
             if range.count < length {
-                longQuery = chunk.array((range.lowerBound + Framing.headerSize)..<range.upperBound)
+                longQuery = LongQuery(chunk.array((range.lowerBound + Framing.headerSize)..<range.upperBound))
             } else {
                 // Without even a terminator it is the server's to refuse.
                 let start = range.lowerBound + Framing.headerSize
@@ -195,16 +192,16 @@ struct ClientRequests {
                 return try forwardExtended(tag, range, length, chunk, &server, &book, &out)
             }
             let body = chunk.body(ofMessage: range)
-            noteKept(settingStatements.effects(of: byte, body, in: server.flow.batch, &book))
+            batch.addKept(settingStatements.effects(of: byte, body, in: server.flow.batch, &book))
         case FrontendTag.execute.rawValue:
-            if !batchEffects.isEmpty { batchRuns = true }
+            batch.noteRun()
             guard statements?.followsPortals == true else { break }
             return try forwardExtended(.execute, range, length, chunk, &server, &book, &out)
         case FrontendTag.functionCall.rawValue:
-            if !batchEffects.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
+            if !batch.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
             taint(.callsUnknown, &server, &book)
             hasWritten = true
-        case FrontendTag.sync.rawValue: if !batchEffects.isEmpty { endBatch(&server, &book) }
+        case FrontendTag.sync.rawValue: if !batch.isEmpty { endBatch(&server, &book) }
         default: break
         }
         do throws(FlowError) { try server.send(byte) } catch { throw .fatal(error.sqlState, "\(error)") }
@@ -237,25 +234,16 @@ struct ClientRequests {
                 retention.begin(.opening, &server)
             }
             if effects.isEmpty { return true }
-            batchEffects.append(effects)
+            batch.add(effects, reset: statements?.lastReset)
+            if effects.contains(.listens), let text = statements?.lastListening {
+                noteListening(effects, text.span.bytes, &server, &out)
+            }
             note(effects, &server, &book, &out)
             // A name may be among the values.
             book.note(
                 effects.intersection([.settings, .setsLocally]), ofText: chunk.extracting(range))
-            // What is set beside a reset is no less the client's wish.
-            if effects.contains(.settings) {
-                batchResets.append(effects.contains(.resets) ? statements?.lastReset : nil)
-            }
             return true
         }
-    }
-
-    /// In session pooling these may be the effects of a batch.
-    private mutating func noteKept(_ effects: StatementEffects) {
-        let isSecond = batchEffects.contains(.settings) && effects.contains(.settings)
-        batchEffects.append(effects)
-        // Which of them runs last is not known.
-        if isSecond { batchEffects.remove(.resetsAll) }
     }
 
     /// What became of a simple query.
@@ -288,6 +276,14 @@ struct ClientRequests {
             pause.begin()
             return .notYet
         }
+        // What it stops counts or not, by the transaction that it runs in.
+        if effects.contains(.listens), channels != nil, server.flow.awaitsServer,
+            !server.flow.hasUnsyncedMessages
+        {
+            pause.begin()
+            return .notYet
+        }
+        if effects.contains(.listens) { noteListening(effects, chunk.extracting(text), &server, &out) }
         note(effects, &server, &book, &out)
         book.note(effects, ofText: chunk.extracting(text))
         // It may end a batch with a reset in it.
@@ -325,15 +321,16 @@ struct ClientRequests {
         if !effects.isDisjoint(with: [.advancesSequences, .callsUnknown, .runsCode]) { hasWritten = true }
     }
 
+    private func noteListening(
+        _ effects: StatementEffects, _ text: RawSpan, _ server: inout ServerState, _ out: inout Segments
+    ) {
+        origin?.channels?.forward(effects, text, origin?.registry, &server, &out)
+    }
+
     private func discardSequences(_ server: inout ServerState, _ out: inout Segments) {
         server.hasForeignSequences = false
         counters.count(.sequenceReset)
-        let command = Array("DISCARD SEQUENCES".utf8)
-        if server.flow.isSynchronized { return OwnQuery.ask(command, &server, &out) }
-        // In front of the client's message, in its batch.
-        if let number = statements?.registry.nextNumber() {
-            HiddenMessages.run(command, number: number, &server, &out)
-        }
+        HiddenMessages.runInFront(Array("DISCARD SEQUENCES".utf8), statements?.registry, &server, &out)
     }
 
     /// What a simple query begins with. Behind the text is its terminator, so that two bytes are there.
@@ -374,17 +371,21 @@ struct ClientRequests {
 
     /// A Sync behind statements with effects.
     private mutating func endBatch(_ server: inout ServerState, _ book: inout SessionBook) {
-        if !maps { book.note(batchEffects) }
-        hold(after: batchEffects, &server, book)
-        hasOnlyBound = !batchRuns
-        if batchRuns, batchResets.count == 1, let name = batchResets[0] { resetSetting = name }
-        settleBatch()
+        if !maps { book.note(batch.effects) }
+        hold(after: batch.effects, &server, book)
+        hasOnlyBound = !batch.runs
+        if let name = batch.resetAlone { resetSetting = name }
+        batch.end()
     }
 
     /// What comes behind a statement that ends prepared statements, or takes settings back, waits until that is done.
     private mutating func hold(
         after effects: StatementEffects, _ server: inout ServerState, _ book: borrowing SessionBook
     ) {
+        if effects.contains(.listens), channels?.isUnsettled == true {
+            pause.beginListening()
+            server.withholding.begin()
+        }
         if book.needsRepair(after: effects) {
             pause.begin()
             resetSetting = nil

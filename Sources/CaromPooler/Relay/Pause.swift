@@ -13,6 +13,8 @@ struct Pause {
     /// It began in the middle of a batch, where the server was asked for the answers so far.
     private static var inBatch: UInt8 { 2 }
     private static var oneAtATime: UInt8 { 4 }
+    /// What the client listens to has changed, if its transaction goes well.
+    private static var listening: UInt8 { 8 }
 
     /// They wait for what was sent before.
     var isOn: Bool { reasons & Self.asked != 0 }
@@ -22,6 +24,11 @@ struct Pause {
 
     /// Requests go one at a time.
     var isOneAtATime: Bool { reasons & Self.oneAtATime != 0 }
+
+    /// Until ``endListening()`` each request waits until the one before is answered, and its ReadyForQuery is kept back.
+    mutating func beginListening() { reasons |= Self.asked | Self.listening }
+
+    mutating func endListening() { reasons &= ~Self.listening }
 
     /// They wait for a ReadyForQuery.
     mutating func begin() { reasons |= Self.asked }
@@ -34,7 +41,7 @@ struct Pause {
         out.append { $0.appendEmptyMessage(FrontendTag.flush.rawValue) }
     }
 
-    mutating func end() { reasons &= Self.oneAtATime }
+    mutating func end() { reasons &= Self.oneAtATime | Self.listening }
 
     /// Whether they wait now; those of a COPY go on all the same.
     @inline(__always)
@@ -48,6 +55,7 @@ struct Pause {
     private func admitsOne(_ server: inout ServerState) -> Bool {
         if waits(server.flow) { return false }
         if isOneAtATime { server.withholding.beginIfOpen() }
+        if reasons & Self.listening != 0 { server.withholding.begin() }
         return true
     }
 

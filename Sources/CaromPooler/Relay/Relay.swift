@@ -31,6 +31,7 @@ final class Relay: SessionStage {
     private var hasLeft: Bool { isUnusual && watch == nil }
     private var turnTime: Deadline { reactor._withUnsafeGuaranteedRef { $0.turnTime } }
     var route: Route { leg.route }
+    var channels: ClientChannels? { machine.requests.channels }
     var position: RelayOrder.Position { leg.position(client.keepsUp, order) }
     var report: RelayReport { RelayReport(leg, client, machine.book) }
     var activity: TimeWatch.Activity { TimeWatch.Activity(leg, machine) }
@@ -42,13 +43,12 @@ final class Relay: SessionStage {
         self.session = session
         worker = session.worker
         reactor = Unmanaged.passUnretained(session.worker.reactor)
-        client = ClientLeg(session.transport, input: record.input)
+        client = ClientLeg(session.transport, input: record.input, isReady: opening == nil)
         snapshot = session.worker.snapshot
         counters = route.counters[session.worker.reactor.index]
         machine = route.machine(for: session.owner, counters, record)
         leg = ServerLeg(route, choice: record.choice)
         self.opening = opening
-        if opening == nil { client.retry() }
         limit(to: route.definition.limits)
     }
 
@@ -112,7 +112,7 @@ final class Relay: SessionStage {
         case ServerLeg.Token.server:
             // A parked server that speaks or hangs up is of no use, if it is still here; the pool looks at it.
             guard !leg.isAttached, leg.reclaim(), let server = leg.server else { return }
-            if server.isQuiet { leg.park() } else { leg.release() }
+            server.isQuiet ? leg.park() : leg.release()
         case ClientLeg.Token.patience: try client.expectProgress()
         default: try receiveDelivered()
         }
@@ -123,7 +123,7 @@ final class Relay: SessionStage {
     /// Whether the client's bytes can go anywhere: they wait while it is in the queue, while its server is prepared, and
     /// while the side that they go to does not keep up.
     private var mayReadClient: Bool {
-        if client.isFinishing { return false }
+        if client.gate != .open { return false }
         guard let server = leg.server else { return client.keepsUp && !leg.isWaiting && opening == nil }
         return machine.mayForward(to: server.state) && leg.keepsUp
     }
@@ -220,7 +220,14 @@ final class Relay: SessionStage {
             let bytes = UnsafeRawBufferPointer(rebasing: chunk[received.visible])
             if machine.retention.mayTell(bytes, &server.state) { try client.send(bytes) }
         }
-        switch step.next {
+        try follow(step.next, server)
+        chunk = rest
+        return received.hasMore
+    }
+
+    @inline(__always)
+    private func follow(_ next: ServerStep.Next, _ server: PostgresConnection) throws(SessionEnd) {
+        switch next {
         case .proceed: break
         case .release(let messages):
             try client.tell(messages)
@@ -231,15 +238,18 @@ final class Relay: SessionStage {
             try client.goOn(telling: messages)
         case .ask(let messages):
             try client.tell(messages)
-            // A cancel that is under way must not hit it.
-            if !leg.cancels.areUnderWay { leg.ask(server, &machine, &worker.segments) }
+            leg.ask(server, &machine, &worker.segments)
+        case .listen(let messages, let next):
+            try client.hold(telling: messages)
+            route.history.hub.listen(to: channels, for: session, on: route)
+            try follow(next, server)
         case .finish: try client.finish(.terminated)
         case .refuse(let fields): throw .refused(fields)
-        case .replace(let reason): try replace(server, reason)
+        case .replace(let reason):
+            ServerLoss.replace(server, &leg, reason, session)
+            try retryPreparation(reason)
         case .lose(let reason): try loseServer(server, reason)
         }
-        chunk = rest
-        return received.hasMore
     }
 
     // MARK: A server goes
@@ -255,20 +265,10 @@ final class Relay: SessionStage {
     private func releaseIfFree() { if let held = leg.server, machine.mayRelease(&held.state) { release() } }
 
     @inline(never)
-    private func replace(_ server: PostgresConnection, _ reason: String) throws(SessionEnd) {
-        worker.log.error(reason, in: session.context(.reset, server: server))
-        leg.discard(reason)
-        try retryPreparation(reason)
-    }
-
-    @inline(never)
     private func loseServer(_ server: PostgresConnection, _ reason: String) throws(SessionEnd) {
-        worker.log.error("server connection lost: \(reason)", in: session.context(.server, server: server))
-        let isRetried = machine.phase == .preparing || opening != nil
-        let loss = ServerLoss.ofServer(
-            &server.state, &machine, reason, room: client.room(of: worker.buffer), retries: leg.readRetries)
-        leg.lose(server, reason)
-        if isRetried, case .unnoticed = loss { return try retryPreparation(reason) }
+        let isPreparing = machine.phase == .preparing || opening != nil
+        let loss = ServerLoss.ofServer(server, &machine, &leg, client, reason, session)
+        if isPreparing, case .unnoticed = loss { return try retryPreparation(reason) }
         try loss.follow(&client, session, server, counters)
     }
 
@@ -361,10 +361,9 @@ final class Relay: SessionStage {
 
     func leave() -> OutputQueue {
         watch?.end()
-        watch = nil
-        isUnusual = true
-        opening = nil
+        (watch, isUnusual, opening) = (nil, true, nil)
         leg.leaveQueue()
+        route.history.hub.leave(channels, session)
         if !leg.cancels.areUnderWay { leg.giveUp() }
         return client.leave()
     }
@@ -391,8 +390,9 @@ final class Relay: SessionStage {
     }
 
     private func followOrder() throws(SessionEnd) {
+        if let channels, RelayOrder.hear.isDue(position), try client.tell(channels) { try pump() }
         guard let next = try order.follow(position, session, route) else { return }
-        leg.move(to: next)
+        leg.move(to: next, with: channels, of: session)
         client.retry()
         try opening?.advance(self)
         try pump()

@@ -65,8 +65,7 @@ struct RelayMachine: ~Copyable {
 
     /// The client's session begins with these settings; if they are confirmed a server has accepted them before.
     mutating func begin(with book: SessionBook, isConfirmed: Bool) {
-        self.book = book
-        self.isConfirmed = isConfirmed
+        (self.book, self.isConfirmed) = (book, isConfirmed)
     }
 
     /// Whether the client's bytes go on to the server that it holds.
@@ -88,11 +87,9 @@ struct RelayMachine: ~Copyable {
         defer { if !news.isEmpty { news = [] } }
         return news
     }
-}
 
-// MARK: From the client, without a server
+    // MARK: From the client, without a server
 
-extension RelayMachine {
     /// Deals with what needs no server, from `position` on; see ``DetachedClient``.
     mutating func clientSent(
         _ chunk: RawSpan, from position: inout Int, limits: borrowing FrameLimits, heldLimit: Int
@@ -102,14 +99,10 @@ extension RelayMachine {
     }
 
     /// The client has cancelled what it waits for a server for; see ``DetachedClient/cancel(_:_:)``.
-    mutating func cancelWait(_ first: UInt8) -> [UInt8] {
-        DetachedClient.cancel(first, &skipping)
-    }
-}
+    mutating func cancelWait(_ first: UInt8) -> [UInt8] { DetachedClient.cancel(first, &skipping) }
 
-// MARK: A server comes and goes
+    // MARK: A server comes and goes
 
-extension RelayMachine {
     /// The client has a server now. Brings its session to the client's settings if it differs: what that takes is added to
     /// `out`, as queries of the pooler's own.
     ///
@@ -158,10 +151,11 @@ extension RelayMachine {
         // That of a command in passing.
         _ = server.takeSuppressedError()
         OwnQuery.ask(
-            book.statements(for: question, server), apart: question.isAwaited && question != .rollBack,
-            &server, &out)
+            requests.channels?.statements(for: question) ?? book.statements(for: question, server),
+            apart: question.isAwaited && question != .rollBack, &server, &out)
         switch question {
         case .isFree, .rollBack: break
+        case .whatIsHeard: server.expectInquiry()
         case .whatIsLeft, .whatWasReset:
             counters.count(.look)
             server.expectInquiry()
@@ -177,11 +171,9 @@ extension RelayMachine {
         requests.settle()
         hasFailed = false
     }
-}
 
-// MARK: From the client, with a server
+    // MARK: From the client, with a server
 
-extension RelayMachine {
     /// Records the messages of the chunk from `position` on, and adds what goes to the server to `out`. `position` ends behind
     /// them; the rest is kept.
     ///
@@ -241,11 +233,9 @@ extension RelayMachine {
         isEnding = true
         return nil
     }
-}
 
-// MARK: From the server
+    // MARK: From the server
 
-extension RelayMachine {
     /// Records a chunk from the server.
     mutating func serverSent(
         _ chunk: RawSpan, _ server: inout ServerState, limits: borrowing FrameLimits
@@ -330,6 +320,7 @@ extension RelayMachine {
         phase = .serving
         isAsked = false
         var told = book.tell(server.reported)
+        if case .whatIsHeard(let isAwaited) = question { return heardOf(isAwaited, &server, told) }
         defer { server.settingsMark = book.wishes == server.applied ? book.version : ServerState.noMark }
         if let next = book.answered(
             question, &server, keepsServer: keepsServer, pins: pins, counters)
@@ -339,33 +330,44 @@ extension RelayMachine {
         }
         if question.isAwaited {
             told.append(contentsOf: endRepair(&server, isReset: question != .rollBack))
+        } else if book.kept.contains(.channels), requests.channels != nil, ClientChannels.canFollow(server) {
+            phase = .asking(.whatIsHeard(isAwaited: false))
         }
         return completed(&server, telling: told, isResuming: true)
     }
 
-    /// Settings went back to the server's defaults: they must go back to what the client's session began with.
-    ///
-    /// - Returns: the ReadyForQuery, if there is nothing to do.
-    private mutating func beginRepair(_ status: TransactionStatus, _ server: inout ServerState) -> [UInt8] {
-        if requests.pause.isOneAtATime, status != .idle {
-            phase = .asking(.rollBack)
-            counters.count(.refusedTransaction)
-            return hasFailed ? [] : SessionQuestion.openTransaction
+    /// The server has told what the client's transaction has made of its channels.
+    private mutating func heardOf(_ isAwaited: Bool, _ server: inout ServerState, _ told: [UInt8])
+        -> ServerStep.Next
+    {
+        if !Repair.heard(isAwaited: isAwaited, &requests, &book, &server) {
+            let rest = isAwaited ? endRepair(&server, isReset: false) : []
+            return completed(&server, telling: told + rest, isResuming: true)
         }
-        let resetAlone = hasFailed ? nil : requests.resetSetting
-        guard status != .failed,
-            let question = book.repair(
-                &server, resetAlone: resetAlone, isCertain: !hasFailed && !requests.hasOnlyBound)
-        else { return endRepair(&server) }
+        requests.goOn(&server)
+        return .listen(telling: told, then: completed(&server, telling: [], isResuming: true))
+    }
+
+    /// - Returns: what the client is told; the ReadyForQuery, if there is nothing to do.
+    private mutating func beginRepair(_ status: TransactionStatus, _ server: inout ServerState) -> [UInt8] {
+        guard let question = Repair.begin(status, hasFailed: hasFailed, &requests, &book, &server) else {
+            return endRepair(&server)
+        }
         phase = .asking(question)
-        return []
+        if question != .rollBack { return [] }
+        counters.count(.refusedTransaction)
+        return hasFailed ? [] : SessionQuestion.openTransaction
     }
 
     /// - Returns: what the client is told: settings, and the ReadyForQuery that it waits for.
     private mutating func endRepair(_ server: inout ServerState, isReset: Bool = true) -> [UInt8] {
+        let isOver = keepsServer || server.flow.transactionStatus == .idle
+        if let next = Repair.end(isReset: isReset, isOver: isOver, requests, &book, server) {
+            phase = .asking(next)
+            return []
+        }
         requests.goOn(&server)
         hasFailed = false
-        if isReset { book.settleReset(isOver: keepsServer || server.flow.transactionStatus == .idle) }
         var messages = book.tell(server.reported)
         ReadyForQuery(status: server.flow.transactionStatus).encode(into: &messages)
         return messages
@@ -380,11 +382,9 @@ extension RelayMachine {
         isConfirmed = true
         return .prepared(telling: book.tell(server.reported))
     }
-}
 
-// MARK: A server is lost
+    // MARK: A server is lost
 
-extension RelayMachine {
     /// What the client has with the server cannot be had with another.
     var ownsServer: Bool { keepsServer || !book.kept.isEmpty }
 

@@ -17,6 +17,8 @@ enum RelayOrder {
     /// The client's server drains, and the time for that is over: the session ends when the server is in no transaction. One that has let
     /// go of it meanwhile stays. → `none`
     case leave
+    /// The client is told what was said on channels when it is in no transaction. → `none`
+    case hear
     /// The client goes on in another process when it holds no server. → `none` when that process is gone.
     case handOver
 
@@ -51,6 +53,10 @@ enum RelayOrder {
             self = .none
             return nil
         }
+        if self == .hear {
+            self = .none
+            return nil
+        }
         if self == .leave {
             self = .none
             guard position.isAttached, position.isDraining else { return nil }
@@ -75,9 +81,11 @@ enum RelayOrder {
     mutating func accept(_ other: RelayOrder) {
         switch (self, other) {
         case (.stop, _), (.look, .leave), (.move, .leave): break
+        // Whatever the order is, what was said is told on the way.
+        case (.look, .hear), (.move, .hear), (.leave, .hear), (.handOver, .hear): break
         // One that says no more than where the client is to go is heard where it goes.
         case (.handOver, .none), (.handOver, .look), (.handOver, .move), (.handOver, .leave): break
-        case (.none, _), (.look, _), (.move, _), (.leave, _), (.handOver, _): self = other
+        case (.none, _), (.hear, _), (.look, _), (.move, _), (.leave, _), (.handOver, _): self = other
         }
     }
 
@@ -87,6 +95,7 @@ enum RelayOrder {
         case .none: false
         case .stop, .handOver: !position.isAttached && !position.isWaiting && position.keepsUp
         case .look, .leave: !position.isAttached || position.isFree
+        case .hear: position.keepsUp && (!position.isAttached || position.isFree)
         case .move: !position.isAttached
         }
     }

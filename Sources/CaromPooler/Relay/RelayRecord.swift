@@ -22,7 +22,8 @@ extension RelayRecord {
     /// something that is passed on, has not taken what it was sent, or is about to leave.
     init?(_ machine: borrowing RelayMachine, _ client: borrowing ClientLeg, _ leg: borrowing ServerLeg) {
         guard machine.phase == .detached, !machine.isEnding, machine.walker.isAtBorder,
-            machine.skipping == .nothing, client.isAtRest, !leg.isAttached, !leg.isWaiting
+            machine.skipping == .nothing, client.isAtRest, !leg.isAttached, !leg.isWaiting,
+            machine.requests.channels?.isEmpty != false
         else { return nil }
         input = client.input
         choice = leg.choice

@@ -142,11 +142,10 @@ struct ServerLeg: ~Copyable {
         return []
     }
 
-    /// Asks a question of our own, behind the client's last.
+    /// Asks a question of our own, behind the client's last. A cancel that is under way must not hit it.
     @inline(never)
-    func ask(
-        _ server: PostgresConnection, _ machine: inout RelayMachine, _ segments: inout Segments
-    ) {
+    func ask(_ server: PostgresConnection, _ machine: inout RelayMachine, _ segments: inout Segments) {
+        if cancels.areUnderWay { return }
         segments.removeAll()
         machine.ask(&server.state, &segments)
         send(segments, of: UnsafeRawBufferPointer(start: nil, count: 0), to: server)
@@ -324,8 +323,9 @@ struct ServerLeg: ~Copyable {
         }
     }
 
-    /// The client goes to the servers of another route. It holds none.
-    mutating func move(to route: Route) {
+    /// The client goes to the servers of another route, with what it listens to. It holds none.
+    mutating func move(to route: Route, with channels: ClientChannels?, of session: ClientSession) {
+        self.route.history.hub.move(channels, of: session, to: route)
         leaveQueue()
         release()
         preferredSlot = nil

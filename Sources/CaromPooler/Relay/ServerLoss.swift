@@ -111,8 +111,28 @@ extension ServerLeg {
 }
 
 extension ServerLoss {
-    /// The connection of the client's server is gone.
-    ///
+    /// The client's server could not be made clean: it is closed.
+    @inline(never)
+    static func replace(
+        _ server: PostgresConnection, _ leg: inout ServerLeg, _ reason: String, _ session: ClientSession
+    ) {
+        session.worker.log.error(reason, in: session.context(.reset, server: server))
+        leg.discard(reason)
+    }
+
+    /// The connection of the client's server is gone, and is given up.
+    static func ofServer(
+        _ server: PostgresConnection, _ machine: inout RelayMachine, _ leg: inout ServerLeg,
+        _ client: borrowing ClientLeg, _ reason: String, _ session: ClientSession
+    ) -> ServerLoss {
+        session.worker.log.error(
+            "server connection lost: \(reason)", in: session.context(.server, server: server))
+        let room = client.room(of: session.worker.buffer)
+        let loss = ofServer(&server.state, &machine, reason, room: room, retries: leg.readRetries)
+        leg.lose(server, reason)
+        return loss
+    }
+
     /// - Parameters:
     ///   - room: how many bytes can be taken back for another server.
     ///   - retries: how often reads go to another.

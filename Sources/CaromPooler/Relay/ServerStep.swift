@@ -19,6 +19,8 @@ struct ServerStep: ~Copyable {
         case release(telling: [UInt8])
         /// The server is asked the question of the phase; see ``RelayMachine/ask(_:_:)``. The client is told something first.
         case ask(telling: [UInt8])
+        /// Other channels are to be listened to for the client. It is told something first.
+        indirect case listen(telling: [UInt8], then: Next)
         /// The client had said goodbye and has its last answer.
         case finish
         /// The server refused a setting of the client's.

@@ -237,7 +237,7 @@ struct SessionBook {
     /// What the server is asked, statement by statement.
     func statements(for question: SessionQuestion, _ server: borrowing ServerState) -> [[UInt8]] {
         switch question {
-        case .isFree: []
+        case .isFree, .whatIsHeard: []
         case .rollBack: [Array("ROLLBACK".utf8)]
         case .whatIsLeft, .whatWasReset: [inquiry]
         // A role may have been set for the transaction.
@@ -286,16 +286,13 @@ struct SessionBook {
         let before = kept
         defer { counters.count(pins: kept.subtracting(before)) }
         switch question {
-        case .isFree, .rollBack, .restore: return nil
+        case .isFree, .rollBack, .restore, .whatIsHeard: return nil
         case .whatIsLeft:
             if let answer, !hasFailed {
                 settle(answer, &server, pins: pins)
             } else {
-                // Nobody knows what the session is like; a short statement_timeout is enough for that. The client keeps it.
-                server.requireReset()
-                server.taint(.everything)
-                kept.insert(.unknown)
-                isUnanswered = true
+                // A short statement_timeout is enough for that.
+                keepUnknown(&server)
             }
             return !kept.isEmpty && wishes != server.applied ? .restore(isAwaited: false) : nil
         case .whatWasReset:
@@ -305,6 +302,17 @@ struct SessionBook {
             return wishes != server.applied ? .restore(isAwaited: true) : nil
         }
     }
+
+    /// Nobody knows what the session is like: the client keeps it.
+    mutating func keepUnknown(_ server: inout ServerState) {
+        server.requireReset()
+        server.taint(.everything)
+        kept.insert(.unknown)
+        isUnanswered = true
+    }
+
+    /// The server listens to nothing any more: others do so for the client.
+    mutating func letGoOfChannels() { kept.remove(.channels) }
 
     private mutating func settle(_ answer: SessionInquiry.Answer, _ server: inout ServerState, pins: Bool) {
         server.apply(found(answer.settings))

@@ -14,6 +14,8 @@ enum SessionQuestion: Equatable {
     /// To take the settings that the session began with, after a RESET. The client may be waiting for its ReadyForQuery.
     case restore(isAwaited: Bool)
 
+    /// What the client's transaction has made of the channels that it listens to. The client may be waiting for its ReadyForQuery.
+    case whatIsHeard(isAwaited: Bool)
     /// To take back a transaction that statement pooling does not allow; the client waits for its ReadyForQuery.
     case rollBack
 
@@ -31,8 +33,8 @@ enum SessionQuestion: Equatable {
     /// The client waits for a ReadyForQuery that is kept back.
     var isAwaited: Bool {
         switch self {
-        case .whatWasReset, .rollBack, .restore(isAwaited: true): true
-        case .isFree, .whatIsLeft, .restore: false
+        case .whatWasReset, .rollBack, .restore(isAwaited: true), .whatIsHeard(isAwaited: true): true
+        case .isFree, .whatIsLeft, .restore, .whatIsHeard: false
         }
     }
 }

@@ -51,6 +51,8 @@ final class Route: Sendable {
         let passedKeys = PassedKeys()
         /// The statements that clients have prepared.
         let statements: StatementRegistry
+        /// Listens for clients whose servers are pooled.
+        let hub = ChannelHub()
         /// What goes wrong for clients, of all routes.
         let errors: SessionErrors
         /// There has been a client for replication.
@@ -212,7 +214,8 @@ final class Route: Sendable {
             statements: definition.keepsServer
                 ? nil
                 : ClientRequests.Origin(
-                    registry: statements, user: user, limit: settings.maxPreparedStatements),
+                    registry: statements, user: user, limit: settings.maxPreparedStatements,
+                    channels: settings.poolListen ? ClientChannels() : nil),
             reset: definition.resetQuery, counters: counters)
         machine.begin(with: SessionBook(record.session), isConfirmed: record.isConfirmed)
         return machine

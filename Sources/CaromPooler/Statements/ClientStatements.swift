@@ -19,6 +19,8 @@ final class ClientStatements {
     @exclusivity(unchecked) private var refused = RefusedMessages()
     /// The setting that the statement of the last Bind takes back, if that is all that it does.
     private(set) var lastReset: String?
+    /// The statement that ran last of those that change what is listened to.
+    private(set) var lastListening: [UInt8]?
     /// That statement opens a transaction, and does nothing else.
     private(set) var bindsOpening = false
 
@@ -204,6 +206,7 @@ final class ClientStatements {
         if !effects.concernBooks { return }
         let bytes = Array(content.prefix { $0 != 0 })
         book.note(effects, ofText: bytes.span.bytes)
+        if effects.contains(.listens) { lastListening = bytes }
         if !effects.contains(.settings) { return }
         lastReset = effects.contains(.resets) ? SettingNames.reset(by: bytes.span.bytes) : nil
     }

@@ -57,6 +57,17 @@ enum HiddenMessages {
         }
     }
 
+    /// The same in front of what the client sends next: in its batch, if one is open.
+    ///
+    /// - Parameter registry: gives numbers that no statement has.
+    static func runInFront(
+        _ command: [UInt8], _ registry: StatementRegistry?, _ server: inout ServerState,
+        _ out: inout Segments
+    ) {
+        if server.flow.isSynchronized { return OwnQuery.ask(command, &server, &out) }
+        if let number = registry?.nextNumber() { run(command, number: number, &server, &out) }
+    }
+
     /// Runs such commands.
     ///
     /// - Parameter registry: gives numbers that no statement has.

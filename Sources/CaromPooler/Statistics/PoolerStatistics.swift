@@ -104,6 +104,8 @@ struct PoolerStatistics: Sendable {
         var pool: PoolStats
         /// How far its servers lag, where that is known.
         var lags: [BackendID: Duration]
+        /// What its clients listen to while their servers are pooled.
+        var channels: ChannelHub.Report
 
         var name: String { pool.name }
         var servers: Servers { Servers(pool.backends) }

@@ -67,7 +67,7 @@ extension StatisticsReadings.Route {
             mode: route.settings.pool, clients: route.admission.count,
             counters: route.counters.map(\.values) + [cleaning], statements: route.statements.size,
             pool: dedicated.reduce(into: route.pool.stats) { $0.addConnections(of: $1.pool.stats) },
-            lags: lags)
+            lags: lags, channels: route.history.hub.report)
     }
 }
 

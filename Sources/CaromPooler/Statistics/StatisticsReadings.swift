@@ -22,6 +22,8 @@ struct StatisticsReadings {
         var pool: PoolStats
         /// How far its servers lag, where that is known.
         var lags: [BackendID: Duration] = [:]
+        /// What its clients listen to while their servers are pooled.
+        var channels = ChannelHub.Report()
     }
 
     var takenAt: Duration
@@ -89,6 +91,7 @@ extension PoolerStatistics.Route {
         self.init(
             database: reading.database, user: reading.user, rule: reading.rule, mode: reading.mode,
             clients: clients, counters: reading.counters.reduce(Counters.Values(), +),
-            statements: reading.statements, pool: pool, lags: reading.lags)
+            statements: reading.statements, pool: pool, lags: reading.lags,
+            channels: reading.channels)
     }
 }

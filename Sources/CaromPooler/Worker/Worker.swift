@@ -259,6 +259,36 @@ final class Worker: Sendable {
         reactor.call { self.session(of: owner)?.receive(news) }
     }
 
+    // MARK: Channels
+
+    /// The worker that a client is on.
+    static func index(ofOwner owner: UInt64) -> Int { Int(owner >> ownerShift) }
+
+    /// The hub listens now for a client, or cannot. From any thread.
+    func settle(_ listener: UInt64, _ trouble: PostgresError?) {
+        reactor.call {
+            guard let relay = self.session(of: listener)?.stage as? Relay else { return }
+            relay.channels?.settled(trouble)
+            relay.obey(.hear)
+        }
+    }
+
+    /// Tells clients what was said, from any thread.
+    func deliver(_ deliveries: [ChannelHub.Delivery]) {
+        reactor.call {
+            for delivery in deliveries {
+                for listener in delivery.listeners {
+                    guard let relay = self.session(of: listener)?.stage as? Relay else { continue }
+                    if relay.channels?.hear(delivery.message, on: delivery.channel) == false {
+                        relay.end(ClientChannels.overflow)
+                    } else {
+                        relay.obey(.hear)
+                    }
+                }
+            }
+        }
+    }
+
     // MARK: Life
 
     /// Serves until ``stop()``, and then until the last client has gone. Runs on the worker's thread.

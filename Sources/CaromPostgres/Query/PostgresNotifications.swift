@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromPostgresProtocol
-import CaromReactor
+package import CaromReactor
 import CaromTCP
 
 /// What somebody said by `NOTIFY`.
@@ -84,30 +84,59 @@ extension PostgresConnection {
 }
 
 /// Waits for what the server says by itself.
-private enum NotificationExchange {
-    static func next(on connection: PostgresConnection) async throws(PostgresError) -> PostgresNotification {
+package enum NotificationExchange {
+    /// Takes what was said on channels and not read yet.
+    package static func take(from connection: PostgresConnection) -> [PostgresNotification] {
+        defer { connection.state.notifications = [] }
+        return connection.state.notifications
+    }
+
+    /// Waits until something is said on a channel, or the time is over, or `waker` is woken and `isInterrupted` says so. On the
+    /// connection's thread.
+    package static func hear(
+        _ connection: PostgresConnection, until deadline: Deadline, waker: Waker,
+        unless isInterrupted: () -> Bool
+    ) async throws(PostgresError) {
+        let conversation = Conversation(
+            connection.transport, connection.session, deadline: deadline, waker: waker)
+        try await hear(connection, conversation) { isInterrupted() || deadline <= .now }
+    }
+
+    fileprivate static func next(on connection: PostgresConnection) async throws(PostgresError)
+        -> PostgresNotification
+    {
         try await withTaskExecutorPreference(connection.transport.reactor) {
             () async throws(PostgresError) -> PostgresNotification in
-            if connection.state.notifications.isEmpty { try await hear(connection) }
+            if connection.state.notifications.isEmpty {
+                try Exchange.checkIsReady(connection)
+                try await hear(
+                    connection, Conversation(connection.transport, connection.session, deadline: .never))
+            }
             return connection.state.notifications.removeFirst()
         }
     }
 
-    /// Reads until there is a notification.
-    private static func hear(_ connection: PostgresConnection) async throws(PostgresError) {
-        try Exchange.checkIsReady(connection)
-        let conversation = Conversation(connection.transport, connection.session, deadline: .never)
+    /// Reads until there is a notification, or no more need for one.
+    private static func hear(
+        _ connection: PostgresConnection, _ conversation: Conversation,
+        unless isInterrupted: () -> Bool = { false }
+    ) async throws(PostgresError) {
         defer { conversation.end() }
-        while connection.state.notifications.isEmpty {
-            do throws(PostgresError) {
-                let message = try await conversation.receive()
-                let tag = try connection.state.receive(message.tag, message.body.span.bytes)
-                try Exchange.heard(tag, message.body.span.bytes, on: connection)
-            } catch {
-                // A wait that was given up has done nothing to the session.
-                if error.code != .cancelled { connection.state.fail(error) }
-                throw error
+        do throws(PostgresError) {
+            while true {
+                while let message = try conversation.takeMessage(limit: Conversation.largest) {
+                    let tag = try connection.state.receive(message.tag, message.body.span.bytes)
+                    try Exchange.heard(tag, message.body.span.bytes, on: connection)
+                }
+                if !connection.state.notifications.isEmpty || isInterrupted() { return }
+                if try conversation.poll() { continue }
+                try await conversation.pauseForServer("to say something")
             }
+        } catch {
+            if error.code == .timedOut, isInterrupted() { return }
+            // A wait that was given up has done nothing to the session.
+            if error.code != .cancelled { connection.state.fail(error) }
+            throw error
         }
     }
 }

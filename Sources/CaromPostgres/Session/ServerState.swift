@@ -105,13 +105,16 @@ package struct ServerState: ~Copyable, Sendable {
     /// Records a message of the holder's own in front of an extended message of its client's.
     package mutating func sendHidden() { flow.sentHidden() }
 
-    /// The query that was sent last is a ``SessionInquiry``.
+    /// The query that was sent last is a ``SessionInquiry`` or a ``ChannelInquiry``.
     package mutating func expectInquiry() { own.expectInquiry() }
 
     /// What the server has answered to the inquiry, which is over; nil if that cannot be understood.
     package mutating func takeAnswer() -> SessionInquiry.Answer? {
         own.takeInquiry().flatMap { SessionInquiry.answer($0, user: initial[Self.userParameter]) }
     }
+
+    /// The same of a ``ChannelInquiry``.
+    package mutating func takeChannels() -> [UInt8]? { own.takeInquiry() }
 
     /// Takes the first error of the replies that were suppressed.
     package mutating func takeSuppressedError() -> SuppressedError? { own.takeError() }
@@ -135,10 +138,7 @@ package struct ServerState: ~Copyable, Sendable {
     package mutating func taint(_ left: Taint) { taint = max(taint, left) }
 
     /// It is known that nothing is left but settings.
-    package mutating func clearTaint() {
-        taint = .none
-        hasLastingEffect = false
-    }
+    package mutating func clearTaint() { (taint, hasLastingEffect) = (.none, false) }
 
     /// A reset that leaves prepared statements alone is on its way.
     package mutating func didResetState() {

@@ -41,7 +41,7 @@ package struct SessionInquiry: Sendable {
             " UNION ALL SELECT 'k','\($0.name)','' WHERE EXISTS (\($0.source))"
         }.joined()
 
-    private static func hexadecimal(_ value: String) -> String {
+    static func hexadecimal(_ value: String) -> String {
         "pg_catalog.encode(pg_catalog.convert_to(\(value),'UTF8'),'hex')"
     }
 
@@ -51,16 +51,8 @@ package struct SessionInquiry: Sendable {
     /// - Returns: nil for rows that the query does not give.
     package static func answer(_ rows: [UInt8], user: String?) -> Answer? {
         var answer = Answer()
-        let bytes = rows.span.bytes
-        var position = 0
-        while position < bytes.byteCount {
-            guard case .frame(let header) = Framing.next(in: bytes, at: position),
-                position + header.length <= bytes.byteCount
-            else { return nil }
-            let body = bytes.extracting(
-                (position + Framing.headerSize)..<(position + header.length))
-            position += header.length
-            guard let columns = columns(body) else { return nil }
+        guard let rows = Self.rows(rows) else { return nil }
+        for columns in rows {
             switch columns[0] {
             case "c":
                 // None, or taken back, which leaves an empty one.
@@ -86,6 +78,24 @@ package struct SessionInquiry: Sendable {
         return answer
     }
 
+    /// Cuts whole DataRow messages into their three columns.
+    static func rows(_ rows: [UInt8]) -> [[String]]? {
+        let bytes = rows.span.bytes
+        var found: [[String]] = []
+        var position = 0
+        while position < bytes.byteCount {
+            guard case .frame(let header) = Framing.next(in: bytes, at: position),
+                position + header.length <= bytes.byteCount
+            else { return nil }
+            let body = bytes.extracting(
+                (position + Framing.headerSize)..<(position + header.length))
+            position += header.length
+            guard let columns = columns(body) else { return nil }
+            found.append(columns)
+        }
+        return found
+    }
+
     private static func columns(_ body: RawSpan) -> [String]? {
         var reader = WireReader(body)
         do throws(WireError) {
@@ -105,7 +115,7 @@ package struct SessionInquiry: Sendable {
         }
     }
 
-    private static func decodeHexadecimal(_ text: String) -> String? {
+    static func decodeHexadecimal(_ text: String) -> String? {
         let digits = Array(text.utf8)
         guard digits.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []

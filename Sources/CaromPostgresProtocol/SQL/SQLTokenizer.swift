@@ -111,6 +111,19 @@ struct SQLTokenizer {
         token.kind == .string && bytes[token.start] == UInt8(ascii: "'")
     }
 
+    /// The tokens up to the next semicolon; nil at the end of the text.
+    mutating func nextStatement() -> [Token]? {
+        var token = next()
+        while token.kind == .semicolon { token = next() }
+        if token.kind == .end { return nil }
+        var statement: [Token] = []
+        while token.kind != .semicolon, token.kind != .end {
+            statement.append(token)
+            token = next()
+        }
+        return statement
+    }
+
     /// The name that a token stands for: without quotes, or in lower case as far as it is ASCII. Nil for what is no name, and for
     /// one in `U&` escapes.
     func name(_ token: Token) -> [UInt8]? {

@@ -19,7 +19,7 @@ struct SQLWord {
     /// What a statement does that begins with it.
     enum Lead: UInt8 {
         case other
-        case set, reset, discard, prepare, declare, listen, create, alter, deallocate, explain, copy
+        case set, reset, discard, prepare, declare, listen, unlisten, create, alter, deallocate, explain, copy
         /// `INSERT`, `UPDATE`, `DELETE` and `MERGE`.
         case write
         /// Ends something of the session.
@@ -79,7 +79,8 @@ struct SQLWords: @unchecked Sendable {
         add("explain") { $0.lead = .explain }
         add("copy") { $0.lead = .copy }
         add("insert update delete merge") { $0.lead = .write }
-        add("close unlisten drop rollback abort") { $0.lead = .letsGo }
+        add("unlisten") { $0.lead = .unlisten }
+        add("close drop rollback abort") { $0.lead = .letsGo }
         add("call execute load") { $0.lead = .runs }
         add("do") { $0.lead = .doBlock }
     }

@@ -19,10 +19,12 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     /// There are no effects.
     package var isEmpty: Bool { rawValue == 0 }
 
-    /// It may change settings, also those of its transaction alone, or wants a database for itself. A literal of the three would go
-    /// through the protocol, too, at some two thousand instructions for each statement.
+    /// It may change settings, also those of its transaction alone, or what is listened to, or wants a database for itself. A literal
+    /// of them would go through the protocol, too, at some two thousand instructions for each statement.
     package var concernBooks: Bool {
-        rawValue & (Self.settings.rawValue | Self.setsLocally.rawValue | Self.vacatesDatabase.rawValue) != 0
+        rawValue
+            & (Self.settings.rawValue | Self.setsLocally.rawValue | Self.vacatesDatabase.rawValue
+                | Self.listens.rawValue) != 0
     }
 
     /// It may change settings beyond its transaction: `SET`, `RESET`, `DISCARD ALL`, `set_config`.
@@ -57,6 +59,8 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     package static let setsRole = StatementEffects(rawValue: 1 << 12)
     /// It changes settings until the end of its transaction: `SET LOCAL`, `set_config(…, true)`.
     package static let setsLocally = StatementEffects(rawValue: 1 << 13)
+    /// It changes what the session listens to: `LISTEN`, `UNLISTEN`, `DISCARD ALL`. Comes with `keeps` or `letsGo`.
+    package static let listens = StatementEffects(rawValue: 1 << 14)
 
     /// Adds what runs behind it: of the role, the last change counts.
     @inline(__always)

@@ -64,7 +64,7 @@ extension StatementScanner {
     func effectsOfDiscard() -> StatementEffects {
         var ahead = tokens
         guard tokens.isKeyword(ahead.next(), "all") else { return .letsGo }
-        return [.settings, .resets, .resetsAll, .resetsRole, .letsGo, .deallocates]
+        return [.settings, .resets, .resetsAll, .resetsRole, .letsGo, .deallocates, .listens]
     }
 
     /// After `PREPARE`: a statement of the session, or `PREPARE TRANSACTION 'name'`.

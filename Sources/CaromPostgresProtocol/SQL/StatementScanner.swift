@@ -117,7 +117,8 @@ struct StatementScanner {
             if !isFirst, found.contains(.resetsAll) { effects.remove(.resetsAll) }
         case .discard: effects.append(effectsOfDiscard())
         case .prepare: effects.formUnion(effectsOfPrepare())
-        case .listen: effects.insert(.keeps)
+        case .listen: effects.formUnion([.keeps, .listens])
+        case .unlisten: effects.formUnion([.letsGo, .listens])
         case .create:
             makesIndex = beginsIndex()
             noteDatabase()

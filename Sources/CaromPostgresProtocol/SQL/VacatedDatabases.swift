@@ -11,23 +11,11 @@ package enum VacatedDatabases {
             guard let base = bytes.baseAddress else { return [] }
             var tokens = SQLTokenizer(base.assumingMemoryBound(to: UInt8.self), count: bytes.count)
             var names: [String] = []
-            while let statement = nextStatement(&tokens) {
+            while let statement = tokens.nextStatement() {
                 if let name = read(statement, tokens) { names.append(String(decoding: name, as: UTF8.self)) }
             }
             return tokens.isAmbiguous ? [] : names
         }
-    }
-
-    private static func nextStatement(_ tokens: inout SQLTokenizer) -> [SQLTokenizer.Token]? {
-        var token = tokens.next()
-        while token.kind == .semicolon { token = tokens.next() }
-        if token.kind == .end { return nil }
-        var statement: [SQLTokenizer.Token] = []
-        while token.kind != .semicolon, token.kind != .end {
-            statement.append(token)
-            token = tokens.next()
-        }
-        return statement
     }
 
     private static func read(_ statement: [SQLTokenizer.Token], _ tokens: SQLTokenizer) -> [UInt8]? {

@@ -21,6 +21,9 @@ import Testing
         sv_tested i, sv_login i, sv_closing i, claims b, connects b, failed_connects b, authentication_failures b, \
         last_error t, lag t, held_back t
         """,
+        "channels": """
+        database t, user t, channel t, listeners i, messages b, server t, losses i
+        """,
         "clients": """
         type t, user t, database t, replication t, state t, addr t, port i, local_addr t, local_port i, connect_time t, \
         request_time t, wait i, wait_us i, close_needed i, ptr t, link t, remote_pid i, tls t, application_name t, \

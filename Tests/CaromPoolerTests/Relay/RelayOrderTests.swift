@@ -16,21 +16,21 @@ import Testing
     }
 
     @Test func aClientWithoutAServerObeysAtOnce() {
-        for order in [RelayOrder.stop, .look, .move, .leave, .handOver] {
+        for order in [RelayOrder.stop, .look, .move, .leave, .hear, .handOver] {
             #expect(order.isDue(Self.position()))
         }
         #expect(!RelayOrder.none.isDue(Self.position()))
     }
 
     @Test func aTransactionIsNeverInterrupted() {
-        for order in [RelayOrder.stop, .look, .move, .leave, .handOver] {
+        for order in [RelayOrder.stop, .look, .move, .leave, .hear, .handOver] {
             #expect(!order.isDue(Self.position(attached: true)))
         }
     }
 
     @Test func aClientThatKeepsItsServerLooksBetweenTransactions() {
         let kept = Self.position(attached: true, free: true)
-        #expect(RelayOrder.leave.isDue(kept))
+        #expect(RelayOrder.leave.isDue(kept) && RelayOrder.hear.isDue(kept))
         #expect(RelayOrder.look.isDue(kept) && !RelayOrder.move.isDue(kept) && !RelayOrder.stop.isDue(kept))
     }
 
@@ -41,7 +41,9 @@ import Testing
     }
 
     @Test func theEndWaitsUntilTheClientHasItsAnswers() {
-        for order in [RelayOrder.stop, .handOver] { #expect(!order.isDue(Self.position(keepsUp: false))) }
+        for order in [RelayOrder.stop, .hear, .handOver] {
+            #expect(!order.isDue(Self.position(keepsUp: false)))
+        }
     }
 
     @Test(arguments: [
@@ -49,7 +51,8 @@ import Testing
         (.leave, .look, .look), (.leave, .stop, .stop), (.stop, .leave, .stop), (.stop, .look, .stop),
         (.move, .look, .look), (.none, .handOver, .handOver), (.look, .handOver, .handOver),
         (.handOver, .look, .handOver), (.handOver, .leave, .handOver), (.handOver, .stop, .stop),
-        (.stop, .handOver, .stop),
+        (.stop, .handOver, .stop), (.none, .hear, .hear), (.hear, .look, .look), (.look, .hear, .look),
+        (.handOver, .hear, .handOver), (.stop, .hear, .stop), (.hear, .handOver, .handOver),
     ])
     func anOrderThatSaysMoreStays(_ first: RelayOrder, _ second: RelayOrder, _ result: RelayOrder) {
         var order = first

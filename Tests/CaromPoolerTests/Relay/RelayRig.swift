@@ -24,6 +24,8 @@ struct RelayRig: ~Copyable {
     private(set) var questions: [[UInt8]] = []
     /// What a server answers that is asked what is left in its session.
     var left = SessionInquiry.Answer()
+    /// What one answers that is asked what its client's transaction has made of its channels.
+    var heard = ChannelInquiry.Answer()
     private(set) var replacements = 0
     /// How often reads go to another server, and how much can be taken back.
     var (retries, room) = (0, 100_000)
@@ -43,7 +45,8 @@ struct RelayRig: ~Copyable {
     init(
         keepsServer: Bool = false, user: UInt64 = 7, startup: SettingValues = SettingValues(),
         statements: StatementRegistry? = nil, statementLimit: Int = 200,
-        rule: CleaningRule = CleaningRule(), oneAtATime: Bool = false, records: [StatementRecord] = []
+        rule: CleaningRule = CleaningRule(), oneAtATime: Bool = false, records: [StatementRecord] = [],
+        channels: ClientChannels? = nil
     ) {
         self.rule = rule
         self.user = user
@@ -51,7 +54,8 @@ struct RelayRig: ~Copyable {
             keepsServer: keepsServer, oneAtATime: oneAtATime,
             book: SessionBook(startup: startup), records: records,
             statements: statements.map {
-                ClientRequests.Origin(registry: $0, user: user, limit: statementLimit)
+                ClientRequests.Origin(
+                    registry: $0, user: user, limit: statementLimit, channels: channels)
             }, counters: counters)
     }
 
@@ -104,6 +108,11 @@ struct RelayRig: ~Copyable {
             toClient += messages
             release()
         case .prepared(let messages): toClient += messages
+        case .listen(let messages, let then):
+            toClient += messages
+            machine.requests.channels?.settled(nil)
+            toClient += machine.requests.channels?.takeHeard() ?? []
+            follow(then)
         case .finish: end = .terminated
         case .refuse(let fields): end = .refused(fields)
         case .replace:
@@ -119,29 +128,58 @@ struct RelayRig: ~Copyable {
     mutating func answerQuestions() {
         while case .asking(let question) = machine.phase, end == nil {
             var bytes: [UInt8] = []
-            switch question {
-            case .isFree: bytes.appendEmptyMessage(BackendTag.emptyQueryResponse.rawValue)
-            case .whatIsLeft, .whatWasReset: Self.append(left, to: &bytes)
-            case .restore, .rollBack:
-                bytes.appendMessage(BackendTag.commandComplete.rawValue) { $0.appendText("SET") }
+            let isExtended = question.isAwaited && question != .rollBack
+            for number in 0..<(isExtended ? Self.count("P", in: questions.last ?? []) : 1) {
+                if isExtended { for tag in "312".utf8 { bytes.appendEmptyMessage(tag) } }
+                appendAnswer(to: question, number: number, &bytes)
+                if isExtended { for tag in "33".utf8 { bytes.appendEmptyMessage(tag) } }
             }
             ReadyForQuery(status: server.flow.transactionStatus).encode(into: &bytes)
             serverSends(bytes, isRecorded: false)
         }
     }
 
+    private func appendAnswer(to question: SessionQuestion, number: Int, _ bytes: inout [UInt8]) {
+        switch question {
+        case .isFree: bytes.appendEmptyMessage(BackendTag.emptyQueryResponse.rawValue)
+        case .whatIsLeft, .whatWasReset: Self.append(left, to: &bytes)
+        case .whatIsHeard where number == 0: Self.append(heard, to: &bytes)
+        case .restore, .rollBack, .whatIsHeard:
+            bytes.appendMessage(BackendTag.commandComplete.rawValue) { $0.appendText("SET") }
+        }
+    }
+
+    /// How many messages of this type there are.
+    private static func count(_ tag: Unicode.Scalar, in bytes: [UInt8]) -> Int {
+        var (position, count) = (0, 0)
+        while case .frame(let header) = Framing.next(in: bytes.span.bytes, at: position) {
+            if header.tag == UInt8(ascii: tag) { count += 1 }
+            position += header.length
+        }
+        return count
+    }
+
     private static func append(_ answer: SessionInquiry.Answer, to bytes: inout [UInt8]) {
         for setting in answer.settings.all {
-            let value = setting.value.utf8.map { byte in
-                let digits = String(byte, radix: 16)
-                return digits.count < 2 ? "0" + digits : digits
-            }
-            append(["s", setting.name, value.joined()], to: &bytes)
+            append(["s", setting.name, hexadecimal(setting.value)], to: &bytes)
         }
         for kind in KeptState.all where answer.kept.contains(kind.state) {
             append(["k", kind.name, ""], to: &bytes)
         }
         bytes.appendMessage(BackendTag.commandComplete.rawValue) { $0.appendText("SELECT 1") }
+    }
+
+    private static func append(_ answer: ChannelInquiry.Answer, to bytes: inout [UInt8]) {
+        for channel in answer.channels.sorted() { append(["l", "", hexadecimal(channel)], to: &bytes) }
+        for mark in answer.marks.sorted() { append(["m", "\(mark)", hexadecimal("set")], to: &bytes) }
+        bytes.appendMessage(BackendTag.commandComplete.rawValue) { $0.appendText("SELECT 1") }
+    }
+
+    private static func hexadecimal(_ text: String) -> String {
+        text.utf8.map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count < 2 ? "0" + digits : digits
+        }.joined()
     }
 
     private static func append(_ row: [String], to bytes: inout [UInt8]) {

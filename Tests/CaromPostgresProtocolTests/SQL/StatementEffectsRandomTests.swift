@@ -51,7 +51,7 @@ private func tokenEffects(_ bytes: [UInt8]) -> StatementEffects {
         let head = "select " + String(repeating: "x", count: Int.random(in: 0...40, using: &random))
         let tail = String(repeating: "y", count: Int.random(in: 0...40, using: &random))
         #expect(effects(utf8(head + " f(" + tail)) == .callsUnknown)
-        #expect(effects(utf8(head + ";listen " + tail)) == .keeps)
+        #expect(effects(utf8(head + ";listen " + tail)) == [.keeps, .listens])
         #expect(effects(utf8(head + " into temp " + tail)) == .keeps)
         #expect(effects(utf8(head + " Into pg_temp.x " + tail)) == .keeps)
     }

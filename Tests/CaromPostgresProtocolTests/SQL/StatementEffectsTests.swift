@@ -52,7 +52,7 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("RESET x", [.settings, .resets]), ("RESET TIME ZONE", [.settings, .resets]),
             ("RESET SESSION AUTHORIZATION", noRole), ("RESET ALL", all), ("reset all;", all),
             ("RESET \"all\"", [.settings, .resets]),
-            ("DISCARD ALL", [.settings, .resets, .resetsAll, .resetsRole, .letsGo, .deallocates]),
+            ("DISCARD ALL", [.settings, .resets, .resetsAll, .resetsRole, .letsGo, .deallocates, .listens]),
             ("DISCARD TEMP", .letsGo), ("DISCARD PLANS", .letsGo), ("DISCARD SEQUENCES", .letsGo),
         ] as [EffectsCase])
     func settings(_ text: String, _ expected: StatementEffects) {
@@ -111,7 +111,7 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("DECLARE c CURSOR WITHOUT HOLD FOR SELECT hold FROM t", []),
             ("DECLARE c BINARY SCROLL CURSOR with\nhold FOR SELECT 1", .keeps),
             ("DECLARE c CURSOR FOR SELECT nextval('s')", .advancesSequences),
-            ("LISTEN x", .keeps), ("NOTIFY x", []), ("NOTIFY x, 'y'", []),
+            ("LISTEN x", [.keeps, .listens]), ("NOTIFY x", []), ("NOTIFY x, 'y'", []),
             ("CREATE TEMP TABLE t (a int)", .keeps), ("CREATE TEMPORARY SEQUENCE s", .keeps),
             ("create local temp table t(a int)", .keeps), ("CREATE GLOBAL TEMPORARY TABLE t (a int)", .keeps),
             ("CREATE OR REPLACE TEMP VIEW v (a) AS SELECT 1", .keeps),
@@ -131,7 +131,8 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock_shared(1)", []),
             ("SELECT pg_advisory_unlock(1)", .letsGo), ("SELECT pg_advisory_unlock_shared(1)", .letsGo),
             ("SELECT pg_advisory_unlock_all()", .letsGo),
-            ("CLOSE c", .letsGo), ("CLOSE ALL", .letsGo), ("UNLISTEN *", .letsGo), ("DROP TABLE t", .letsGo),
+            ("CLOSE c", .letsGo), ("CLOSE ALL", .letsGo), ("UNLISTEN *", [.letsGo, .listens]),
+            ("DROP TABLE t", .letsGo),
             ("ROLLBACK", .letsGo), ("rollback to savepoint x;", .letsGo), ("ABORT", .letsGo),
             ("ROLLBACK AND CHAIN; SELECT 1", .letsGo),
             ("DEALLOCATE x", [.letsGo, .deallocates]), ("DEALLOCATE PREPARE ALL", [.letsGo, .deallocates]),
@@ -241,15 +242,16 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
         arguments: [
             ("SELECT 1; RESET ALL", all),
             ("BEGIN; SET x = 1; SELECT f(1); COMMIT", [.settings, .callsUnknown]),
-            ("SELECT ';' ; LISTEN x", .keeps), ("SELECT 1;;/**/;LISTEN x; ROLLBACK", [.keeps, .letsGo]),
-            ("SELECT $$;LISTEN x;$$; UNLISTEN x", .letsGo), ("SELECT 1 -- ;LISTEN x\n;", []),
+            ("SELECT ';' ; LISTEN x", [.keeps, .listens]),
+            ("SELECT 1;;/**/;LISTEN x; ROLLBACK", [.keeps, .letsGo, .listens]),
+            ("SELECT $$;LISTEN x;$$; UNLISTEN x", [.letsGo, .listens]), ("SELECT 1 -- ;LISTEN x\n;", []),
             ("SELECT \";\";SELECT nextval('s')", .advancesSequences),
             ("SET x = 1;RESET y", [.settings, .resets]),
             ("INSERT INTO t VALUES (1); SELECT temp INTO TEMP x", .keeps),
             ("SET ROLE r; RESET ALL", [.settings, .resets, .setsRole]), ("RESET ALL; RESET x", all),
             ("SET ROLE r; RESET ROLE", noRole), ("RESET ROLE; SET ROLE r", [.settings, .resets, .setsRole]),
             ("RESET ROLE; RESET x; SET y = 1", noRole),
-            ("DISCARD ALL; SET ROLE r", [.settings, .resets, .setsRole, .letsGo, .deallocates]),
+            ("DISCARD ALL; SET ROLE r", [.settings, .resets, .setsRole, .letsGo, .deallocates, .listens]),
             ("SET ROLE r; SELECT set_config('role', NULL, false)", noRole),
             ("RESET ALL; SELECT 1", all),
             ("RESET ALL; SET x = 1", [.settings, .resets]),
@@ -260,7 +262,7 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
             ("RESET ALL; SELECT set_config('a', 'b', true)", all.union(.setsLocally)),
             ("RESET ALL; CALL p", [.settings, .resets, .runsCode]),
             ("RESET ALL; SELECT 'a\\' || f(1) || '", [.settings, .resets, .runsCode, .keeps]),
-            ("DISCARD ALL; SET x = 1", [.settings, .resets, .resetsRole, .letsGo, .deallocates]),
+            ("DISCARD ALL; SET x = 1", [.settings, .resets, .resetsRole, .letsGo, .deallocates, .listens]),
         ] as [EffectsCase])
     func severalStatementsAddUp(_ text: String, _ expected: StatementEffects) {
         #expect(effects(text) == expected)

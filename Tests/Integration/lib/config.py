@@ -59,6 +59,8 @@ class Config:
     resolvers: dict = field(default_factory=dict)
     #: Addresses of further listeners, as (host, port).
     more_addresses: list = field(default_factory=list)
+    #: Further storages, by their names.
+    more_storages: dict = field(default_factory=dict)
     #: What the name of the file ends in, which says its grammar.
     extension: str = "conf"
 
@@ -81,6 +83,7 @@ class Config:
         lines += [block("listen", {**listen, "host": host, "port": port}) for host, port in self.more_addresses]
         lines += [block(f'resolver "{title}"', options) for title, options in self.resolvers.items()]
         lines += [block('storage "pg"', {"type": "remote", **servers})]
+        lines += [block(f'storage "{title}"', options) for title, options in self.more_storages.items()]
         if any(route.storage == CONSOLE for route in self.routes):
             lines += [block(f'storage "{CONSOLE}"', {"type": "local"})]
         lines += [block(f'shared_pool "{pool}"', {"pool_size": size}) for pool, size in self.shared_pools.items()]
