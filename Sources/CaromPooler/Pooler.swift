@@ -5,6 +5,7 @@ import Carom
 package import CaromConfiguration
 import CaromPostgres
 import CaromReactor
+import CaromTCP
 import Glibc
 import Synchronization
 
@@ -73,6 +74,7 @@ package final class Pooler: Sendable {
         let (events, continuation) = AsyncStream.makeStream(of: Router.Event.self)
         routeEvents = events
         statementMemory = StatementMemory(limit: settings.preparedStatementsMemory)
+        BufferMemory.use(limit: settings.memoryLimit)
         let router = Router(
             reactors: reactors.reactors, snapshot: snapshot, statementMemory: statementMemory, log: log,
             events: continuation)
@@ -116,6 +118,7 @@ package final class Pooler: Sendable {
         resolverKeeper.use(snapshot.resolvers, insteadOf: previous.resolvers)
         log.apply(snapshot.settings)
         statementMemory.use(limit: snapshot.settings.preparedStatementsMemory)
+        BufferMemory.use(limit: snapshot.settings.memoryLimit)
         for worker in workers { await worker.use(snapshot) }
         router.retire(retired)
         for definition in snapshot.keptRoutes { router.open(definition) }

@@ -6,24 +6,39 @@ package import CaromReactor
 /// Bytes that a socket has not taken yet. Empty, without memory, as long as the other side keeps up.
 ///
 /// It does not limit itself: whoever fills it stops reading from the fast side while it is not empty, which bounds it
-/// by one read buffer.
-package struct OutputQueue: Sendable {
-    private var bytes: [UInt8] = []
-    private var start = 0
+/// by one read buffer. What waits counts as ``BufferMemory``.
+package struct OutputQueue: @unchecked Sendable {
+    // Unchecked: what waits belongs to one queue; a queue that is passed on is not used any more by who had it.
+
+    /// What waits; it counts as long as it is there.
+    private final class Waiting {
+        var bytes: [UInt8] = []
+        var start = 0
+
+        deinit { BufferMemory.giveBack(bytes.count) }
+    }
+
+    private var waiting: Waiting?
 
     package init() {}
 
     /// Whether everything was taken.
-    package var isEmpty: Bool { start == bytes.count }
+    package var isEmpty: Bool { waiting == nil }
 
     /// How much waits.
-    package var count: Int { bytes.count - start }
+    package var count: Int { waiting.map { $0.bytes.count - $0.start } ?? 0 }
 
     /// Puts bytes at the end.
-    package mutating func append(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more) }
+    package mutating func append(_ more: UnsafeRawBufferPointer) {
+        if more.isEmpty { return }
+        let waiting = waiting ?? Waiting()
+        waiting.bytes.append(contentsOf: more)
+        BufferMemory.take(more.count)
+        self.waiting = waiting
+    }
 
     /// Puts bytes at the end.
-    package mutating func append(_ more: [UInt8]) { bytes.append(contentsOf: more) }
+    package mutating func append(_ more: [UInt8]) { more.withUnsafeBytes { append($0) } }
 
     /// Writes `bytes` behind what waits; what the socket does not take now waits too.
     package mutating func write(_ more: UnsafeRawBufferPointer, to transport: Transport) throws(SystemError) {
@@ -58,17 +73,17 @@ package struct OutputQueue: Sendable {
 
     /// Writes what waits, as far as the socket takes it.
     package mutating func flush(to transport: Transport) throws(SystemError) {
-        while !isEmpty {
+        guard let waiting else { return }
+        while waiting.start < waiting.bytes.count {
             let outcome: WriteOutcome
             do {
-                outcome = try bytes[start...].withUnsafeBytes { try transport.write($0) }
+                outcome = try waiting.bytes[waiting.start...].withUnsafeBytes { try transport.write($0) }
             } catch let error as SystemError {
                 throw error
             } catch { preconditionFailure("a transport throws system errors only") }
             guard case .bytes(let count) = outcome else { return }
-            start += count
+            waiting.start += count
         }
-        bytes = []
-        start = 0
+        self.waiting = nil
     }
 }

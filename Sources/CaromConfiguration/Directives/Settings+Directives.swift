@@ -71,6 +71,7 @@ extension Settings: ConfigurationScope {
         .limit("max_user_connections", \.maxUserServers),
         .limit("max_db_client_connections", \.maxDatabaseClients),
         .limit("max_user_client_connections", \.maxUserClients),
+        .size("memory_limit", orNoLimit: \.memoryLimit),
         .size("prepared_statements_memory", orNoLimit: \.preparedStatementsMemory),
         .text("availability_zone", optional: \.availabilityZone),
         .time("server_login_retry", in: .milliseconds, \.serverLoginRetry),

@@ -107,6 +107,8 @@ package struct Settings: Equatable, Sendable {
     package var maxDatabaseClients: Int?
     /// `max_user_client_connections`: clients of each user over all routes; `nil` for no limit.
     package var maxUserClients: Int?
+    /// `memory_limit`: bytes that may wait in buffers; `nil` for no limit.
+    package var memoryLimit: Int?
     /// `prepared_statements_memory`: bytes that the prepared statements of clients may take; `nil` for no limit.
     package var preparedStatementsMemory: Int? = 256 << 20
     /// `availability_zone`: where the pooler is; servers there are used before others.

@@ -3,6 +3,7 @@
 
 import CaromPostgres
 import CaromPostgresProtocol
+import CaromTCP
 
 /// The channels that a client of transaction pooling listens to (`pool_listen`): what its statements have made of them, and what is
 /// said there until it can be told.
@@ -19,10 +20,14 @@ final class ClientChannels {
     private var owesReady = false
     /// What the client is to be told, as messages, while it is in no transaction.
     private var heard: [UInt8] = []
+    /// What of that counts as waiting.
+    private var counted = 0
     /// What the transaction has stopped, in the order of its marks.
     private var stopped: [UnlistenedChannels] = []
     /// The same of the request that is under way, outside any block: it counts unless the request fails.
     private var stoppedAlone = UnlistenedChannels()
+
+    deinit { BufferMemory.giveBack(counted) }
 
     /// There are none, and none are about to be.
     var isEmpty: Bool { names.isEmpty && !isUnsettled && !isWaiting }
@@ -157,12 +162,16 @@ final class ClientChannels {
     func hear(_ message: [UInt8], on channel: String) -> Bool {
         if !names.contains(channel) { return true }
         heard.append(contentsOf: message)
+        BufferMemory.take(message.count)
+        counted += message.count
         return heard.count <= Self.mostBytes
     }
 
     /// Takes what is to be told.
     func takeHeard() -> [UInt8] {
         defer { heard = [] }
+        BufferMemory.giveBack(counted)
+        counted = 0
         return heard
     }
 }

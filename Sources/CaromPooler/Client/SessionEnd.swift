@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromPostgresProtocol
+import CaromTCP
 
 /// Why a client's session is over.
 enum SessionEnd: Error, Equatable {
@@ -27,6 +28,14 @@ enum SessionEnd: Error, Equatable {
     ) -> SessionEnd {
         .refused(
             ErrorFields(severity: .fatal, code: code, message: message, detail: detail, hint: hint))
+    }
+
+    /// `memory_limit` is met, and the client would have something wait.
+    static var outOfMemory: SessionEnd {
+        .fatal(
+            .outOfMemory, "too many bytes wait in buffers",
+            detail: BufferMemory.limit.map { "Those of all clients may be \($0) (memory_limit)." },
+            hint: "clients that do not read their answers fill them, and requests that wait for a server")
     }
 
     /// There is no route by these names.

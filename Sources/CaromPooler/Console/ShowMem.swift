@@ -26,6 +26,10 @@ struct ShowMem: ConsoleCommand {
             Self.row(
                 "prepared_statements", used: statements, free: memory.limit.map { max(0, $0 - memory.bytes) },
                 total: memory.bytes),
+            Self.row(
+                "waiting_bytes",
+                free: statistics.bufferMemory.limit.map { max(0, $0 - statistics.bufferMemory.bytes) },
+                total: statistics.bufferMemory.bytes),
             Self.row("process", used: Self.resident, total: Self.resident),
         ])
     }

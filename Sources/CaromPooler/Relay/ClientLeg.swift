@@ -58,7 +58,10 @@ struct ClientLeg: ~Copyable {
         held = .passUnretained(transport)
         self.input = input
         inputIsReady = isReady && !input.isEmpty
+        BufferMemory.take(input.count)
     }
+
+    deinit { if !input.isEmpty { BufferMemory.giveBack(input.count) } }
 
     // MARK: From the client
 
@@ -100,24 +103,32 @@ struct ClientLeg: ~Copyable {
         let count = input.count
         precondition(count <= buffer.count, "kept bytes fit into the buffer that they came from")
         input.withUnsafeBytes { buffer.copyMemory(from: $0) }
-        input = []
+        keep([])
         return count
     }
 
     /// Keeps what could not be worked on.
     @inline(__always)
     mutating func keep(_ chunk: UnsafeRawBufferPointer, from position: Int) {
-        if position < chunk.count { input = Array(chunk[position...]) }
+        if position < chunk.count { keep(Array(chunk[position...])) }
+    }
+
+    private mutating func keep(_ bytes: [UInt8]) {
+        BufferMemory.take(bytes.count - input.count)
+        input = bytes
     }
 
     /// How much can be taken back.
     func room(of buffer: UnsafeMutableRawBufferPointer) -> Int { buffer.count - input.count }
 
     /// What was sent to a server comes in front of what is kept.
-    mutating func takeBack(_ bytes: [UInt8]) { input = bytes + input }
+    mutating func takeBack(_ bytes: [UInt8]) { keep(bytes + input) }
 
     /// Keeps what waits for more, or for a server. A client that does not take its answers goes on when it has.
-    mutating func keepIdle(_ chunk: UnsafeRawBufferPointer, from position: Int) {
+    ///
+    /// - Throws: the end of the session where `memory_limit` is met.
+    mutating func keepIdle(_ chunk: UnsafeRawBufferPointer, from position: Int) throws(SessionEnd) {
+        if position < chunk.count, BufferMemory.isExhausted { throw .outOfMemory }
         keep(chunk, from: position)
         if !keepsUp { retry() }
     }

@@ -145,7 +145,7 @@ final class Relay: SessionStage {
             let limit = worker.buffer.count
             guard try client.reachesWork(bytes, &position, &machine, snapshot.clientFrames, limit),
                 try attach()
-            else { return client.keepIdle(chunk, from: position) }
+            else { return try client.keepIdle(chunk, from: position) }
         }
         guard let server = leg.server else { preconditionFailure("attached without a server") }
         if machine.phase != .serving { return client.keep(chunk, from: position) }

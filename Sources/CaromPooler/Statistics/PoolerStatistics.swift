@@ -128,6 +128,8 @@ struct PoolerStatistics: Sendable {
     var lostLogLines: Int
     /// What clients' prepared statements take of memory, and what they may; nil for any amount.
     var statementMemory: (bytes: Int, limit: Int?)
+    /// What waits in buffers, and what may (`memory_limit`); nil for any amount.
+    var bufferMemory: (bytes: Int, limit: Int?)
     var refusals: Refusals
 
     /// Servers of all routes.

@@ -47,6 +47,12 @@ extension PoolerStatistics {
             "carom_prepared_statement_limit_bytes", .gauge, "What they may take.",
             statementMemory.limit.map { [.init(value: Double($0))] } ?? [])
         metrics.add(
+            "carom_waiting_bytes", .gauge, "What waits in buffers for clients and servers.",
+            [.init(value: Double(bufferMemory.bytes))])
+        metrics.add(
+            "carom_waiting_limit_bytes", .gauge, "What may wait there.",
+            bufferMemory.limit.map { [.init(value: Double($0))] } ?? [])
+        metrics.add(
             "carom_log_lost_lines", .counter, "Lines of the log that nobody took in time.",
             [.init(value: Double(lostLogLines))])
     }

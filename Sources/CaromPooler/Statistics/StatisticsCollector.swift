@@ -4,6 +4,7 @@
 import Carom
 import CaromConfiguration
 import CaromPostgres
+import CaromTCP
 import Glibc
 
 /// Reads the numbers of the running pooler. Cheap for those who write them: nothing is stopped, no worker is asked; each
@@ -46,6 +47,7 @@ final class StatisticsCollector: Sendable {
                 },
                 limits: router.quota.uses(SystemPoolClock()), lostLogLines: log.lostLines,
                 statementMemory: (statementMemory.bytes, statementMemory.limit),
+                bufferMemory: (BufferMemory.bytes, BufferMemory.limit),
                 refusals: PoolerStatistics.Refusals(
                     descriptors: refusals.count,
                     logins: presences.reduce(0) { $0 + $1.displacedCount },

@@ -40,6 +40,8 @@ struct StatisticsReadings {
     /// Lines of the log that were lost since the start.
     var lostLogLines = 0
     var statementMemory: (bytes: Int, limit: Int?) = (0, nil)
+    /// What waits in buffers, and what may.
+    var bufferMemory: (bytes: Int, limit: Int?) = (0, nil)
     var refusals = PoolerStatistics.Refusals()
 }
 
@@ -53,6 +55,7 @@ extension PoolerStatistics {
         process = readings.process
         lostLogLines = readings.lostLogLines
         statementMemory = readings.statementMemory
+        bufferMemory = readings.bufferMemory
         refusals = readings.refusals
         clientsByWorker = readings.clients
         clientsByUser = readings.clientsByUser

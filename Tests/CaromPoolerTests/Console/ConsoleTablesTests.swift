@@ -276,7 +276,8 @@ import Testing
         let size = Self.context.snapshot.bufferSize
         #expect(rows[0] == "read_buffers|\(size)|2|0|\(2 * size)")
         #expect(rows[1] == "prepared_statements|null|0|1|73")
-        #expect(rows[2].hasPrefix("process|null|") && rows.count == 3)
+        #expect(rows[2] == "waiting_bytes|null|null|1|75")
+        #expect(rows[3].hasPrefix("process|null|") && rows.count == 4)
     }
 
     @Test func thePoolerWorks() {

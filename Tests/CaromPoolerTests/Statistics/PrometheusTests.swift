@@ -129,6 +129,7 @@ import Testing
             "carom_route_retries_total{\(route)}": "126",
             "carom_route_statements{\(route)}": "71",
             "carom_prepared_statement_bytes": "73", "carom_prepared_statement_limit_bytes": "74",
+            "carom_waiting_bytes": "75", "carom_waiting_limit_bytes": "76",
             "carom_route_statement_text_bytes{\(route)}": "72",
             "carom_pool_oldest_wait_seconds{\(route)}": "0.25",
             "carom_pool_wait_seconds_total{\(route)}": "1.5", "carom_pool_claims_total{\(route)}": "100",

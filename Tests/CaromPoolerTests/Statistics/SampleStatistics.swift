@@ -57,6 +57,7 @@ enum Sample {
                 process: .init(version: "9.8.7", startedAt: 1_700_000_000, workers: clients.count),
                 clients: clients, consoleClients: consoleClients, clientsByUser: ["app": 30, "guest": 1],
                 routes: routes, limits: limits, lostLogLines: 17, statementMemory: (73, 74),
+                bufferMemory: (75, 76),
                 refusals: .init(
                     descriptors: 18, logins: 19, lateLogins: 20, afterFailures: 21, failedLogins: 22)))
     }
