@@ -126,7 +126,7 @@ enum IniKeys {
         IniKey("query_timeout", .time, "0"), IniKey("query_wait_timeout", .time, "120"),
         IniKey("cancel_wait_timeout", .time, "10"), IniKey("client_idle_timeout", .time, "0"),
         IniKey("idle_transaction_timeout", .time, "0"), IniKey("transaction_timeout", .time, "0"),
-        IniKey("suspend_timeout", .time, "10").ignored("there is no SUSPEND"),
+        IniKey("suspend_timeout", .time, "10"),
     ]
     private static let sockets = [
         IniKey("pkt_buf", .number(counts), "4096").ignored("workers have buffers of their own"),

@@ -57,6 +57,7 @@ struct PgBouncerTop {
         settings.backendConnectTimeout = main.timeOrNever("server_connect_timeout") ?? Self.unlimited
         settings.clientLoginTimeout = main.timeOrNever("client_login_timeout") ?? Self.unlimited
         settings.cancelTimeout = main.timeOrNever("cancel_wait_timeout")
+        settings.suspendTimeout = main.timeOrNever("suspend_timeout")
         settings.limits.query = main.timeLimit("query_timeout")
         settings.limits.transaction = main.timeLimit("transaction_timeout")
         settings.limits.idleTransaction = main.timeLimit("idle_transaction_timeout")

@@ -119,6 +119,8 @@ package struct Settings: Equatable, Sendable {
     package var backendConnectTimeout = Duration.seconds(30)
     /// `cancel_timeout_ms`: for one forwarded cancel; `nil` for no limit.
     package var cancelTimeout: Duration? = .seconds(1)
+    /// `suspend_timeout`: who has not taken everything by then is cut off (`SUSPEND`); `nil` for no limit.
+    package var suspendTimeout: Duration? = .seconds(10)
     /// `client_login_timeout`, from milliseconds: for listeners that say nothing of it.
     package var clientLoginTimeout = Duration.seconds(15)
     /// For routes that say nothing of them.

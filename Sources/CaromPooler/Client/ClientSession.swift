@@ -78,6 +78,8 @@ final class ClientSession {
     func go(to destination: Destination, _ arrival: Opening, input: [UInt8]) throws(SessionEnd) {
         leaveLogin()
         switch destination {
+        case .relay(let route) where worker.isSuspended:
+            enter(HeldArrival(self, route, arrival, input: input))
         case .relay(let route):
             route.counters[worker.reactor.index].count(.login)
             let record = RelayRecord(input: input, choice: route.choice(of: arrival.startup))

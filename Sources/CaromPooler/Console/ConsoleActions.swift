@@ -48,6 +48,7 @@ final class ConsoleActions: Sendable {
         case .statements: done(.table(ShowPreparedStatements.rows(router.all)))
         case .kill(let id): kill(id, done)
         case .database(let action, let database): perform(action, database, done)
+        case .suspend: suspend(done)
         case .shutdown(let mode): shutDown(mode, done)
         }
     }
@@ -72,6 +73,7 @@ final class ConsoleActions: Sendable {
         let told = ConsoleResult.done(tag: action.rawValue)
         do throws(ConsoleError) {
             switch try actions.perform(action, database) {
+            case .done where action == .resume && database == nil: followSuspension { done(told) }
             case .done: done(told)
             case .waiting(let isDone): watch(until: isDone) { done(told) }
             case .ending(let names): endClients(of: names) { done(told) }
@@ -99,6 +101,29 @@ final class ConsoleActions: Sendable {
                     !databases.contains($0.clientDatabase) || $0.pool.stats.slots == 0
                 }
             }, done)
+    }
+
+    // MARK: Suspension
+
+    private func suspend(_ done: @escaping @Sendable (ConsoleResult) -> Void) {
+        do throws(DatabaseSwitches.Refusal) {
+            try router.change { (switches) throws(DatabaseSwitches.Refusal) in try switches.suspend() }
+        } catch {
+            return done(.failed(DatabaseActions.error(error)))
+        }
+        followSuspension { done(.done(tag: "SUSPEND")) }
+    }
+
+    /// Has the workers suspend or resume, and tells when the last of them has nothing left to write.
+    private func followSuspension(_ done: @escaping @Sendable () -> Void) {
+        let deadline = snapshot().settings.suspendTimeout.map { .now + $0 } ?? Deadline.never
+        let workers = workers
+        let found = Found(workers.count)
+        for worker in workers {
+            worker.reactor.call {
+                worker.followSuspension(until: deadline) { if found.add([]) != nil { done() } }
+            }
+        }
     }
 
     // MARK: The end

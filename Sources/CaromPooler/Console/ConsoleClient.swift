@@ -77,7 +77,7 @@ extension ConsoleClient {
             let known = relay.report
             report = known
             state = known.server != nil ? .active : known.waiter != nil ? .waiting : .idle
-        case is Transfer: state = .idle
+        case is Transfer, is HeldArrival: state = .idle
         case is ConsoleStage: state = .active
         default: return nil
         }

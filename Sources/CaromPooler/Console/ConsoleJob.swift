@@ -17,6 +17,8 @@ enum ConsoleJob: Equatable, Sendable {
     case kill(client: Int)
     /// Do something with a database; nil is all of them.
     case database(DatabaseAction, String?)
+    /// Stop reading from clients and servers, until everything is resumed.
+    case suspend
     case shutdown(ShutdownMode)
 }
 

@@ -75,7 +75,7 @@ struct DatabaseActions: Sendable {
         throw ConsoleError(.invalidCatalogName, "no such database: \(database)")
     }
 
-    private static func error(_ refusal: DatabaseSwitches.Refusal) -> ConsoleError {
+    static func error(_ refusal: DatabaseSwitches.Refusal) -> ConsoleError {
         let text =
             switch refusal {
             case .alreadyPaused: "already suspended/paused"

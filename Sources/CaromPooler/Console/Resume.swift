@@ -3,7 +3,7 @@
 
 import CaromPostgresProtocol
 
-/// `RESUME`: what `PAUSE` or `KILL` has made wait goes on.
+/// `RESUME`: what `PAUSE`, `SUSPEND` or `KILL` has made wait goes on.
 struct Resume: ConsoleCommand {
     static let name = "RESUME"
     static let usage = "RESUME [database]"

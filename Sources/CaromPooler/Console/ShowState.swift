@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Whether the pooler works, or everything is paused.
+/// Whether the pooler works, or everything is paused or suspended.
 struct ShowState: ConsoleCommand {
     static let name = "SHOW STATE"
 
@@ -13,9 +13,10 @@ struct ShowState: ConsoleCommand {
         (.text, ["key", "value"]))
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
-        let isPaused = context.switches.arePaused
+        let (isPaused, isSuspended) = (context.switches.arePaused, context.switches.isSuspended)
         return .table([
-            ["active", isPaused ? "no" : "yes"], ["paused", isPaused ? "yes" : "no"], ["suspended", "no"],
+            ["active", isPaused || isSuspended ? "no" : "yes"], ["paused", isPaused ? "yes" : "no"],
+            ["suspended", isSuspended ? "yes" : "no"],
         ])
     }
 }

@@ -280,7 +280,7 @@ final class Relay: SessionStage {
     }
 
     /// Writes what waits for either side, as far as it is taken. True: something was, and all of it.
-    private func flush() throws(SessionEnd) -> Bool {
+    func flush() throws(SessionEnd) -> Bool {
         let moved = client.keepsUp ? false : try client.flush()
         guard let server = leg.server, !server.output.isEmpty, leg.flush(server) else { return moved }
         releaseIfFree()

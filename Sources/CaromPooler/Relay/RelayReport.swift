@@ -24,6 +24,9 @@ struct RelayReport: Sendable {
     /// Bytes that wait in either direction.
     let waitingBytes: (fromClient: Int, toClient: Int)
 
+    /// Both sides have taken what they were sent.
+    var isFlushed: Bool { waitingBytes.toClient == 0 && (server?.waitingBytes ?? 0) == 0 }
+
     init(_ leg: borrowing ServerLeg, _ client: borrowing ClientLeg, _ book: SessionBook) {
         route = leg.route
         waiter = leg.waiter

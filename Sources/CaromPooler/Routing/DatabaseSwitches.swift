@@ -5,6 +5,8 @@
 struct DatabaseSwitches: Equatable, Sendable {
     /// All are paused, whatever is said of each.
     private(set) var arePaused = false
+    /// Nothing is read from clients and servers.
+    private(set) var isSuspended = false
     private var paused: Set<String> = []
     private var disabled: Set<String> = []
 
@@ -26,15 +28,24 @@ struct DatabaseSwitches: Equatable, Sendable {
 
     /// - Parameter database: nil for all.
     mutating func pause(_ database: String?) throws(Refusal) {
-        if arePaused { throw .alreadyPaused }
+        if arePaused || isSuspended { throw .alreadyPaused }
         if let database { paused.insert(database) } else { arePaused = true }
     }
+
+    mutating func suspend() throws(Refusal) {
+        if arePaused || isSuspended { throw .alreadyPaused }
+        isSuspended = true
+    }
+
+    /// Everything is read again, whoever has said so.
+    mutating func endSuspension() { isSuspended = false }
 
     /// What was paused by its own name stays so when all are resumed.
     mutating func resume(_ database: String?) throws(Refusal) {
         guard let database else {
-            if !arePaused { throw .notPaused }
+            if !arePaused, !isSuspended { throw .notPaused }
             arePaused = false
+            isSuspended = false
             return
         }
         if paused.remove(database) == nil { throw .isNotPaused(database) }
@@ -42,7 +53,7 @@ struct DatabaseSwitches: Equatable, Sendable {
 
     /// Each by its own name, as `KILL` leaves them.
     mutating func pauseEach(_ databases: Set<String>) throws(Refusal) {
-        if arePaused { throw .alreadyPaused }
+        if arePaused || isSuspended { throw .alreadyPaused }
         paused.formUnion(databases)
     }
 

@@ -42,6 +42,8 @@ final class Worker: Sendable {
         var cancels: [UInt64: [UnsafeContinuation<Void, Never>]] = [:]
         var nextOwner: UInt64
         var isStopping = false
+        /// Nothing is read from anybody.
+        var suspension: Suspension?
         /// Another process, to which clients go.
         var successor: Successor?
 
@@ -196,7 +198,11 @@ final class Worker: Sendable {
     /// Another process, to which clients go; nil for most of a process's life. On the worker's thread.
     var successor: Successor? {
         get { local.value.successor }
-        set { local.value.successor = newValue }
+        set {
+            local.value.successor = newValue
+            // Who goes there must be heard.
+            if newValue != nil { endSuspension() }
+        }
     }
 
     /// Sends those away that have not logged in for longest, if there are too many: whoever sends nothing shall not keep
@@ -313,6 +319,7 @@ final class Worker: Sendable {
     func stop() {
         reactor.call {
             self.local.value.isStopping = true
+            self.endSuspension()
             for session in self.sessions { session.stop() }
             self.local.value.waker.wake()
         }
@@ -323,6 +330,32 @@ final class Worker: Sendable {
         reactor.call {
             for session in self.sessions { session.abort() }
         }
+    }
+
+    // MARK: Suspension; on the worker's thread
+
+    /// Nothing is read from clients and their servers.
+    var isSuspended: Bool { local.value.suspension != nil }
+
+    /// Begins or ends a suspension, as the router has it by now.
+    ///
+    /// - Parameter flushed: told when everybody has taken what was sent, or has been cut off for that, or when it is over.
+    func followSuspension(until deadline: Deadline, _ flushed: @escaping () -> Void) {
+        guard router.switches.isSuspended, !local.value.isStopping, successor == nil else {
+            endSuspension()
+            return flushed()
+        }
+        if isSuspended { return flushed() }
+        let suspension = Suspension(self, until: deadline, flushed)
+        local.value.suspension = suspension
+        suspension.begin()
+    }
+
+    private func endSuspension() {
+        if router.switches.isSuspended { router.change { $0.endSuspension() } }
+        guard let suspension = local.value.suspension else { return }
+        local.value.suspension = nil
+        suspension.end()
     }
 
     // MARK: Cancels

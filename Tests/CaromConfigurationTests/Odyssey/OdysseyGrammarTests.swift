@@ -38,7 +38,7 @@ import Testing
             client_max 100 client_max_routing 40 max_db_client_connections 21 max_user_client_connections 22
             reserve_pool_size 27 reserve_pool_timeout 28 max_db_connections 23 max_user_connections 24 shared_pool "few" { pool_size 25 }
             prepared_statements_memory 32mb
-            server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0
+            server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0 suspend_timeout 3
             graceful_shutdown_timeout_ms 0
             listen { port 6000 backlog 16 client_login_timeout 250 tls "prefer"
                      tls_key_file "k" tls_cert_file "c" tls_ca_file "a" tls_crl_file "r" tls_protocols "tlsv1.3"
@@ -91,6 +91,7 @@ import Testing
         #expect(settings.preparedStatementsMemory == 32 << 20)
         #expect(settings.serverLoginRetry == .milliseconds(5))
         #expect(settings.backendConnectTimeout == .milliseconds(1500) && settings.cancelTimeout == nil)
+        #expect(settings.suspendTimeout == .seconds(3))
         #expect(settings.gracefulShutdownTimeout == nil)
 
         let listen = try #require(settings.listeners.first)

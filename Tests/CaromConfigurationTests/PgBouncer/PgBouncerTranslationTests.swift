@@ -28,6 +28,7 @@ import Testing
         #expect(settings.limits.waitNotice == .after(.seconds(5)))
         #expect(settings.serverLoginRetry == .seconds(15) && settings.backendConnectTimeout == .seconds(15))
         #expect(settings.clientLoginTimeout == .seconds(60) && settings.cancelTimeout == .seconds(10))
+        #expect(settings.suspendTimeout == .seconds(10))
         #expect(settings.hooks.checkDelay == .seconds(30) && settings.hooks.checkQuery == nil)
         #expect(settings.hooks.resetQuery == nil && settings.workers == .automatic)
         #expect(settings.keepalive == .seconds(7200) && settings.keepaliveProbes == 9)

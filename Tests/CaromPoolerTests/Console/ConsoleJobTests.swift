@@ -28,7 +28,7 @@ private typealias M = ClientMessage
         ("pause shop", .database(.pause, "shop")), ("RESUME \"Shop\"", .database(.resume, "Shop")),
         ("DISABLE shop", .database(.disable, "shop")), ("ENABLE shop", .database(.enable, "shop")),
         ("RECONNECT", .database(.reconnect, nil)), ("KILL shop", .database(.kill, "shop")),
-        ("WAIT_CLOSE", .database(.waitClose, nil)),
+        ("WAIT_CLOSE", .database(.waitClose, nil)), ("SUSPEND", .suspend),
         ("SET client_max = 7", .set(SettingChange("client_max", to: .number("7")))),
         ("set MAX_CLIENT_CONN to 8", .set(SettingChange("client_max", to: .number("8")))),
         ("SET log_query = on", .set(SettingChange("log_query", to: .flag(true)))),

@@ -30,6 +30,21 @@ private typealias Refusal = DatabaseSwitches.Refusal
         #expect(switches.isPaused("shop") && !switches.isPaused("bank"))
     }
 
+    @Test func suspendedIsOfEverythingAndEndsWithAResume() throws {
+        var switches = DatabaseSwitches()
+        try switches.suspend()
+        #expect(switches.isSuspended && !switches.arePaused && !switches.isPaused("shop"))
+        #expect(throws: Refusal.alreadyPaused) { try switches.suspend() }
+        #expect(throws: Refusal.alreadyPaused) { try switches.pause(nil) }
+        #expect(throws: Refusal.alreadyPaused) { try switches.pause("shop") }
+        #expect(throws: Refusal.alreadyPaused) { try switches.pauseEach(["shop"]) }
+        try switches.resume(nil)
+        #expect(switches == DatabaseSwitches())
+        #expect(throws: Refusal.notPaused) { try switches.resume(nil) }
+        try switches.pause(nil)
+        #expect(throws: Refusal.alreadyPaused) { try switches.suspend() }
+    }
+
     @Test func disabledIsAnotherThing() {
         var switches = DatabaseSwitches()
         #expect(switches.isEverythingEnabled)
