@@ -8,11 +8,14 @@ import Glibc
 
 extension ConfigurationArgument {
     /// Reads the file; prints every complaint about it and exits with 1 when it cannot be used.
-    static func load(_ file: String) throws -> Settings {
+    static func load(_ file: String) throws -> Settings { try loadFile(file).settings }
+
+    /// The same, with what it was read from.
+    static func loadFile(_ file: String) throws -> ConfigurationFile {
         do throws(ConfigurationErrors) {
             let loaded = try ConfigurationFile.load(path: file)
             for warning in loaded.warnings { complain("\(warning)") }
-            return loaded.settings
+            return loaded
         } catch {
             for diagnostic in error.diagnostics { complain("\(diagnostic)") }
             throw ExitCode(1)

@@ -43,7 +43,8 @@ extension ServingCommand {
     /// Reads the configuration, asks a running pooler, goes into the background and becomes another user, as far as this is wanted. There
     /// must be no other thread yet.
     func prepare() throws -> Service {
-        let settings = try ConfigurationArgument.load(options.argument.file).with(options.settings)
+        let loaded = try ConfigurationArgument.loadFile(options.argument.file)
+        let settings = loaded.settings.with(options.settings)
         if settings.daemonize {
             guard settings.pidFile != nil else {
                 complain("carom: a pooler in the background needs pid_file, by which it is found")
@@ -66,7 +67,8 @@ extension ServingCommand {
             }
         }
         return Service(
-            settings: settings, file: options.argument.file, options: options.settings, takeover: takeover)
+            settings: settings, ini: loaded.ini, file: options.argument.file, options: options.settings,
+            takeover: takeover)
     }
 
     private func takeOver(_ settings: Settings) throws -> Takeover {
@@ -86,6 +88,7 @@ extension ServingCommand {
 /// The pooler, all but running.
 struct Service: Sendable {
     let settings: Settings
+    let ini: IniConfiguration?
     let file: String
     let options: CommandLineSettings
     let takeover: Takeover?
@@ -96,7 +99,7 @@ struct Service: Sendable {
             let processors = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
             let environment: (String) -> String? = { getenv($0).map { String(cString: $0) } }
             let pooler = try Pooler(
-                settings, file: file, options: options, processors: processors,
+                settings, of: ini, file: file, options: options, processors: processors,
                 manager: ServiceManager(environment: environment, processID: getpid()),
                 inherited: InheritedSockets(environment: environment, processID: getpid()), takeover: takeover
             )

@@ -37,13 +37,14 @@ package final class Pooler: Sendable {
 
     /// Somebody wants the configuration read again, or one setting changed, and to be told.
     private struct ReloadRequest: Sendable {
-        var change: SettingChange?
+        var change: LiveChange?
         var told: @Sendable (ReloadOutcome) -> Void = { _ in }
     }
 
     /// Prepares everything that needs no network.
     ///
     /// - Parameters:
+    ///   - ini: what the settings come from, if that is an ini file of PgBouncer's.
     ///   - file: where the settings come from, and a reload finds the next ones; nil if there is none.
     ///   - options: what was said beside the file, and is in the settings.
     ///   - processors: how many the machine has, for `workers "auto"`.
@@ -52,8 +53,8 @@ package final class Pooler: Sendable {
     ///   - takeover: of a running pooler, whose sockets are used instead.
     /// - Throws: `SystemError`, `LogWriter.Failure` or ``SnapshotError`` when a resource is not available.
     package init(
-        _ settings: Settings, file: String? = nil, options: CommandLineSettings = CommandLineSettings(),
-        processors: Int, manager: ServiceManager? = nil,
+        _ settings: Settings, of ini: IniConfiguration? = nil, file: String? = nil,
+        options: CommandLineSettings = CommandLineSettings(), processors: Int, manager: ServiceManager? = nil,
         inherited: InheritedSockets = InheritedSockets(environment: { _ in nil }, processID: 0),
         takeover: Takeover? = nil
     ) throws {
@@ -67,7 +68,7 @@ package final class Pooler: Sendable {
         let log = try PoolerLog(settings)
         self.log = log
         reactors = try ReactorGroup(count: settings.workers.resolved(processors: processors))
-        let snapshot = try Snapshot(settings, previous: nil, log: log)
+        let snapshot = try Snapshot(settings, of: ini, previous: nil, log: log)
         let current = CurrentSnapshot(snapshot)
         self.current = current
         resolverKeeper.use(snapshot.resolvers)
@@ -266,7 +267,7 @@ package final class Pooler: Sendable {
         }
     }
 
-    private func reload(_ change: SettingChange?, on reactor: Reactor) async -> ReloadOutcome {
+    private func reload(_ change: LiveChange?, on reactor: Reactor) async -> ReloadOutcome {
         if change == nil, file == nil { return .failed("there is no file to read") }
         if takesNoMore { return .failed("the pooler is shutting down") }
         if succession.hasHandedOver { return .failed("another process has taken over") }

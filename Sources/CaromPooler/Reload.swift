@@ -32,23 +32,35 @@ struct Reload: Sendable {
             throw ReloadError(mistakes: error.diagnostics.map(\.description))
         }
         for warning in loaded.warnings { log.info("reload: \(warning)") }
-        try self.init(loaded.settings.with(options), previous: previous, log: log)
+        try self.init(loaded.settings.with(options), of: loaded.ini, previous: previous, log: log)
     }
 
     /// Changes one setting of those that hold.
-    init(_ change: SettingChange, previous: Snapshot, log: PoolerLog) throws(ReloadError) {
+    init(_ change: LiveChange, with options: CommandLineSettings, previous: Snapshot, log: PoolerLog)
+        throws(ReloadError)
+    {
         let settings: Settings
-        do throws(SettingChange.Refusal) {
-            settings = try change.applied(to: previous.settings)
+        var ini: IniConfiguration?
+        do {
+            if let loaded = try previous.ini?.changed(by: change) {
+                ini = loaded.ini
+                settings = try ini?.applyDirectives(to: loaded.settings.with(options)) ?? loaded.settings
+            } else if case .directive(let change) = change {
+                settings = try change.applied(to: previous.settings)
+            } else {
+                preconditionFailure("a key of ini files was set without one")
+            }
+        } catch let errors as ConfigurationErrors {
+            throw ReloadError(mistakes: errors.diagnostics.filter { $0.severity == .error }.map(\.message))
         } catch {
-            throw ReloadError(mistakes: ["\(SetCommand.error(error, change.name).message)"])
+            throw ReloadError(mistakes: ["the setting cannot be made: \(error)"])
         }
-        try self.init(settings, previous: previous, log: log)
+        try self.init(settings, of: ini, previous: previous, log: log)
     }
 
     /// Reads the file, or makes the change, on this thread, beside the workers, which go on meanwhile.
     static func read(
-        _ file: String, with options: CommandLineSettings, _ change: SettingChange?, previous: Snapshot,
+        _ file: String, with options: CommandLineSettings, _ change: LiveChange?, previous: Snapshot,
         log: PoolerLog, on thread: ComputingThread
     ) async throws(ReloadError) -> Reload {
         let result = await withUnsafeContinuation {
@@ -57,7 +69,7 @@ struct Reload: Sendable {
                 do throws(ReloadError) {
                     let reload =
                         if let change {
-                            try Reload(change, previous: previous, log: log)
+                            try Reload(change, with: options, previous: previous, log: log)
                         } else {
                             try Reload(of: file, with: options, previous: previous, log: log)
                         }
@@ -70,10 +82,12 @@ struct Reload: Sendable {
         return try result.get()
     }
 
-    private init(_ settings: Settings, previous: Snapshot, log: PoolerLog) throws(ReloadError) {
+    private init(_ settings: Settings, of ini: IniConfiguration?, previous: Snapshot, log: PoolerLog)
+        throws(ReloadError)
+    {
         changes = SettingsChanges(from: previous.settings, to: settings)
         do {
-            snapshot = try Snapshot(settings, previous: previous, log: log)
+            snapshot = try Snapshot(settings, of: ini, previous: previous, log: log)
             listeners = try Listeners.wishes(of: snapshot)
         } catch {
             throw ReloadError(mistakes: ["\(error)"])

@@ -113,18 +113,62 @@ def test_an_ini_file_is_read_again(pooler):
     with psycopg.connect(host=host, port=port, user="boss", password="chief", dbname="pgbouncer", autocommit=True) as boss:
         def config():
             return {row[0]: row[1] for row in boss.execute("SHOW CONFIG").fetchall()}
-        assert config()["client_max"] == "100" and config()["pool_ttl"] == "600"
+        assert config()["max_client_conn"] == "100" and config()["server_idle_timeout"] == "600"
         boss.execute("SET max_client_conn = 50")
-        assert config()["client_max"] == "50"
+        assert config()["max_client_conn"] == "50"
         pooler.config.text += "max_client_conn = 70\npkt_bug = 1\n"
         assert any('unknown key "pkt_bug" in [pgbouncer]' in line for line in pooler.reload())
-        assert config()["client_max"] == "50"
+        assert config()["max_client_conn"] == "50"
         with pytest.raises(psycopg.errors.ConfigFileError, match="pkt_bug"):
             boss.execute("RELOAD")
         pooler.config.text = pooler.config.text.replace("pkt_bug = 1", "server_idle_timeout = 1.5")
         pooler.write()
         assert boss.execute("RELOAD").statusmessage == "RELOAD"
-        assert config()["client_max"] == "70" and config()["pool_ttl"] == "1.5"
+        assert config()["max_client_conn"] == "70" and config()["server_idle_timeout"] == "1.5"
+
+
+@pytest.mark.parametrize("pooler", ["scram-sha-256"], indirect=True)
+def test_keys_are_set_while_it_runs(pooler):
+    host, port = pooler.address
+    with psycopg.connect(host=host, port=port, user="boss", password="chief", dbname="pgbouncer", autocommit=True) as boss:
+        def config():
+            return {row[0]: row[1:] for row in boss.execute("SHOW CONFIG").fetchall()}
+
+        def connect():
+            return Wire.open(pooler.address, user="scram_user", database="shop", password=PASSWORDS["scram_user"])
+        assert config()["pool_mode"] == ("session", "session", "yes") and "pkt_buf" not in config()
+        assert config()["default_pool_size"] == ("2", "20", "yes") and config()["listen_backlog"][2] == "no"
+        with connect() as wire:
+            wire.rows("begin")
+            wire.rows("commit")
+        assert boss.execute("SET pool_mode = 'statement'").statusmessage == "SET"
+        assert boss.execute("SET default_pool_size TO 0x5").statusmessage == "SET"
+        assert config()["pool_mode"][0] == "statement" and config()["default_pool_size"][0] == "0x5"
+        with connect() as wire, pytest.raises(ServerError, match="transaction"):
+            wire.rows("begin")
+        # What is in the file by now, and was not read again, is nobody's business.
+        pooler.config.text += "max_client_conn = 70\n"
+        pooler.write()
+        boss.execute("SET log_query = yes")
+        boss.execute("SET stats_users = 'somebody, else'")
+        assert config()["max_client_conn"][0] == "100" and config()["pool_mode"][0] == "statement"
+        assert config()["log_query"][0] == "yes" and config()["stats_users"][0] == "somebody, else"
+        for text, error in (
+                ("max_client_conn = many", psycopg.errors.InvalidParameterValue), ("client_max = 1", psycopg.errors.UndefinedObject),
+                ("pidfile = '/tmp/x'", psycopg.errors.ObjectNotInPrerequisiteState), ("pkt_buf = 1", psycopg.errors.ObjectNotInPrerequisiteState),
+                ("auth_file = '/nowhere/at/all'", psycopg.errors.ConfigFileError)):
+            before = config()
+            with pytest.raises(error) as refusal:
+                boss.execute(f"SET {text}")
+            assert config() == before
+            if "many" in text:
+                assert "expected" in str(refusal.value) and "'many'" in str(refusal.value).replace('"', "'")
+        boss.execute("RELOAD")
+        assert config()["pool_mode"][0] == "session" and config()["max_client_conn"][0] == "70"
+        assert config()["log_query"][0] == "no" and config()["stats_users"][0] == ""
+        with connect() as wire:
+            wire.rows("begin")
+            wire.rows("commit")
 
 
 @pytest.mark.parametrize("pooler", ["scram-sha-256"], indirect=True)

@@ -7,6 +7,13 @@ package struct ConfigurationFile: Equatable, Sendable {
     package let settings: Settings
     /// What in it does nothing or is probably not meant.
     package let warnings: [ConfigurationDiagnostic]
+    /// What the file said, if it is one of PgBouncer's: `SET` goes by its keys then.
+    package internal(set) var ini: IniConfiguration?
+
+    init(settings: Settings, warnings: [ConfigurationDiagnostic]) {
+        self.settings = settings
+        self.warnings = warnings
+    }
 
     /// Reads a configuration file and the files it includes; certificates and keys that it names are tried. One whose name ends in `.ini`
     /// is read in PgBouncer's grammar, every other in Odyssey's.
@@ -15,14 +22,12 @@ package struct ConfigurationFile: Equatable, Sendable {
     /// directory the process runs in.
     /// - Throws: every mistake found in any of the files, or that the file cannot be read.
     package static func load(path: String) throws(ConfigurationErrors) -> ConfigurationFile {
+        if isIni(path) { return try IniConfiguration.load(path: path) }
         switch ConfigurationSource.files.read(path) {
         case .success(let bytes):
             return try draft(bytes, file: path, source: .files).checked(loadingFiles: true)
         case .failure(let failure):
-            let position = ConfigurationPosition(file: path, line: 1, column: 1)
-            throw ConfigurationErrors([
-                ConfigurationDiagnostic(.error, at: position, "the file cannot be read: \(failure.reason)")
-            ])
+            throw ConfigurationErrors(unreadable: path, failure)
         }
     }
 
@@ -42,11 +47,22 @@ package struct ConfigurationFile: Equatable, Sendable {
         try draft(bytes, file: file, source: source).checked()
     }
 
+    private static func isIni(_ file: String) -> Bool { file.hasSuffix(".ini") }
+
     private static func draft(_ text: [UInt8], file: String, source: ConfigurationSource)
         -> ConfigurationDraft
     {
-        file.hasSuffix(".ini")
+        isIni(file)
             ? PgBouncerParser.draft(text: text, file: file, source: source)
             : OdysseyParser.draft(text: text, file: file, source: source)
+    }
+}
+
+extension ConfigurationErrors {
+    init(unreadable path: String, _ failure: ConfigurationReadFailure) {
+        let position = ConfigurationPosition(file: path, line: 1, column: 1)
+        self.init([
+            ConfigurationDiagnostic(.error, at: position, "the file cannot be read: \(failure.reason)")
+        ])
     }
 }

@@ -27,6 +27,8 @@ struct IniKey: Sendable {
     let standard: String?
     /// Why the key does nothing here; nil where it does something.
     var isIgnoredBecause: String?
+    /// Another value has no effect before a restart.
+    var needsRestart = false
     /// The key that says the same, of which this is another name.
     var canonical: String?
     /// The value never appears in a message.
@@ -49,6 +51,13 @@ struct IniKey: Sendable {
     func named(_ canonical: String) -> IniKey {
         var key = self
         key.canonical = canonical
+        return key
+    }
+
+    /// The same, of what is there from the start.
+    var restart: IniKey {
+        var key = self
+        key.needsRestart = true
         return key
     }
 

@@ -62,11 +62,13 @@ enum IniKeys {
     static let methods = ["any", "trust", "plain", "md5", "scram-sha-256", "cert", "hba"]
 
     private static let service = [
-        IniKey("logfile", .text, ""), IniKey("pidfile", .text, ""), IniKey("listen_addr", .text, ""),
+        IniKey("logfile", .text, "").restart, IniKey("pidfile", .text, "").restart,
+        IniKey("listen_addr", .text, ""),
         IniKey("listen_port", .number(1...65535), "6432"),
-        IniKey("unix_socket_dir", .text, "/tmp"), IniKey("unix_socket_mode", .number(0...0o777), "0777"),
+        IniKey("unix_socket_dir", .text, "/tmp"),
+        IniKey("unix_socket_mode", .number(0...0o777), "0777").restart,
         IniKey("unix_socket_group", .text, "").ignored("the socket belongs to the group of the process"),
-        IniKey("user", .text, ""),
+        IniKey("user", .text, "").restart,
         IniKey("peer_id", .number(0...16383), "0").ignored("cancels are not passed on to other poolers"),
         IniKey("disable_pqexec", .flag, "0").ignored("queries of several statements are not refused"),
         IniKey("application_name_add_host", .flag, "0").ignored(
@@ -100,8 +102,8 @@ enum IniKeys {
         IniKey("admin_users", .text, ""), IniKey("stats_users", .text, ""),
     ]
     private static let logging = [
-        IniKey("syslog", .flag, "0"), IniKey("syslog_ident", .text, "pgbouncer"),
-        IniKey("syslog_facility", .word(SyslogFacility.allCases.map(\.rawValue)), "daemon"),
+        IniKey("syslog", .flag, "0").restart, IniKey("syslog_ident", .text, "pgbouncer").restart,
+        IniKey("syslog_facility", .word(SyslogFacility.allCases.map(\.rawValue)), "daemon").restart,
         IniKey("log_connections", .flag, "1"), IniKey("log_disconnections", .flag, "1"),
         IniKey("log_pooler_errors", .flag, "1").ignored("errors told to clients are always logged"),
         IniKey("log_stats", .flag, "1"), IniKey("verbose", .number(counts), "0"),
@@ -132,13 +134,14 @@ enum IniKeys {
         IniKey("pkt_buf", .number(counts), "4096").ignored("workers have buffers of their own"),
         IniKey("max_packet_size", .number(counts), "2147483647").ignored(
             "long messages are passed on in pieces"),
-        IniKey("listen_backlog", .number(1...65535), "128"),
+        IniKey("listen_backlog", .number(1...65535), "128").restart,
         IniKey("sbuf_loopcnt", .number(counts), "5").ignored("each side has its turn"),
         IniKey("so_reuseport", .flag, "0").ignored("workers share the listening sockets"),
         IniKey("tcp_defer_accept", .number(counts), "1").ignored("clients are accepted as they come"),
         IniKey("tcp_socket_buffer", .number(counts), "0").ignored("the kernel sizes the buffers"),
-        IniKey("tcp_keepalive", .flag, "1"), IniKey("tcp_keepcnt", .number(counts), "0"),
-        IniKey("tcp_keepidle", .number(counts), "0"), IniKey("tcp_keepintvl", .number(counts), "0"),
+        IniKey("tcp_keepalive", .flag, "1").restart, IniKey("tcp_keepcnt", .number(counts), "0").restart,
+        IniKey("tcp_keepidle", .number(counts), "0").restart,
+        IniKey("tcp_keepintvl", .number(counts), "0").restart,
         IniKey("tcp_user_timeout", .number(counts), "0").ignored("it is the kernel's"),
     ]
     private static let tls =

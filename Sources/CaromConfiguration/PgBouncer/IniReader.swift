@@ -23,6 +23,8 @@ struct IniReader {
     private(set) var items: [IniItem] = []
     /// In the order they were opened.
     private(set) var files: [String]
+    /// What the included ones say.
+    private(set) var texts: [String: [UInt8]] = [:]
     private(set) var findings = ConfigurationFindings()
 
     /// How deep files may include files.
@@ -121,6 +123,7 @@ struct IniReader {
             findings.report(position, "%include: \(quoted(path)) cannot be read: \(failure.reason)")
         case .success(let text):
             if !files.contains(path) { files.append(path) }
+            texts[path] = text
             read(text, of: path, through: chain + [canonical])
         }
     }

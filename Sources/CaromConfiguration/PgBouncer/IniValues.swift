@@ -53,6 +53,15 @@ struct IniValues: Sendable {
                 ? "allowed: \(names)" : "it belongs into \(homes.joined(separator: " or "))")
     }
 
+    /// Every key that has a meaning here, and what holds.
+    var shown: [Settings.Entry] {
+        section.keys.filter { $0.isIgnoredBecause == nil && $0.canonical == nil }.map { key in
+            Settings.Entry(
+                name: key.name, value: entries[key.name]?.value ?? key.standard, standard: key.standard,
+                needsRestart: key.needsRestart)
+        }
+    }
+
     /// Whether nothing was given.
     var isEmpty: Bool { entries.isEmpty }
 

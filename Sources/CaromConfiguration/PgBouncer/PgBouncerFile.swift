@@ -16,14 +16,18 @@ struct PgBouncerFile: Sendable {
     private(set) var users: [Named] = []
     /// The file and all that it includes, in the order they were opened.
     let files: [String]
+    /// What those say that it includes.
+    let texts: [String: [UInt8]]
     var findings: ConfigurationFindings
 
     /// The console's; nobody else can have it.
     static let consoleDatabase = "pgbouncer"
 
-    init(text: [UInt8], file: String, source: ConfigurationSource) {
+    /// - Parameter changes: come behind the last entry of `[pgbouncer]`.
+    init(text: [UInt8], file: String, source: ConfigurationSource, behind changes: [IniEntry] = []) {
         let reader = IniReader(text: text, file: file, source: source)
         files = reader.files
+        texts = reader.texts
         findings = reader.findings
         let start = ConfigurationPosition(file: file, line: 1, column: 1)
         main = IniValues(IniKeys.main, at: start)
@@ -48,6 +52,7 @@ struct PgBouncerFile: Sendable {
                 }
             }
         }
+        for change in changes { main.set(change, &findings) }
         main.warnOfIgnored(&findings)
     }
 

@@ -5,7 +5,12 @@
 enum PgBouncerParser {
     /// Reads a file, what it includes, and its `auth_file`.
     static func draft(text: [UInt8], file: String, source: ConfigurationSource) -> ConfigurationDraft {
-        let ini = PgBouncerFile(text: text, file: file, source: source)
+        draft(of: PgBouncerFile(text: text, file: file, source: source), file: file, source: source)
+    }
+
+    /// The same of a file that was read, but for its `auth_file`.
+    static func draft(of ini: PgBouncerFile, file: String, source: ConfigurationSource) -> ConfigurationDraft
+    {
         var draft = ConfigurationDraft(file: file)
         draft.files = ini.files
         draft.findings = ini.findings

@@ -18,7 +18,7 @@ final class ConsoleActions: Sendable {
     private let router: Router
     private let snapshot: @Sendable () -> Snapshot
     private let closeDoors: @Sendable () -> Void
-    private let reload: @Sendable (SettingChange?, @escaping @Sendable (ReloadOutcome) -> Void) -> Void
+    private let reload: @Sendable (LiveChange?, @escaping @Sendable (ReloadOutcome) -> Void) -> Void
 
     /// - Parameters:
     ///   - snapshot: what is configured now.
@@ -27,7 +27,7 @@ final class ConsoleActions: Sendable {
     init(
         _ router: Router, snapshot: @escaping @Sendable () -> Snapshot,
         closeDoors: @escaping @Sendable () -> Void,
-        reload: @escaping @Sendable (SettingChange?, @escaping @Sendable (ReloadOutcome) -> Void) -> Void
+        reload: @escaping @Sendable (LiveChange?, @escaping @Sendable (ReloadOutcome) -> Void) -> Void
     ) {
         self.router = router
         self.snapshot = snapshot
@@ -54,7 +54,7 @@ final class ConsoleActions: Sendable {
     }
 
     private func reload(
-        _ change: SettingChange?, _ tag: String, _ done: @escaping @Sendable (ConsoleResult) -> Void
+        _ change: LiveChange?, _ tag: String, _ done: @escaping @Sendable (ConsoleResult) -> Void
     ) {
         reload(change) { outcome in
             switch outcome {

@@ -8,7 +8,7 @@ enum ConsoleJob: Equatable, Sendable {
     /// Read the configuration again.
     case reload
     /// Change a setting.
-    case set(SettingChange)
+    case set(LiveChange)
     /// Ask all workers and pools who is there: the rows of a table.
     case list(ConsoleTable)
     /// The statements that clients have prepared: the rows of `SHOW PREPARED_STATEMENTS`.

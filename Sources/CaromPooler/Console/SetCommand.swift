@@ -4,12 +4,14 @@
 import CaromConfiguration
 import CaromPostgresProtocol
 
-/// `SET name = value`: another value for a directive of the top of the file, until the file is read again.
+/// `SET name = value`: another value for a directive of the top of the file, or for a key of `[pgbouncer]` where the pooler runs by an ini
+/// file, until the file is read again.
 struct SetCommand: ConsoleCommand {
     static let name = "SET"
     static let usage = "SET name = value"
 
-    let change: SettingChange
+    private let name: String
+    private let value: ConsoleWord
 
     /// What PgBouncer calls it.
     private static let otherNames = ["max_client_conn": "client_max"]
@@ -21,33 +23,41 @@ struct SetCommand: ConsoleCommand {
                 .syntaxError, "expected SET name = value",
                 hint: "SHOW CONFIG has the names; values with commas or spaces stand in quotes")
         }
-        let name = words[1].text.lowercased()
-        return SetCommand(change: SettingChange(otherNames[name] ?? name, to: value(words[3])))
+        return SetCommand(name: words[1].text.lowercased(), value: words[3])
     }
 
     /// As the file would have it: switches and numbers without quotes, everything else with them.
-    private static func value(_ word: ConsoleWord) -> ConfigurationValue.Content {
-        if word.isQuoted { return .string(word.text) }
-        switch word.text.lowercased() {
+    private var content: ConfigurationValue.Content {
+        if value.isQuoted { return .string(value.text) }
+        switch value.text.lowercased() {
         case "yes", "on": return .flag(true)
         case "no", "off": return .flag(false)
         case let text:
             let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
             return digits.utf8.first.map { (48...57).contains($0) } == true
-                ? .number(text) : .string(word.text)
+                ? .number(text) : .string(value.text)
         }
     }
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
         do throws(SettingChange.Refusal) {
-            _ = try change.applied(to: context.snapshot.settings)
+            return .wait(.set(try change(context.snapshot)))
         } catch {
-            return .failed(Self.error(error, change.name))
+            return .failed(Self.error(error, name))
         }
-        return .wait(.set(change))
     }
 
-    static func error(_ refusal: SettingChange.Refusal, _ name: String) -> ConsoleError {
+    private func change(_ snapshot: Snapshot) throws(SettingChange.Refusal) -> LiveChange {
+        if snapshot.ini != nil {
+            if let change = try IniChange(name, to: value.text) { return .entry(change) }
+            if !IniConfiguration.directives.contains(name) { throw .unknown }
+        }
+        let change = SettingChange(Self.otherNames[name] ?? name, to: content)
+        _ = try change.applied(to: snapshot.settings)
+        return .directive(change)
+    }
+
+    private static func error(_ refusal: SettingChange.Refusal, _ name: String) -> ConsoleError {
         switch refusal {
         case .unknown:
             ConsoleError(

@@ -17,6 +17,8 @@ import Synchronization
 /// ``ListenerDefinition`` it logged in with.
 final class Snapshot: Sendable {
     let settings: Settings
+    /// What the settings come from, if that is an ini file of PgBouncer's.
+    let ini: IniConfiguration?
     /// In the order of the configuration.
     let listeners: [ListenerDefinition]
     /// Of every TCP connection.
@@ -49,9 +51,14 @@ final class Snapshot: Sendable {
     /// Those whose pools are there before a client comes.
     let keptRoutes: [RouteDefinition]
 
-    /// - Parameter previous: the snapshot that this one replaces; `nil` at the start.
+    /// - Parameters:
+    ///   - ini: what the settings come from, if that is an ini file.
+    ///   - previous: the snapshot that this one replaces; `nil` at the start.
     /// - Throws: ``SnapshotError`` when a storage or a route cannot work; the previous snapshot is still good then.
-    init(_ settings: Settings, previous: Snapshot?, log: PoolerLog) throws(SnapshotError) {
+    init(_ settings: Settings, of ini: IniConfiguration? = nil, previous: Snapshot?, log: PoolerLog)
+        throws(SnapshotError)
+    {
+        self.ini = ini
         let cryptography = OpenSSLCryptography()
         let mockSecret = previous?.mockSecret ?? cryptography.randomBytes(Self.mockSecretSize)
         let tcp = TCPOptions(settings)

@@ -29,6 +29,7 @@ import Testing
             if key.name != "auth_query" { #expect(row.standard == standard, "\(key.name)") }
             if name != "peers" {
                 #expect((row.reload == "no effect") == (key.isIgnoredBecause != nil), "\(key.name)")
+                #expect((row.reload == "restart") == key.needsRestart, "\(key.name)")
             }
         }
     }

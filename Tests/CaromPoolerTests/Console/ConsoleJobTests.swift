@@ -29,10 +29,10 @@ private typealias M = ClientMessage
         ("DISABLE shop", .database(.disable, "shop")), ("ENABLE shop", .database(.enable, "shop")),
         ("RECONNECT", .database(.reconnect, nil)), ("KILL shop", .database(.kill, "shop")),
         ("WAIT_CLOSE", .database(.waitClose, nil)), ("SUSPEND", .suspend),
-        ("SET client_max = 7", .set(SettingChange("client_max", to: .number("7")))),
-        ("set MAX_CLIENT_CONN to 8", .set(SettingChange("client_max", to: .number("8")))),
-        ("SET log_query = on", .set(SettingChange("log_query", to: .flag(true)))),
-        ("SET stats_users = 'a, b'", .set(SettingChange("stats_users", to: .string("a, b")))),
+        ("SET client_max = 7", .set(.directive(SettingChange("client_max", to: .number("7"))))),
+        ("set MAX_CLIENT_CONN to 8", .set(.directive(SettingChange("client_max", to: .number("8"))))),
+        ("SET log_query = on", .set(.directive(SettingChange("log_query", to: .flag(true))))),
+        ("SET stats_users = 'a, b'", .set(.directive(SettingChange("stats_users", to: .string("a, b"))))),
     ])
     func whatIsAskedForIsTheJob(_ text: String, _ job: ConsoleJob) {
         var conversation = ConsoleConversation()
