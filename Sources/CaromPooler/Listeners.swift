@@ -72,8 +72,8 @@ final class Listeners: Sendable {
                         } else {
                             try Listener(
                                 on: wish.address, backlog: Int32(clamping: wish.definition.settings.backlog),
-                                mode: wish.mode, tcp: snapshot.tcp, deferAccept: Self.acceptDeferral,
-                                reactor: reactor)
+                                mode: wish.mode, reusePort: wish.definition.settings.reusePort,
+                                tcp: snapshot.tcp, deferAccept: Self.acceptDeferral, reactor: reactor)
                         }
                 } catch  where error.code == EAFNOSUPPORT && wish.definition.isOptional(wish.address) {
                     log.info("\(error); this machine has no IPv6")

@@ -80,7 +80,7 @@ package final class Pooler: Sendable {
             reactors: reactors.reactors, snapshot: snapshot, statementMemory: statementMemory, log: log,
             events: continuation)
         self.router = router
-        let cancels = CancelRegistry()
+        let cancels = CancelRegistry(settings)
         let admission = Admission()
         let keyring = SCRAMKeyring(name: "client-keys")
         let presences = reactors.reactors.map { _ in ClientPresence() }
@@ -97,7 +97,8 @@ package final class Pooler: Sendable {
             reload: { requests.yield(ReloadRequest(change: $0, told: $1)) })
         let console = ConsoleContext(
             statistics: { statistics.statistics }, period: { periods.last }, snapshot: { current.value },
-            switches: { router.switches }, errors: { router.errors.counts }, jobs: actions.perform)
+            switches: { router.switches }, errors: { router.errors.counts }, peers: { cancels.peers.all },
+            jobs: actions.perform)
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,

@@ -49,6 +49,8 @@ public final class Listener: @unchecked Sendable {
     ///   - address: where to listen; port 0 lets the kernel choose.
     ///   - backlog: callers the kernel keeps waiting.
     ///   - mode: permission bits of a Unix socket.
+    ///   - reusePort: other processes that say so, too, may listen there beside this one, and the kernel deals callers out
+    ///     (`SO_REUSEPORT`). Means nothing on a Unix socket.
     ///   - tcp: what the accepted connections shall be like. They inherit it from the listening socket, which saves the
     ///     calls that set it for each (Linux; tcp(7)). Means nothing on a Unix socket.
     ///   - deferAccept: TCP connections come out only when the caller has sent something, or after so long (in whole seconds,
@@ -56,8 +58,8 @@ public final class Listener: @unchecked Sendable {
     ///   - reactor: where callers are accepted.
     /// - Throws: ``SystemError``, for example `EADDRINUSE`.
     public init(
-        on address: SocketAddress, backlog: Int32 = 128, mode: UInt32 = 0o777, tcp: TCPOptions? = nil,
-        deferAccept: Duration? = nil, reactor: Reactor
+        on address: SocketAddress, backlog: Int32 = 128, mode: UInt32 = 0o777, reusePort: Bool = false,
+        tcp: TCPOptions? = nil, deferAccept: Duration? = nil, reactor: Reactor
     ) throws(SystemError) {
         let operation = "listen on \(address)"
         let descriptor = socket(
@@ -71,6 +73,10 @@ public final class Listener: @unchecked Sendable {
             } else {
                 var yes: Int32 = 1
                 setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+                if reusePort {
+                    setsockopt(
+                        descriptor, SOL_SOCKET, SO_REUSEPORT, &yes, socklen_t(MemoryLayout<Int32>.size))
+                }
                 if address.family == AF_INET6 {
                     setsockopt(
                         descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &yes,

@@ -10,6 +10,7 @@ extension ListenSettings: ConfigurationScope {
             .text("host", optional: \.host),
             .number("port", \.port, in: 1...65535),
             .number("backlog", \.backlog, in: 1...65535),
+            .flag("reuse_port", \.reusePort),
         ] + Directive.tls + [
             .time("client_login_timeout", in: .milliseconds, optional: \.clientLoginTimeout),
             proxies,

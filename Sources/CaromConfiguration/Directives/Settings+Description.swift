@@ -50,6 +50,13 @@ private struct SettingsWriter {
                     of: pool, by: SharedPoolSettings.directives, unlike: SharedPoolSettings(name: pool.name),
                     indent: 1) + ["}"]
         }
+        for peer in settings.peers {
+            lines += ["", "peer \(quoted(peer.name)) {"]
+            lines +=
+                self.lines(
+                    of: peer, by: PeerSettings.directives, unlike: PeerSettings(name: peer.name), indent: 1)
+                + ["}"]
+        }
         for route in settings.routes { lines += self.lines(of: route) }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -81,6 +81,7 @@ extension Settings: ConfigurationScope {
             meaning: "backend_connect_timeout_ms"),
         .time("cancel_timeout_ms", in: .milliseconds, orNever: \.cancelTimeout),
         .time("cancel_wait_timeout", in: .seconds, orNever: \.cancelTimeout, meaning: "cancel_timeout_ms"),
+        .number("peer_id", \.peerID, in: 0...PeerSettings.ids.upperBound),
         .time("suspend_timeout", in: .seconds, orNever: \.suspendTimeout),
         .time("client_login_timeout", in: .milliseconds, \.clientLoginTimeout),
         .time("graceful_shutdown_timeout_ms", in: .milliseconds, orNever: \.gracefulShutdownTimeout),

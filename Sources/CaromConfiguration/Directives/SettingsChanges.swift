@@ -11,7 +11,7 @@ package struct SettingsChanges: Equatable, Sendable {
     package init(from old: Settings, to new: Settings) {
         add("", old, new, lasting: Self.lasting)
         let addresses = (old: Self.addresses(old), new: Self.addresses(new))
-        compare("listener", addresses.old, addresses.new, lasting: ["backlog"])
+        compare("listener", addresses.old, addresses.new, lasting: ["backlog", "reuse_port"])
         compare(
             "resolver", old.resolvers.map { ("\"\($0.name)\"", $0) },
             new.resolvers.map { ("\"\($0.name)\"", $0) })
@@ -24,6 +24,7 @@ package struct SettingsChanges: Equatable, Sendable {
         compare(
             "shared_pool", old.sharedPools.map { ("\"\($0.name)\"", $0) },
             new.sharedPools.map { ("\"\($0.name)\"", $0) })
+        compare("peer", old.peers.map { ($0.name, $0) }, new.peers.map { ($0.name, $0) })
         compare(
             "route", old.routes.map { ("\($0.pattern)", $0) }, new.routes.map { ("\($0.pattern)", $0) })
         for route in new.routes {

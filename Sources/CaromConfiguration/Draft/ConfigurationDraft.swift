@@ -13,6 +13,7 @@ package struct ConfigurationDraft: Sendable {
     package var resolvers: [ConfigurationBlock<ResolverSettings>] = []
     package var storages: [ConfigurationBlock<StorageSettings>] = []
     package var sharedPools: [ConfigurationBlock<SharedPoolSettings>] = []
+    package var peers: [ConfigurationBlock<PeerSettings>] = []
     package var routes: [ConfigurationBlock<RouteSettings>] = []
     /// What was found while reading.
     package var findings = ConfigurationFindings()

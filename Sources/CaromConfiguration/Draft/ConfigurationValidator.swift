@@ -10,6 +10,7 @@ struct ConfigurationValidator {
     private let resolvers: [ConfigurationBlock<ResolverSettings>]
     private let storages: [ConfigurationBlock<StorageSettings>]
     private let sharedPools: [ConfigurationBlock<SharedPoolSettings>]
+    private let peers: [ConfigurationBlock<PeerSettings>]
     private let routes: [ConfigurationBlock<RouteSettings>]
     private(set) var findings: ConfigurationFindings
     /// Files that are named are opened.
@@ -25,6 +26,7 @@ struct ConfigurationValidator {
         resolvers = draft.resolvers
         storages = draft.storages
         sharedPools = draft.sharedPools
+        peers = draft.peers
         routes = draft.routes
         findings = draft.findings
         settings = draft.top.value
@@ -40,6 +42,7 @@ struct ConfigurationValidator {
         var defined: [String: ConfigurationPosition] = [:]
         for block in storages { check(block, defined: &defined) }
         checkSharedPools()
+        checkPeers()
         var known: [RoutePattern: ConfigurationPosition] = [:]
         for block in routes { check(block, known: &known) }
         var unified: [StorageSettings] = []
@@ -47,6 +50,7 @@ struct ConfigurationValidator {
         settings.listeners = listeners.map(\.value)
         settings.storages = unified
         settings.sharedPools = sharedPools.map(\.value)
+        settings.peers = peers.map(\.value)
         settings.routes = routes.map(\.value)
     }
 
@@ -245,6 +249,12 @@ struct ConfigurationValidator {
         var checks = SharedPoolChecks(sharedPools, findings)
         checks.run()
         for block in routes where !block.isDamaged { checks.check(block) }
+        findings = checks.findings
+    }
+
+    private mutating func checkPeers() {
+        var checks = PeerChecks(peers, findings)
+        checks.run(own: settings.peerID)
         findings = checks.findings
     }
 

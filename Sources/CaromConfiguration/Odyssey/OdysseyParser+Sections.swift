@@ -23,6 +23,9 @@ extension OdysseyParser {
                     parser.parseNamed(
                         "shared_pool", at: word, SharedPoolSettings.init(name:), into: \.sharedPools)
                 },
+                "peer": { parser, word, _ in
+                    parser.parseNamed("peer", at: word, PeerSettings.init(name:), into: \.peers)
+                },
                 "database": { parser, word, _ in parser.parseDatabase(word) },
             ])
     }

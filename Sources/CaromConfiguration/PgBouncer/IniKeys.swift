@@ -51,7 +51,7 @@ enum IniKeys {
         name: "peers",
         keys: [
             IniKey("host", .text, nil), IniKey("port", .number(1...65535), "6432"),
-            IniKey("pool_size", .number(counts), nil),
+            IniKey("pool_size", .number(1...Int(Int32.max)), nil),
         ])
 
     static let all = [main, database, user, peer]
@@ -69,7 +69,7 @@ enum IniKeys {
         IniKey("unix_socket_mode", .number(0...0o777), "0777").restart,
         IniKey("unix_socket_group", .text, "").ignored("the socket belongs to the group of the process"),
         IniKey("user", .text, "").restart,
-        IniKey("peer_id", .number(0...16383), "0").ignored("cancels are not passed on to other poolers"),
+        IniKey("peer_id", .number(0...16383), "0"),
         IniKey("disable_pqexec", .flag, "0").ignored("queries of several statements are not refused"),
         IniKey("application_name_add_host", .flag, "0").ignored(
             "the name of an application stays as its client gives it"),
@@ -136,7 +136,7 @@ enum IniKeys {
             "long messages are passed on in pieces"),
         IniKey("listen_backlog", .number(1...65535), "128").restart,
         IniKey("sbuf_loopcnt", .number(counts), "5").ignored("each side has its turn"),
-        IniKey("so_reuseport", .flag, "0").ignored("workers share the listening sockets"),
+        IniKey("so_reuseport", .flag, "0").restart,
         IniKey("tcp_defer_accept", .number(counts), "1").ignored("clients are accepted as they come"),
         IniKey("tcp_socket_buffer", .number(counts), "0").ignored("the kernel sizes the buffers"),
         IniKey("tcp_keepalive", .flag, "1").restart, IniKey("tcp_keepcnt", .number(counts), "0").restart,

@@ -3,7 +3,7 @@
 
 /// What an ini file of PgBouncer's says, section by section.
 struct PgBouncerFile: Sendable {
-    /// An entry of `[databases]` or `[users]`.
+    /// An entry of `[databases]`, `[users]` or `[peers]`.
     struct Named: Sendable {
         let name: String
         let values: IniValues
@@ -14,6 +14,8 @@ struct PgBouncerFile: Sendable {
     /// In the order of the file. Of a name that comes twice, the last.
     private(set) var databases: [Named] = []
     private(set) var users: [Named] = []
+    /// By their numbers.
+    private(set) var peers: [Named] = []
     /// The file and all that it includes, in the order they were opened.
     let files: [String]
     /// What those say that it includes.
@@ -100,13 +102,14 @@ struct PgBouncerFile: Sendable {
     }
 
     private mutating func addPeer(_ entry: IniEntry, _ section: IniKeys.Section) {
-        let peers = 1...16383
-        guard let id = IniKey.number(entry.key), peers.contains(id) else {
+        let ids = PeerSettings.ids
+        guard let id = IniKey.number(entry.key), ids.contains(id) else {
             return findings.report(
-                entry.position, "the number of a peer is \(peers.sentence), not \(quoted(entry.key))")
+                entry.position, "the number of a peer is \(ids.sentence), not \(quoted(entry.key))")
         }
-        _ = IniValues(section, entry, &findings)
-        findings.warn(
-            entry.position, "peer \(id) has no effect: cancels are not passed on to other poolers")
+        // The same number may be written in several ways.
+        let numbered = IniEntry(
+            key: "\(id)", value: entry.value, position: entry.position, valuePosition: entry.valuePosition)
+        put(numbered, section, into: \.peers)
     }
 }

@@ -24,6 +24,7 @@ enum PgBouncerParser {
             database.addRoutes(to: &draft, access)
         }
         addConsole(to: &draft, access, ini.main)
+        addPeers(to: &draft, ini)
         warn(of: ini.main, &draft.findings)
         return draft
     }
@@ -44,6 +45,17 @@ enum PgBouncerParser {
             block.value.storage = name
             access.set(&block, for: user, of: nil, name: name, &draft.findings)
             draft.routes.append(block)
+        }
+    }
+
+    private static func addPeers(to draft: inout ConfigurationDraft, _ ini: PgBouncerFile) {
+        let usual = ini.main.limit("default_pool_size")
+        for entry in ini.peers {
+            var block = ConfigurationBlock(PeerSettings(name: entry.name), at: entry.values.position)
+            block.value.host = entry.values.text("host")
+            block.value.port = entry.values.number("port") ?? block.value.port
+            block.value.poolSize = entry.values.number("pool_size") ?? usual ?? Int(Int32.max)
+            draft.peers.append(block)
         }
     }
 

@@ -57,6 +57,7 @@ struct PgBouncerTop {
         settings.backendConnectTimeout = main.timeOrNever("server_connect_timeout") ?? Self.unlimited
         settings.clientLoginTimeout = main.timeOrNever("client_login_timeout") ?? Self.unlimited
         settings.cancelTimeout = main.timeOrNever("cancel_wait_timeout")
+        settings.peerID = main.number("peer_id") ?? 0
         settings.suspendTimeout = main.timeOrNever("suspend_timeout")
         settings.limits.query = main.timeLimit("query_timeout")
         settings.limits.transaction = main.timeLimit("transaction_timeout")
@@ -124,6 +125,7 @@ struct PgBouncerTop {
         var block = ConfigurationBlock(ListenSettings(), at: position)
         block.value.port = main.number("listen_port") ?? 6432
         block.value.backlog = main.number("listen_backlog") ?? 128
+        block.value.reusePort = main.flag("so_reuseport")
         return block
     }
 

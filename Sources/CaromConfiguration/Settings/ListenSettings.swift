@@ -9,6 +9,8 @@ package struct ListenSettings: Equatable, Sendable, TLSConfigured {
     package var port = 6432
     /// `backlog`: connections the kernel holds until they are accepted.
     package var backlog = 128
+    /// `reuse_port`: other processes listen on the same address.
+    package var reusePort = false
     /// `tls` and `tls_…`.
     package var tls = TLSSettings()
     /// `client_login_timeout`, from milliseconds: from accept to authenticated; `nil` for what the top of the file says.

@@ -119,6 +119,8 @@ package struct Settings: Equatable, Sendable {
     package var backendConnectTimeout = Duration.seconds(30)
     /// `cancel_timeout_ms`: for one forwarded cancel; `nil` for no limit.
     package var cancelTimeout: Duration? = .seconds(1)
+    /// `peer_id`: what other poolers know this one by; 0 is nothing.
+    package var peerID = 0
     /// `suspend_timeout`: who has not taken everything by then is cut off (`SUSPEND`); `nil` for no limit.
     package var suspendTimeout: Duration? = .seconds(10)
     /// `client_login_timeout`, from milliseconds: for listeners that say nothing of it.
@@ -136,6 +138,8 @@ package struct Settings: Equatable, Sendable {
     package var resolvers: [ResolverSettings] = []
     package var storages: [StorageSettings] = []
     package var sharedPools: [SharedPoolSettings] = []
+    /// `peer` blocks.
+    package var peers: [PeerSettings] = []
     /// At least one; no two have the same database and user.
     package var routes: [RouteSettings] = []
 

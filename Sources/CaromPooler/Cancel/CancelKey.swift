@@ -28,6 +28,18 @@ package struct CancelKey: Sendable {
             ? [] : (1..<Self.longWords).map { _ in random.next() }
     }
 
+    /// The same, with the pooler's number in it: whichever process of several gets a request with this key knows whose it is.
+    package init(
+        version: ProtocolVersion, of peer: PeerID, number: UInt32,
+        using random: inout some RandomNumberGenerator
+    ) {
+        self.number = number
+        first = random.next() | PeerID.hopMask
+        others =
+            version < ProtocolVersion(3, 2)
+            ? [] : (1..<Self.longWords).map { _ in random.next() }
+    }
+
     /// The key that a client was given by another process; nil if it is none of ours.
     package init?(_ data: BackendKeyData) {
         let words = stride(from: 0, to: data.key.count - 3, by: 4).map { start in

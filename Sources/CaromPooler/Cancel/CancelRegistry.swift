@@ -1,13 +1,15 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromConfiguration
 import CaromPostgresProtocol
+import CaromReactor
 import Synchronization
 
 /// Which client a CancelRequest means. One registry serves all workers, and a look-up costs one hash.
 ///
 /// It knows numbers only; the secret is with the client's session, which compares it. Clients that are in another process, because one is
-/// taking over from the other, are looked for there.
+/// taking over from the other, are looked for there, and those of a peer's with the peer.
 final class CancelRegistry: Sendable {
     struct Target {
         let worker: Worker
@@ -25,8 +27,12 @@ final class CancelRegistry: Sendable {
         case client, predecessor, successor
     }
 
+    /// Other poolers.
+    let peers = Peers()
     private let targets = Mutex<[UInt32: Target]>([:])
     let others = Mutex(Others())
+
+    init(_ settings: Settings) { peers.use(settings) }
 
     /// Makes the key of a client. From now on its number means this client.
     ///
@@ -35,18 +41,30 @@ final class CancelRegistry: Sendable {
         _ owner: UInt64, on worker: Worker, version: ProtocolVersion, as wanted: UInt32? = nil,
         using random: inout some RandomNumberGenerator
     ) -> CancelKey {
-        var wanted = wanted
-        while true {
-            let number = wanted ?? CancelKey.number(using: &random)
+        let peer = peers.own
+        // With peers the number says whose it is; nothing else has room in it.
+        var wanted = peer == nil ? wanted : nil
+        for attempt in 0... {
+            // Such numbers are scarce. Without one the client is found by those who know it, and by nobody else.
+            let mark = attempt < Self.markedAttempts ? peer : nil
+            var number = wanted ?? CancelKey.number(using: &random)
+            if let mark { number = mark.mark(number) }
             wanted = nil
+            if number == 0 || mark == nil && peer != nil && PeerID(of: number) == peer { continue }
             let isNew = targets.withLock { targets in
                 if targets[number] != nil { return false }
                 targets[number] = Target(worker: worker, owner: owner)
                 return true
             }
-            if isNew { return CancelKey(version: version, number: number, using: &random) }
+            guard isNew else { continue }
+            if let mark { return CancelKey(version: version, of: mark, number: number, using: &random) }
+            return CancelKey(version: version, number: number, using: &random)
         }
+        preconditionFailure("there are more clients than numbers")
     }
+
+    /// So many numbers that say whose they are may be taken already.
+    private static let markedAttempts = 64
 
     /// A client of another process keeps the key that it has.
     ///
@@ -67,17 +85,35 @@ final class CancelRegistry: Sendable {
 
     /// Whether looking for the client is worth it.
     func mayFind(_ request: CancelRequest) -> Bool {
-        target(of: request) != nil || others.withLock { $0.predecessor != nil || $0.successor != nil }
+        target(of: request) != nil || peers.maker(of: request) != nil
+            || others.withLock { $0.predecessor != nil || $0.successor != nil }
     }
 
     /// Passes a request on to the server that works for the client which it means, and waits until it has arrived there.
-    func deliver(_ request: CancelRequest, from origin: Origin) async {
+    ///
+    /// - Parameter worker: whose thread it is.
+    func deliver(_ request: CancelRequest, from origin: Origin, on worker: Worker) async {
+        var request = request
+        if let own = peers.own, own.made(request) { request = own.unhopped(request) }
         if let target = target(of: request) {
             return await target.worker.cancelQuery(of: target.owner, request)
         }
         let others = others.withLock { $0 }
+        if let peer = peers.maker(of: request) { return await pass(request, on: worker, to: peer) }
         if origin != .predecessor { await others.predecessor?.pass(request) }
         if origin != .successor { await others.successor?.pass(request) }
+    }
+
+    private func pass(_ request: CancelRequest, on worker: Worker, to peer: Peer) async {
+        guard let next = PeerID.hop(request) else {
+            return worker.log.error("a cancel for peer \(peer.settings.name) has gone round: dropped")
+        }
+        let deadline = Deadline.after(worker.snapshot.settings.cancelTimeout)
+        do throws(SystemError) {
+            try await peer.pass(next, on: worker.reactor, until: deadline)
+        } catch {
+            worker.log.error("a cancel has not got to peer \(peer.settings.name): \(error)")
+        }
     }
 
     /// The same for a request that another process has passed on. On the worker's thread.
@@ -86,7 +122,7 @@ final class CancelRegistry: Sendable {
         _ arrived: @escaping @Sendable () -> Void
     ) {
         worker.spawn {
-            await self.deliver(request, from: origin)
+            await self.deliver(request, from: origin, on: worker)
             arrived()
         }
     }

@@ -10,6 +10,7 @@ final class ConsoleContext: Sendable {
     private let takeSnapshot: @Sendable () -> Snapshot
     private let takeSwitches: @Sendable () -> DatabaseSwitches
     private let takeErrors: @Sendable () -> [ErrorWindow.Entry: Int]
+    private let takePeers: @Sendable () -> [Peer]
     /// Does what takes longer.
     let perform: ConsoleJobs
 
@@ -19,6 +20,7 @@ final class ConsoleContext: Sendable {
     ///   - snapshot: what is configured now.
     ///   - switches: what is paused and disabled now.
     ///   - errors: those of the last five minutes.
+    ///   - peers: other poolers that are configured now.
     ///   - jobs: does what takes longer.
     init(
         version: String = CaromVersion.number, statistics: @escaping @Sendable () -> PoolerStatistics,
@@ -26,6 +28,7 @@ final class ConsoleContext: Sendable {
         snapshot: @escaping @Sendable () -> Snapshot,
         switches: @escaping @Sendable () -> DatabaseSwitches = { DatabaseSwitches() },
         errors: @escaping @Sendable () -> [ErrorWindow.Entry: Int] = { [:] },
+        peers: @escaping @Sendable () -> [Peer] = { [] },
         jobs: @escaping ConsoleJobs
     ) {
         perform = jobs
@@ -35,6 +38,7 @@ final class ConsoleContext: Sendable {
         takeSnapshot = snapshot
         takeSwitches = switches
         takeErrors = errors
+        takePeers = peers
     }
 
     /// The running pooler at this moment. O(routes and backends): a command asks once.
@@ -51,4 +55,7 @@ final class ConsoleContext: Sendable {
 
     /// What went wrong for clients in the last five minutes, and how often.
     var errors: [ErrorWindow.Entry: Int] { takeErrors() }
+
+    /// Other poolers that are configured now.
+    var peers: [Peer] { takePeers() }
 }

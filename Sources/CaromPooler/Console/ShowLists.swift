@@ -24,7 +24,8 @@ struct ShowLists: ConsoleCommand {
         return .table(
             [
                 ("databases", Set(settings.routes.map(\.pattern.database)).count), ("users", users.count),
-                ("peers", 0), ("pools", statistics.routes.count), ("peer_pools", 0), ("free_clients", 0),
+                ("peers", settings.peers.count), ("pools", statistics.routes.count),
+                ("peer_pools", settings.peers.count), ("free_clients", 0),
                 ("used_clients", statistics.clients.total - statistics.clients.login),
                 ("login_clients", statistics.clients.login), ("free_servers", statistics.servers.idle),
                 ("used_servers", statistics.servers.active), ("dns_names", settings.hostNames.count),

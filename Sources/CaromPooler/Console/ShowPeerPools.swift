@@ -1,7 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Connections to poolers that this one knows: none.
+import CaromConfiguration
+
+/// Cancels that are under way to other poolers.
 struct ShowPeerPools: ConsoleCommand {
     static let name = "SHOW PEER_POOLS"
 
@@ -16,6 +18,11 @@ struct ShowPeerPools: ConsoleCommand {
         ))
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
-        .table([])
+        .table(
+            context.peers.map { peer in
+                let load = peer.load
+                let numbers = [load.sent, load.waiting + load.connecting, load.sent, load.connecting]
+                return [peer.settings.name] + numbers.map { "\($0)" }
+            })
     }
 }

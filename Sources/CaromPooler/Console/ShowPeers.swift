@@ -1,7 +1,9 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-/// Poolers that this one knows: none.
+import CaromConfiguration
+
+/// Poolers that this one passes cancels on to.
 struct ShowPeers: ConsoleCommand {
     static let name = "SHOW PEERS"
 
@@ -15,6 +17,9 @@ struct ShowPeers: ConsoleCommand {
         (.integer, ["port", "pool_size"]))
 
     func run(_ context: ConsoleContext) -> ConsoleResult {
-        .table([])
+        .table(
+            context.peers.map(\.settings).map { peer in
+                [peer.name, peer.host, "\(peer.port)", "\(peer.poolSize)"]
+            })
     }
 }

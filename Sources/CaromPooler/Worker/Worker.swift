@@ -92,6 +92,7 @@ final class Worker: Sendable {
         await withUnsafeContinuation { continuation in
             reactor.call {
                 self.local.value.snapshot = snapshot
+                self.cancels.peers.use(snapshot.settings)
                 for session in self.sessions { session.routesChanged() }
                 continuation.resume()
             }
@@ -366,7 +367,7 @@ final class Worker: Sendable {
         let requester = session.owner
         guard cancels.mayFind(request) else { return session.end(.terminated) }
         spawn {
-            await self.cancels.deliver(request, from: .client)
+            await self.cancels.deliver(request, from: .client, on: self)
             self.local.value.sessions[requester]?.end(.terminated)
         }
     }

@@ -44,6 +44,9 @@ import Testing
         try check(
             SharedPoolSettings.directives, SharedPoolSettings(name: "x"),
             under: "== `shared_pool \"name\" { … }`", required: ["pool_size"])
+        try check(
+            PeerSettings.directives, PeerSettings(name: "1"), under: "== `peer \"number\" { … }` [[peers]]",
+            required: ["host"])
         let pattern = RoutePattern(database: .anything, user: .anything)
         try check(
             RouteSettings.directives, RouteSettings(pattern: pattern),

@@ -38,9 +38,10 @@ import Testing
             client_max 100 client_max_routing 40 max_db_client_connections 21 max_user_client_connections 22
             reserve_pool_size 27 reserve_pool_timeout 28 max_db_connections 23 max_user_connections 24 shared_pool "few" { pool_size 25 }
             prepared_statements_memory 32mb
-            server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0 suspend_timeout 3
+            server_login_retry 5 backend_connect_timeout_ms 1500 cancel_timeout_ms 0 suspend_timeout 3 peer_id 3
             graceful_shutdown_timeout_ms 0
-            listen { port 6000 backlog 16 client_login_timeout 250 tls "prefer"
+            peer "4" { host "h" port 7 pool_size 2 } peer "5" { host "/tmp" }
+            listen { port 6000 backlog 16 reuse_port yes client_login_timeout 250 tls "prefer"
                      tls_key_file "k" tls_cert_file "c" tls_ca_file "a" tls_crl_file "r" tls_protocols "tlsv1.3"
                      tls_ciphers "x" tls_cipher_suites "y" tls_groups "z" }
             storage "s" { type "remote" srv "_pg._tcp.db.example" nameserver "[::1]:5353, 10.0.0.2"
@@ -91,7 +92,9 @@ import Testing
         #expect(settings.preparedStatementsMemory == 32 << 20)
         #expect(settings.serverLoginRetry == .milliseconds(5))
         #expect(settings.backendConnectTimeout == .milliseconds(1500) && settings.cancelTimeout == nil)
-        #expect(settings.suspendTimeout == .seconds(3))
+        #expect(settings.suspendTimeout == .seconds(3) && settings.peerID == 3)
+        #expect(settings.peers.map(\.id) == [4, 5] && settings.peers.map(\.host) == ["h", "/tmp"])
+        #expect(settings.peers.map(\.port) == [7, 6432] && settings.peers.map(\.poolSize) == [2, 20])
         #expect(settings.gracefulShutdownTimeout == nil)
 
         let listen = try #require(settings.listeners.first)

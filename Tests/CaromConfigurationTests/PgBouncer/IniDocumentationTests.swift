@@ -27,10 +27,8 @@ import Testing
             let row = try #require(documented[key.name])
             let standard = key.standard.flatMap { $0.isEmpty ? nil : $0 } ?? "none"
             if key.name != "auth_query" { #expect(row.standard == standard, "\(key.name)") }
-            if name != "peers" {
-                #expect((row.reload == "no effect") == (key.isIgnoredBecause != nil), "\(key.name)")
-                #expect((row.reload == "restart") == key.needsRestart, "\(key.name)")
-            }
+            #expect((row.reload == "no effect") == (key.isIgnoredBecause != nil), "\(key.name)")
+            #expect((row.reload == "restart") == key.needsRestart, "\(key.name)")
         }
     }
 }

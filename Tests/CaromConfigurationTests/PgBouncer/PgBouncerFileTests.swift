@@ -84,7 +84,7 @@ import Testing
             files.findings == [
                 "main.ini:3:1: warning: 'pkt_buf' has no effect: workers have buffers of their own",
                 "main.ini:4:1: warning: 'service_name' has no effect: it is for Windows",
-                "main.ini:8:1: warning: peer 1 has no effect: cancels are not passed on to other poolers",
+                "main.ini:8:1: warning: no peer is asked: there is no peer_id, by which they know this pooler",
             ])
     }
 

@@ -61,6 +61,8 @@ class Config:
     more_addresses: list = field(default_factory=list)
     #: Further storages, by their names.
     more_storages: dict = field(default_factory=dict)
+    #: Other poolers, by their numbers.
+    peers: dict = field(default_factory=dict)
     #: What the name of the file ends in, which says its grammar.
     extension: str = "conf"
 
@@ -82,6 +84,7 @@ class Config:
         lines += [block("listen", listen)]
         lines += [block("listen", {**listen, "host": host, "port": port}) for host, port in self.more_addresses]
         lines += [block(f'resolver "{title}"', options) for title, options in self.resolvers.items()]
+        lines += [block(f'peer "{number}"', options) for number, options in self.peers.items()]
         lines += [block('storage "pg"', {"type": "remote", **servers})]
         lines += [block(f'storage "{title}"', options) for title, options in self.more_storages.items()]
         if any(route.storage == CONSOLE for route in self.routes):
