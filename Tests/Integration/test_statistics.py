@@ -55,6 +55,8 @@ def test_the_numbers_are_those_of_what_was_done(pooler):
             for row, value in found.items())
 
         document = json.loads(get(pooler, "/stats"))
+        other = json.loads(get(pooler, "/stats.json"))
+        assert set(other) == set(document) and other["pooler"].keys() == document["pooler"].keys()
         routes = {route["rule"]: route for route in document["pooler"]["routes"]}
         assert routes["default.default"]["queries"] == 10
         assert routes["other.default"]["mode"] == "session"

@@ -16,8 +16,8 @@ enum ConsoleCommands {
         ShowPools.self, ShowPoolsExtended.self, ShowPreparedStatements.self, ShowResolvers.self,
         ShowRoutes.self, ShowRules.self, ShowServers.self, ShowSockets.self, ShowState.self, ShowStats.self,
         ShowStatsAverages.self, ShowStatsTotals.self, ShowStorages.self, ShowTotals.self, ShowUsers.self,
-        ShowVersion.self, ShowWaiters.self, Shutdown.self, SuspendCommand.self, Undrain.self,
-        WaitClose.self,
+        ShowVersion.self, ShowVersionExtended.self, ShowWaiters.self, Shutdown.self, SuspendCommand.self,
+        Undrain.self, WaitClose.self,
     ]
 
     /// The command these words are.

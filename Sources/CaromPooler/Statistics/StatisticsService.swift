@@ -50,14 +50,16 @@ struct StatisticsService: Sendable {
 
     private var documents: [StatsDocument] {
         let (collector, isStopping) = (collector, isStopping)
-        return [
+        let json = ["/stats", "/stats.json"].map { path in
+            StatsDocument(path: path) { _ in
+                StatsDocument.Content(type: "application/json", body: collector.statistics.json)
+            }
+        }
+        return json + [
             StatsDocument(path: "/metrics") { accept in
                 let dialect = OpenMetrics.Dialect(accept: accept)
                 return StatsDocument.Content(
                     type: dialect.contentType, body: Data(collector.statistics.metrics(dialect).utf8))
-            },
-            StatsDocument(path: "/stats") { _ in
-                StatsDocument.Content(type: "application/json", body: collector.statistics.json)
             },
             StatsDocument(path: "/healthz") { _ in
                 StatsDocument.Content(type: Self.plainText, body: Data("alive\n".utf8))

@@ -113,6 +113,7 @@ import Testing
         max_user_client_connections i, current_client_connections i
         """,
         "version": "version t",
+        "version_extended": "version t, build_type t, compiler t, compiler_version t, arch t",
         "waiters": """
         id i, user t, database t, addr t, port i, application_name t, route t, place i, wait i, wait_us i, reason t
         """,
@@ -278,6 +279,12 @@ import Testing
         #expect(rows[1] == "prepared_statements|null|0|1|73")
         #expect(rows[2] == "waiting_bytes|null|null|1|75")
         #expect(rows[3].hasPrefix("process|null|") && rows.count == 4)
+    }
+
+    @Test func howItWasBuilt() throws {
+        let row = try #require(Self.table("version_extended", Self.context).first).split(separator: "|")
+        #expect(row.prefix(3) == ["Carom 9.8.7", "debug", "Swift"] && row.count == 5)
+        #expect(row[3].hasPrefix("6.") && ["x86_64", "aarch64"].contains(row[4]))
     }
 
     @Test func thePoolerWorks() {
