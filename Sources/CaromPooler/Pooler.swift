@@ -5,7 +5,6 @@ import Carom
 package import CaromConfiguration
 import CaromPostgres
 import CaromReactor
-import CaromTCP
 import Glibc
 import Synchronization
 
@@ -18,7 +17,7 @@ package final class Pooler: Sendable {
     private let current: CurrentSnapshot
     private let nextWorker = Atomic<Int>(0)
     private let refusals: RefusalCount
-    private let statementMemory: StatementMemory
+    private let statementMemory = StatementMemory()
     private let reactors: ReactorGroup
     private let router: Router
     private let routeEvents: AsyncStream<Router.Event>
@@ -74,8 +73,7 @@ package final class Pooler: Sendable {
         resolverKeeper.use(snapshot.resolvers)
         let (events, continuation) = AsyncStream.makeStream(of: Router.Event.self)
         routeEvents = events
-        statementMemory = StatementMemory(limit: settings.preparedStatementsMemory)
-        BufferMemory.use(limit: settings.memoryLimit)
+        snapshot.limitMemory(ofStatements: statementMemory)
         let router = Router(
             reactors: reactors.reactors, snapshot: snapshot, statementMemory: statementMemory, log: log,
             events: continuation)
@@ -119,8 +117,7 @@ package final class Pooler: Sendable {
         current.value = snapshot
         resolverKeeper.use(snapshot.resolvers, insteadOf: previous.resolvers)
         log.apply(snapshot.settings)
-        statementMemory.use(limit: snapshot.settings.preparedStatementsMemory)
-        BufferMemory.use(limit: snapshot.settings.memoryLimit)
+        snapshot.limitMemory(ofStatements: statementMemory)
         for worker in workers { await worker.use(snapshot) }
         router.retire(retired)
         for definition in snapshot.keptRoutes { router.open(definition) }

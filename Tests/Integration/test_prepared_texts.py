@@ -115,6 +115,17 @@ def test_settings_are_as_before_behind_a_statement_that_fails(client, postgres):
             assert run(client, "show client_encoding") == [("LATIN1",)]
 
 
+@pytest.mark.parametrize("text, is_read", [
+    (rb"select '\x00ff'", True), (rb"select 'a' || E'\xc3'", True), (b"select '\xe4'", False), (b"select 1 -- \xc3", False)])
+def test_behind_a_text_that_cannot_be_read_the_statement_before_is_there(client, text, is_read):
+    """Not behind one whose literals cannot be."""
+    run(client, "set standard_conforming_strings = off")
+    client.say(prepare("", b"select 'before'"))
+    assert codes_of(client.say(prepare("", text))) == ["22021"]
+    seen = client.say(bind("", ""), execute())
+    assert codes_of(seen) == (["26000"] if is_read else []), seen
+
+
 def test_a_setting_of_a_transaction_lasts_as_long_as_that(client):
     client.say(prepare("s", "select 'ä'".encode()), prepare("plain", b"select 'a'"))
     with client.elsewhere():

@@ -58,7 +58,7 @@ struct PgBouncerTop {
         settings.clientLoginTimeout = main.timeOrNever("client_login_timeout") ?? Self.unlimited
         settings.cancelTimeout = main.timeOrNever("cancel_wait_timeout")
         settings.peerID = main.number("peer_id") ?? 0
-        settings.suspendTimeout = main.timeOrNever("suspend_timeout")
+        settings.suspendTimeout = main.timeOrNever("suspend_timeout").map(Self.wholeSeconds)
         settings.limits.query = main.timeLimit("query_timeout")
         settings.limits.transaction = main.timeLimit("transaction_timeout")
         settings.limits.idleTransaction = main.timeLimit("idle_transaction_timeout")

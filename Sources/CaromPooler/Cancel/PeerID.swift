@@ -1,7 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
-package import CaromPostgresProtocol
+import CaromPostgresProtocol
 
 /// What poolers that pass cancels on to one another know one of them by, and how the keys of its clients say it: as PgBouncer's do, so that
 /// both may be among them. Bytes 1 and 2 of a key are the number, the lower one first; the two lowest bits of byte 7 count the hops that

@@ -291,7 +291,6 @@ final class ClientSession {
             places.role = role
             return .console(worker.console, role)
         }
-        if BufferMemory.isExhausted { throw .outOfMemory }
         if worker.router.isDisabled(startup.database) {
             throw .fatal(
                 .cannotConnectNow, "database does not allow connections: \(startup.database)",

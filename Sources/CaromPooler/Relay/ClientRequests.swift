@@ -114,7 +114,10 @@ struct ClientRequests {
         if server.statements.descriptions.hasAnswers { statements?.described(&server) }
         if let number = received.deallocatedThrough { statements?.removeAll(through: number) }
         // What failed is the last of what was received.
-        if let failed = received.failed { statements?.failed(failed, isUnread: received.hasUnreadText) }
+        if let failed = received.failed {
+            let isUTF8 = server.reported["client_encoding"] == "UTF8"
+            statements?.failed(failed, isUnread: received.hasUnreadText, isUTF8: isUTF8)
+        }
         if received.hasStalePlan { statements?.expirePlans() }
         if let error = received.misnamed {
             // The client is told, by other words than the server's.
@@ -276,7 +279,6 @@ struct ClientRequests {
             pause.begin()
             return .notYet
         }
-        // What it stops counts or not, by the transaction that it runs in.
         if effects.contains(.listens), channels != nil, server.flow.awaitsServer,
             !server.flow.hasUnsyncedMessages
         {

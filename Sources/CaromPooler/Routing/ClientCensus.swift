@@ -3,6 +3,7 @@
 
 import CaromConfiguration
 import CaromPostgresProtocol
+import CaromTCP
 import Synchronization
 
 /// How many clients a database and a user may have over all routes, as one route goes by it; nil is no limit.
@@ -52,8 +53,9 @@ final class ClientCensus: Sendable {
 
     private let counts = Mutex(Counts())
 
-    /// The same as ``enter(database:user:_:)``, with the refusal that the client is told.
+    /// The same as ``enter(database:user:_:)``, with the refusal that the client is told; also where `memory_limit` is met.
     func admit(database: String, user: String, _ limits: ClientLimits) throws(SessionEnd) {
+        if BufferMemory.isExhausted { throw .outOfMemory }
         do throws(Shortage) { try enter(database: database, user: user, limits) } catch {
             throw error.refusal(database: database, user: user)
         }

@@ -7,6 +7,7 @@ import CaromDNS
 import CaromPostgres
 import CaromPostgresProtocol
 import CaromReactor
+import CaromTCP
 import CaromTLS
 import Synchronization
 
@@ -229,6 +230,12 @@ final class Snapshot: Sendable {
             if case .exact(let name) = route.pattern.database { name } else { "*" }
         }
         return Set(names).sorted()
+    }
+
+    /// What may be taken of memory is as the configuration says from now on.
+    func limitMemory(ofStatements statements: StatementMemory) {
+        statements.use(limit: settings.preparedStatementsMemory)
+        BufferMemory.use(limit: settings.memoryLimit)
     }
 
     /// The definition of exactly this route; `nil` when there is none.

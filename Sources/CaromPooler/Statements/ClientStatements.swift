@@ -308,9 +308,11 @@ final class ClientStatements {
 
     /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
     ///
-    /// - Parameter isUnread: the server could not read the text of that one.
-    func failed(_ numbers: ClosedRange<UInt64>, isUnread: Bool = false) {
-        unnamed.failed(numbers, isUnread: isUnread)
+    /// - Parameters:
+    ///   - isUnread: by its error the server could not read the text of that one.
+    ///   - isUTF8: texts are in UTF-8.
+    func failed(_ numbers: ClosedRange<UInt64>, isUnread: Bool = false, isUTF8: Bool = false) {
+        unnamed.failed(numbers, isUnread: isUnread, isUTF8: isUTF8)
         named.failed(numbers)
         // What is still to come of it makes no statement.
         if let sentAs = long?.sentAs, numbers.contains(sentAs) { long = nil }

@@ -28,6 +28,14 @@ struct UnnamedStatement {
         /// What the client was told of it.
         var told = ClientDescriptions.Told()
 
+        /// Whether the server can have read its text, which clients of this encoding send as it is.
+        ///
+        /// The same error tells of a text that is no UTF-8 and of a literal in it whose escapes give none; behind the first the
+        /// statement before is still there.
+        var isReadable: Bool {
+            String(validating: content.prefix { $0 != 0 }, as: UTF8.self) != nil
+        }
+
         mutating func clear() {
             content.removeAll(keepingCapacity: content.capacity <= UnnamedStatement.keptCapacity)
             effects = .none
@@ -204,7 +212,11 @@ struct UnnamedStatement {
     }
 
     /// The messages with these numbers had no effect. The first of them failed; the others were skipped.
-    mutating func failed(_ numbers: ClosedRange<UInt64>, isUnread: Bool = false) {
+    ///
+    /// - Parameters:
+    ///   - isUnread: by its error the server could not read the text of that one.
+    ///   - isUTF8: texts are in UTF-8.
+    mutating func failed(_ numbers: ClosedRange<UInt64>, isUnread: Bool = false, isUTF8: Bool = false) {
         descriptions.failed(through: numbers.upperBound)
         // What came later is not touched: clients may send thousands of messages ahead.
         let isOfCurrent = current.number <= numbers.upperBound
@@ -218,7 +230,7 @@ struct UnnamedStatement {
             // A query behind them was skipped, or has run.
             version.endsBehind.removeAll { numbers.contains($0) }
             if version.endsBehind.contains(where: { $0 < numbers.lowerBound }) { version.clear() }
-            if version.number == numbers.lowerBound, !isUnread {
+            if version.number == numbers.lowerBound, !isUnread || isUTF8 && version.isReadable {
                 version = Version()
                 kept = []
             } else if numbers.contains(version.number) {
