@@ -247,6 +247,8 @@ def main():
     queries(pooler, report)
     step("pgbench")
     loads(cluster, pooler, given.seconds, report)
+    if "debug" in given.binary.split("/"):
+        print("  This Carom is built for debugging, which is a third as fast: examples/quickstart --release takes longer to build.")
     step(f"Failover, with {READERS} clients reading and {WRITERS} writing (what pgbench does)")
     incidents(cluster, pooler, report)
 
