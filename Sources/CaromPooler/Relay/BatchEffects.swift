@@ -5,9 +5,10 @@ import CaromPostgresProtocol
 
 /// What the extended messages since the last Sync may do to the session.
 struct BatchEffects {
-    private(set) var effects = StatementEffects.none
+    // The large one first: every client has these.
     /// The settings that they take back: each alone in its statement, or nil.
     private var resets: [String?] = []
+    private(set) var effects = StatementEffects.none
     /// Something was executed behind them: a Bind alone does nothing.
     private(set) var runs = false
 
