@@ -161,6 +161,18 @@ def test_listeners_hold_no_server(postgres, lone):
                                       " and pid <> pg_backend_pid()") == "0", "nobody listens")
 
 
+def test_who_leaves_before_the_answer_listens_to_nothing(start):
+    """Each at another moment: while its LISTEN is on its way, or while it is listened for."""
+    pooler = start(Route(pool_size=4, more={"pool_listen": True}), console(), workers=2)
+    with pooler.connect(database="console", user=OPERATOR, password=OPERATOR_PASSWORD) as watcher:
+        for number in range(200):
+            wire = pooler.connect()
+            wire.send(query(f"listen c{number}"))
+            time.sleep(number % 20 / 10_000)
+            wire.abort()
+        wait_until(lambda: watcher.rows("show channels") == [], "nobody is listened for")
+
+
 def test_a_transaction_is_not_disturbed(postgres, lone):
     with lone.connect() as wire:
         wire.rows("listen a")

@@ -42,6 +42,8 @@ final class ChannelHub: Sendable {
         var directory = ChannelDirectory()
         var workers: [Int: Worker] = [:]
         var requests: [Request] = []
+        /// Those whose requests the task is serving, as long as they are there.
+        var served: Set<UInt64> = []
         var isRunning = false
         var wake: (@Sendable () -> Void)?
         var server: String?
@@ -49,9 +51,6 @@ final class ChannelHub: Sendable {
     }
 
     private let state = Mutex(State())
-
-    /// Nobody listens.
-    var isIdle: Bool { state.withLock { !$0.isRunning } }
 
     var report: Report {
         state.withLock { Report(channels: $0.directory.all, server: $0.server, losses: $0.losses) }
@@ -92,6 +91,7 @@ final class ChannelHub: Sendable {
         let listener = session.owner
         state.withLock { state in
             state.requests.removeAll { $0.listener == listener }
+            state.served.remove(listener)
             state.directory.set([], of: listener)
             state.wake?()
         }
@@ -132,7 +132,10 @@ final class ChannelHub: Sendable {
                 line.failures += 1
                 // A connection may have been dead for long when it is used again.
                 if line.connection != nil, line.failures == 1 {
-                    state.withLock { $0.requests.insert(contentsOf: requests, at: 0) }
+                    state.withLock { state in
+                        let present = requests.filter { state.served.contains($0.listener) }
+                        state.requests.insert(contentsOf: present, at: 0)
+                    }
                 } else {
                     for request in requests { request.worker.settle(request.listener, error) }
                 }
@@ -154,6 +157,7 @@ final class ChannelHub: Sendable {
                 return nil
             }
             defer { state.requests = [] }
+            state.served = Set(state.requests.map(\.listener))
             return state.requests
         }
     }
@@ -168,7 +172,12 @@ final class ChannelHub: Sendable {
         if line.connection == nil, !wanted.isEmpty { try await connect(&line, worker) }
         if !requests.isEmpty || wanted != line.names { try await listen(to: wanted, &line) }
         for request in requests {
-            state.withLock { $0.directory.set(request.names, of: request.listener) }
+            state.withLock { state in
+                // Who has left meanwhile would listen for ever.
+                if state.served.contains(request.listener) {
+                    state.directory.set(request.names, of: request.listener)
+                }
+            }
             request.worker.settle(request.listener, nil)
         }
         guard requests.isEmpty, let connection = line.connection else { return }
