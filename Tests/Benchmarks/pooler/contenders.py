@@ -42,7 +42,7 @@ class Ground:
 
     def certificate(self, host):
         """One that whichever user a pooler runs as can read."""
-        own = self._authority.issue(host, "pooler", [host])
+        own = self._authority.issue(host, "pooler", [host], kind="rsa")
         return own.copied_for(unprivileged(), self.place.directory(f"certificate-{host}"))
 
     def options(self, load, kind):
