@@ -24,6 +24,7 @@ let metrics = Target.Dependency.product(
 let tracing = Target.Dependency.product(
     name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["Tracing"]))
 let probes = Target.Dependency.target(name: "CCaromProbes", condition: .when(traits: ["Probes"]))
+let pam = Target.Dependency.target(name: "CCaromPAM", condition: .when(traits: ["PAM"]))
 let flyingFox = ["FlyingFox", "FlyingSocks"].map { name in
     Target.Dependency.product(name: name, package: "FlyingFox", condition: .when(traits: ["Statistics"]))
 }
@@ -59,6 +60,7 @@ let package = Package(
         .trait(name: "Pooler", description: "The executable carom.", enabledTraits: ["Statistics"]),
         .trait(name: "Tracing", description: "Spans for claims that wait and for statements."),
         .trait(name: "Probes", description: "Static probes (USDT); needs systemtap-sdt-dev."),
+        .trait(name: "PAM", description: "The pooler has PAM check passwords; needs libpam0g-dev."),
         .default(enabledTraits: ["Metrics", "Pooler", "ServiceLifecycle"]),
     ],
     // The lowest versions that have what is used here: docs/decisions/0006-modules.adoc.
@@ -86,6 +88,9 @@ let package = Package(
 
         // Wings: the code that touches the system.
         .target(name: "CCaromLinux"),
+        .target(
+            name: "CCaromPAM", cSettings: [.define("CAROM_PAM", .when(traits: ["PAM"]))],
+            linkerSettings: [.linkedLibrary("pam", .when(traits: ["PAM"]))]),
         .systemLibrary(name: "CCaromOpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCaromAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .target(name: "CaromReactor", dependencies: ["CCaromLinux", collections], swiftSettings: settings),
@@ -127,7 +132,7 @@ let package = Package(
                 "Carom", "CaromConfiguration", "CaromDNS", "CaromFile", "CaromPostgres",
                 "CaromPostgresProtocol",
                 "CaromReactor", "CaromStats", "CaromTCP", "CaromTLS", "CCaromLinux", collections, logging,
-                probes,
+                pam, probes,
             ],
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
 

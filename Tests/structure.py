@@ -27,6 +27,7 @@ MODULES = {
     "CaromTesting": "Carom DequeModule Synchronization",
     # Wings.
     "CCaromLinux": "",
+    "CCaromPAM": "",
     "CCaromOpenSSL": "",
     "CCaromAres": "",
     "CaromReactor": "CCaromLinux DequeModule Synchronization Glibc",
@@ -43,7 +44,7 @@ MODULES = {
     "CaromConfiguration": "CaromPostgresProtocol CaromTLS Glibc",
     "CaromPooler":
         "Carom CaromConfiguration CaromDNS CaromFile CaromPostgres CaromPostgresProtocol CaromReactor CaromStats CaromTCP "
-        "CaromTLS CCaromLinux CCaromProbes DequeModule FoundationEssentials Logging Synchronization Glibc",
+        "CaromTLS CCaromLinux CCaromPAM CCaromProbes DequeModule FoundationEssentials Logging Synchronization Glibc",
     # Top.
     "CaromTop": "Carom CaromReactor CaromStats CaromTCP CaromTLS FoundationEssentials Synchronization Glibc",
     "CaromCommand":

@@ -80,7 +80,7 @@ package final class Pooler: Sendable {
         self.router = router
         let cancels = CancelRegistry(settings)
         let admission = Admission()
-        let keyring = SCRAMKeyring(name: "client-keys")
+        let (keyring, serviceThreads) = (SCRAMKeyring(name: "client-keys"), PasswordService.makeThreads())
         let presences = reactors.reactors.map { _ in ClientPresence() }
         refusals = RefusalCount()
         let (failures, hostNames) = (LoginFailures(log: log), HostNames())
@@ -100,8 +100,8 @@ package final class Pooler: Sendable {
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,
-                presence: presence, keyring: keyring, hostNames: hostNames, failures: failures, log: log,
-                snapshot: snapshot, workerCount: presences.count)
+                presence: presence, keyring: keyring, serviceThreads: serviceThreads, hostNames: hostNames,
+                failures: failures, log: log, snapshot: snapshot, workerCount: presences.count)
         }
         actions.use(workers)
     }

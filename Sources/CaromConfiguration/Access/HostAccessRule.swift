@@ -38,6 +38,7 @@ package struct HostAccessRule: Equatable, Sendable {
         case scramSHA256 = "scram-sha-256"
         case certificate = "cert"
         case peer
+        case pam
     }
 
     /// The connections that a line is about.
@@ -98,6 +99,9 @@ package struct HostAccessRule: Equatable, Sendable {
         case verifyFull = "verify-full"
     }
 
+    /// PostgreSQL's own, so that a line means to both the same.
+    package static let defaultPAMService = "postgresql"
+
     package let line: Int
     let connection: Connection
     let databases: [Name]
@@ -107,6 +111,8 @@ package struct HostAccessRule: Equatable, Sendable {
     package let method: Method
     /// `map`: of the file of names (`ident_file`).
     package internal(set) var map: String?
+    /// `pamservice`: who checks the password.
+    package internal(set) var pamService: String?
     package internal(set) var clientCertificate: ClientCertificate?
 
     /// Whether the line is about a client.

@@ -19,14 +19,17 @@ package struct HostAccessRules: Equatable, Sendable {
         try self.init(ofFileAt: path, asksRoles: asksRoles, .files)
     }
 
-    init(ofFileAt path: String, asksRoles: Bool = true, _ source: ConfigurationSource)
+    init(
+        ofFileAt path: String, asksRoles: Bool = true,
+        traits: Set<PackageTrait> = PackageTrait.built, _ source: ConfigurationSource
+    )
         throws(AccessFileFindings)
     {
         let content = try AccessFileLines(ofFileAt: path, source)
         var rules: [HostAccessRule] = []
         var found: [AccessFileFindings.Finding] = []
         for line in content.lines {
-            var parser = HostAccessLine(line, asksRoles: asksRoles)
+            var parser = HostAccessLine(line, asksRoles: asksRoles, traits: traits)
             do throws(HostAccessLine.Trouble) {
                 rules.append(try parser.rule())
             } catch {
@@ -72,9 +75,11 @@ struct HostAccessLine {
 
     private let number: Int
     private let asksRoles: Bool
+    private let traits: Set<PackageTrait>
     private var fields: ArraySlice<[AccessFileLines.Token]>
 
-    init(_ line: AccessFileLines.Line, asksRoles: Bool) {
+    init(_ line: AccessFileLines.Line, asksRoles: Bool, traits: Set<PackageTrait>) {
+        self.traits = traits
         self.asksRoles = asksRoles
         number = line.number
         fields = line.fields[...]
@@ -182,6 +187,9 @@ struct HostAccessLine {
             throw Trouble(
                 message: "method \(quoted(word)); allowed: \(allowed.joined(separator: ", ")), \"deny\"")
         }
+        if method == .pam, !traits.contains(.pam) {
+            throw Trouble(message: "method \"pam\" \(PackageTrait.pam.need)")
+        }
         if method == .peer, connection != .local {
             throw Trouble(message: "method \"peer\" is for \"local\" lines only")
         }
@@ -202,6 +210,12 @@ struct HostAccessLine {
                 throw Trouble(message: "'map' is for the methods \"cert\" and \"peer\"")
             }
             rule.map = value
+        case "pamservice":
+            guard rule.method == .pam else {
+                throw Trouble(message: "'pamservice' is for the method \"pam\"")
+            }
+            guard !value.isEmpty else { throw Trouble(message: "'pamservice' is empty") }
+            rule.pamService = value
         case "clientcert":
             guard rule.connection == .hostWithTLS else {
                 throw Trouble(message: "'clientcert' is for \"hostssl\" lines only")
@@ -215,7 +229,9 @@ struct HostAccessLine {
             }
             rule.clientCertificate = wanted
         default:
-            throw Trouble(message: "option \(quoted(String(option[..<sign]))); allowed: 'map', 'clientcert'")
+            throw Trouble(
+                message:
+                    "option \(quoted(String(option[..<sign]))); allowed: 'map', 'clientcert', 'pamservice'")
         }
     }
 }

@@ -9,6 +9,7 @@ extension RouteSettings: ConfigurationScope {
             .choice("authentication", \.authentication),
             .secret("password", \.password), commonNames,
             .text("auth_file", optional: \.authFile),
+            .text("auth_pam_service", optional: \.pamService),
             clientMaximum,
             .limit("max_user_client_connections", overriding: \.maxUserClients),
             .flag("client_fwd_error", \.clientForwardError),
@@ -60,7 +61,7 @@ extension RouteSettings: ConfigurationScope {
         write: { $0.commonNames.isEmpty ? nil : quoted($0.commonNames.joined(separator: ",")) })
 
     private static let foreign: Set<String> = [
-        "application_name_add_host", "auth_module", "auth_pam_service",
+        "application_name_add_host", "auth_module",
         "enable_mdb_iamproxy_auth", "group_query",
         "group_query_db", "group_query_user", "keepalive", "keepalive_keep_interval", "keepalive_probes",
         "keepalive_usr_timeout", "ldap_endpoint_name", "ldap_storage_credentials",

@@ -279,6 +279,7 @@ struct ConfigurationValidator {
                 "storage_password: a SCRAM verifier proves nothing to a server; it needs the password")
         }
         let method = quoted(route.authentication.rawValue)
+        if let position = block.given["auth_pam_service"] { return checkPAM(block, at: position) }
         if checkQuery(block) { return }
         if let path = route.authFile, let position = block.given["auth_file"] {
             if route.password != nil {
@@ -305,6 +306,22 @@ struct ConfigurationValidator {
         case (.none, _), (.block, _), (.certificate, _), (.hba, _), (.clearText, _), (.md5, .plain),
             (.md5, .md5), (.scramSHA256, .plain), (.scramSHA256, .scramVerifier):
             break
+        }
+    }
+
+    /// What PAM knows is not written down, and servers are logged in to with something else.
+    private mutating func checkPAM(
+        _ block: ConfigurationBlock<RouteSettings>, at position: ConfigurationPosition
+    ) {
+        let others = [
+            "password", "auth_file", "auth_query", "auth_query_user", "auth_query_db", "auth_dbname",
+        ]
+        if !PackageTrait.built.contains(.pam) {
+            report(position, "'auth_pam_service' \(PackageTrait.pam.need)")
+        } else if block.value.authentication != .clearText {
+            report(position, "'auth_pam_service' is for authentication \"clear_text\"")
+        } else if let other = others.first(where: { block.given[$0] != nil }) {
+            report(position, "a route has either 'auth_pam_service' or '\(other)'")
         }
     }
 

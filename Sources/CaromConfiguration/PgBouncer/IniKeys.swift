@@ -59,7 +59,7 @@ enum IniKeys {
     private static let counts = 0...Int(Int32.max)
     private static let poolModes = PoolingMode.allCases.map(\.rawValue)
     /// What `auth_type` may be here.
-    static let methods = ["any", "trust", "plain", "md5", "scram-sha-256", "cert", "hba"]
+    static let methods = ["any", "trust", "plain", "md5", "scram-sha-256", "cert", "hba", "pam"]
 
     private static let service = [
         IniKey("logfile", .text, "").restart, IniKey("pidfile", .text, "").restart,

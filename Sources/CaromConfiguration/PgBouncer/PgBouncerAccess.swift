@@ -8,6 +8,9 @@ import CaromPostgresProtocol
 /// PgBouncer looks for a user in the `auth_file`, and asks a server for one that is not in it. A route here does one of both, so that
 /// users of the file get routes of their own where a server is asked for the others; and also where only the names of the file may come.
 struct PgBouncerAccess {
+    /// PgBouncer's name among the services of PAM.
+    private static let pamService = "pgbouncer"
+
     private let main: IniValues
     private let method: String
     private let path: String?
@@ -36,7 +39,12 @@ struct PgBouncerAccess {
         // With md5 whoever has a verifier goes by that. If all have, there is no more to it.
         method =
             type == "md5" && !secrets.isEmpty && secrets.allSatisfy(\.isVerifier) ? "scram-sha-256" : type
-        if list == nil, !isBroken, type != "any", !(Self.checksSecrets(type) && main.text("auth_user") != nil)
+        if type == "pam", !PackageTrait.built.contains(.pam) {
+            isBroken = true
+            findings.report(main.place(of: "auth_type"), "auth_type pam \(PackageTrait.pam.need)")
+        }
+        if list == nil, !isBroken, type != "any", type != "pam",
+            !(Self.checksSecrets(type) && main.text("auth_user") != nil)
         {
             isBroken = true
             findings.report(
@@ -98,6 +106,11 @@ struct PgBouncerAccess {
         block.value.authentication = authentication(with: secret)
         if isBroken { block.isDamaged = true }
         guard method != "any" else { return }
+        if method == "pam" {
+            _ = block.note("auth_pam_service", at: main.place(of: "auth_type"))
+            block.value.pamService = Self.pamService
+            return
+        }
         if let query = query(of: database) {
             if let secret {
                 setPassword(&block, secret)
@@ -115,7 +128,7 @@ struct PgBouncerAccess {
     private func authentication(with secret: StoredSecret?) -> AuthenticationMethod {
         switch method {
         case "any", "trust": .none
-        case "plain": .clearText
+        case "plain", "pam": .clearText
         case "cert": .certificate
         case "hba": .hba
         case "scram-sha-256": .scramSHA256

@@ -15,6 +15,8 @@ package struct RouteSettings: Equatable, Sendable {
     package var password: Secret?
     /// `auth_file`: users and their secrets, in place of `password`.
     package var authFile: String?
+    /// `auth_pam_service`: the service of PAM that checks passwords, in place of `password`.
+    package var pamService: String?
     /// `auth_query`: asks a server for a user's secret; `nil` with a user to ask as means ``UserQuerySettings/secretText``.
     package var authQuery: String?
     /// `auth_query_db` or `auth_dbname`: where it is asked.

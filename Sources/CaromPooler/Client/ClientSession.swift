@@ -249,14 +249,14 @@ final class ClientSession {
 
     /// What the client is to prove, now that its route is known. Nil: there is none; then the client goes through what others do.
     ///
-    /// - Parameter access: what its line in the `hba_file` says, if there is one.
-    /// - Throws: the refusal of a client that would not be asked for the password that its line wants.
-    func authentication(_ definition: RouteDefinition?, _ access: HostAccess.Decision?) throws(SessionEnd)
-        -> ClientAuthentication
-    {
-        let authentication =
-            definition?.authentication(by: access?.method, of: user)
-            ?? worker.snapshot.mocks(by: access?.method).authentication(database: database, user: user)
+    /// - Parameter access: what its line in the `hba_file` says. Where it wants a password that is not asked for, this throws the refusal.
+    func authentication(
+        _ definition: RouteDefinition?, _ access: HostAccess.Decision?
+    ) throws(SessionEnd) -> ClientAuthentication {
+        let mocks = worker.snapshot.mocks(by: access?.method)
+        let found = definition?.authentication(by: access?.method, of: user)
+        let asked = found ?? mocks.authentication(database: database, user: user)
+        let authentication = asked.following(access?.service)
         showsID = authentication.showsID
         hasProved = access?.isProven == true || authentication.method != .none
         if access?.method?.needsPassword == true, authentication.method == .none {

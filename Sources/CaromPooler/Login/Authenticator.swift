@@ -33,6 +33,8 @@ enum AuthenticationStep: Equatable {
     case ask(AuthenticationRequest)
     /// Keys are to be made for it first, which takes longer than a loop may be kept.
     case derive(SCRAMKeyDerivation)
+    /// A service is to say whether the client is who it says, which may take long.
+    case consult(PasswordInquiry)
     /// The client is who it says; in some methods it is told a last thing before AuthenticationOk.
     case accepted(AuthenticationRequest?)
     /// It is not, or the route knows no password for it.

@@ -15,6 +15,8 @@ final class ClientAuthentication: Sendable {
     private let commonNames: [String]
     /// Servers are opened with the keys of clients, unless more than a verifier is known.
     private let passesKeys: Bool
+    /// A line of the `hba_file` says by which method, and may name who checks passwords.
+    private let followsLine: Bool
 
     /// Where it is known what a client is checked against.
     private enum Source: Sendable {
@@ -22,6 +24,8 @@ final class ClientAuthentication: Sendable {
         case file(UserListFile)
         /// It has to be asked for at each login.
         case query(AuthQueryDefinition)
+        /// It is known elsewhere.
+        case service(PasswordService)
     }
 
     /// What a client can notice of a check that fails: its messages but for the salt, and how long it takes.
@@ -35,11 +39,13 @@ final class ClientAuthentication: Sendable {
     /// - Parameters:
     ///   - users: of the route's `auth_file`, if it has one.
     ///   - query: its `auth_query`, if it has one.
+    ///   - followsLine: a line of the `hba_file` says by which method.
     ///   - previous: of the same route before; a verifier of the same password is kept.
     ///   - mockSecret: makes the salt for the password of a named user. It is the salt that the user would have if there were no
     ///     such user, so that nobody can tell.
     init(
         _ settings: RouteSettings, users: UserListFile? = nil, query: AuthQueryDefinition? = nil,
+        followsLine: Bool = false,
         previous: (settings: RouteSettings, authentication: ClientAuthentication)?, mockSecret: [UInt8],
         cryptography: some ProtocolCryptography
     ) {
@@ -47,6 +53,11 @@ final class ClientAuthentication: Sendable {
         showsID = settings.clientShowID
         commonNames = settings.commonNames
         passesKeys = settings.storagePassword == nil
+        self.followsLine = followsLine
+        if method == .clearText, let service = settings.pamService {
+            source = .service(.pam(service))
+            return
+        }
         if let users {
             source = .file(users)
             return
@@ -82,13 +93,34 @@ final class ClientAuthentication: Sendable {
         showsID = other?.showsID ?? true
         commonNames = []
         passesKeys = false
+        followsLine = other?.followsLine ?? false
         switch other?.source {
         case .file(let users)?: source = .file(users)
         case .query(let query)?: source = .query(query)
+        // Whoever it lets in is told only then that there is nothing to be let into.
+        case .service(let service)?: source = .service(service)
         case .fixed(let secret)?:
             source = .fixed(ClientSecret(imitating: secret, using: cryptography))
         case nil: source = .fixed(ClientSecret(imitating: nil, using: cryptography))
         }
+    }
+
+    /// One whose passwords a service checks, because the client's line in the `hba_file` says so.
+    private init(by service: PasswordService, inPlaceOf other: ClientAuthentication) {
+        method = .clearText
+        showsID = other.showsID
+        commonNames = []
+        passesKeys = false
+        followsLine = true
+        source = .service(service)
+    }
+
+    /// The same, but for who checks passwords.
+    ///
+    /// - Parameter service: whom the client's line in the `hba_file` names; nil if none.
+    func following(_ service: PasswordService?) -> ClientAuthentication {
+        guard let service, followsLine else { return self }
+        return ClientAuthentication(by: service, inPlaceOf: self)
     }
 
     /// What clients of the one route are checked against with SCRAM; nil if that depends on the user.
@@ -114,7 +146,7 @@ final class ClientAuthentication: Sendable {
         switch source {
         case .fixed(let secret): secret
         case .file(let users): users.clientSecret(of: user)
-        case .query: ClientSecret(nil, verifier: nil)
+        case .query, .service: ClientSecret(nil, verifier: nil)
         }
     }
 
@@ -144,6 +176,9 @@ final class ClientAuthentication: Sendable {
         // A line that leaves to the route what the route leaves to the lines lets nobody in.
         case .block, .hba: throw .blocked(startup)
         case .clearText:
+            if case .service(let service) = source {
+                return ServiceAuthenticator(service: service, user: startup.user)
+            }
             let secret = found ?? secret(of: startup.user)
             return ClearTextAuthenticator(
                 secret: secret.secret, user: startup.user, passesKeys: passesKeys && secret.isVerifier,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromConfiguration
+import CaromPostgresProtocol
 import CaromReactor
 import Synchronization
 
@@ -102,5 +103,14 @@ final class LoginFailures: Sendable {
         }
         if isFull { refused.wrappingAdd(1, ordering: .relaxed) }
         return isFull
+    }
+
+    /// - Throws: the refusal of a client that is not to be heard.
+    func check(_ peer: SocketAddress, _ settings: Settings) throws(SessionEnd) {
+        if refuses(peer, settings) {
+            throw .fatal(
+                .invalidAuthorization, "too many failed logins from this address",
+                hint: "Wait for a moment (auth_failure_limit, auth_failure_period).")
+        }
     }
 }

@@ -17,6 +17,8 @@ final class HostAccess: Sendable {
         let method: AuthenticationMethod?
         /// The client has proved who it is already, by its certificate or its Unix user.
         let isProven: Bool
+        /// Who checks the password, where the line says that.
+        var service: PasswordService?
     }
 
     /// What becomes of a client.
@@ -126,6 +128,9 @@ final class HostAccess: Sendable {
         case .allow: return Decision(method: nil, isProven: false)
         case .trust: return Decision(method: AuthenticationMethod.none, isProven: false)
         case .password: return Decision(method: .clearText, isProven: false)
+        case .pam:
+            let service = rule.pamService ?? HostAccessRule.defaultPAMService
+            return Decision(method: .clearText, isProven: false, service: .pam(service))
         case .md5: return Decision(method: .md5, isProven: false)
         case .scramSHA256: return Decision(method: .scramSHA256, isProven: false)
         case .certificate: return Decision(method: AuthenticationMethod.none, isProven: true)

@@ -169,7 +169,7 @@ final class Login: SessionStage {
         case .roles(.roles(let roles)): caller.facts.roles = roles
         case .roles(.failed(let reason)): throw cannotAuthenticate("hba_role_query: \(reason)")
         case .host(let host): caller.facts.host = host
-        case .secret, .keys: preconditionFailure("no line of the hba_file wants to know this")
+        case .secret, .keys, .verdict: preconditionFailure("no line of the hba_file wants to know this")
         }
         try judge(caller, nil)
     }
@@ -241,6 +241,10 @@ final class Login: SessionStage {
                 // Others from there may have failed while they were made.
                 try refuseAfterFailures()
                 try take(keys, of: derivation)
+            case (.verdict, .verdict(let verdict)):
+                wait = nil
+                try refuseAfterFailures()
+                try take(verdict)
             default: return
             }
         } catch {
@@ -265,6 +269,7 @@ final class Login: SessionStage {
         switch step {
         case .ask(let request): try ask(request)
         case .derive(let what): try derive(what)
+        case .consult(let inquiry): try consult(inquiry)
         case .accepted(let last):
             if let last { try ask(last) }
             try enter(
@@ -277,11 +282,7 @@ final class Login: SessionStage {
 
     /// Whoever has tried too often is not heard, nor is whoever comes from there and has begun to log in before.
     private func refuseAfterFailures() throws(SessionEnd) {
-        if worker.failures.refuses(session.transport.peer, worker.snapshot.settings) {
-            throw .fatal(
-                .invalidAuthorization, "too many failed logins from this address",
-                hint: "Wait for a moment (auth_failure_limit, auth_failure_period).")
-        }
+        try worker.failures.check(session.transport.peer, worker.snapshot.settings)
     }
 
     private func refuse(_ exchange: LoginExchange) {
@@ -297,30 +298,49 @@ final class Login: SessionStage {
         session.end(
             .fatal(.invalidPassword, "password authentication failed for user \"\(session.user)\""))
         let reason =
-            exchange.finding?.trouble ?? exchange.definition?.authentication.trouble(of: session.user)
+            exchange.trouble ?? exchange.finding?.trouble ?? exchange.definition?.authentication.trouble(
+                of: session.user)
             ?? session.whyNobodyMayCome(exchange.startup).message ?? ""
         worker.log.session("login refused: \(reason)", in: session.context(.startup))
     }
 
     private func derive(_ what: SCRAMKeyDerivation) throws(SessionEnd) {
         if let known = worker.keyring.recall(what) { return try take(known) }
-        let isAbandoned = LoginDerivation.AbandonFlag()
+        let isAbandoned = AbandonFlag()
         wait = .keys(LoginDerivation(what: what, isAbandoned: isAbandoned))
         let (worker, owner) = (worker, session.owner)
         worker.keyring.derive(
-            what, ifWanted: { !isAbandoned.isSet.load(ordering: .relaxed) },
+            what, ifWanted: { !isAbandoned.isSet },
             then: { worker.tell(owner, .keys($0)) })
     }
 
-    private func take(_ keys: SCRAMKeys, of derivation: LoginDerivation) throws(SessionEnd) {
+    /// - Parameter derivation: what made the keys; nil if they were known.
+    private func take(_ keys: SCRAMKeys, of derivation: LoginDerivation? = nil) throws(SessionEnd) {
         guard let step = exchange?.authenticator.receive(keys) else { return }
-        if step != .refused { worker.keyring.remember(keys, of: derivation.what) }
+        if let derivation, step != .refused { worker.keyring.remember(keys, of: derivation.what) }
         try take(step)
     }
 
-    private func take(_ keys: SCRAMKeys) throws(SessionEnd) {
-        guard let step = exchange?.authenticator.receive(keys) else { return }
-        try take(step)
+    /// Has a service say what it thinks of the password. Until it has, nothing more is read.
+    private func consult(_ inquiry: PasswordInquiry) throws(SessionEnd) {
+        let isAbandoned = AbandonFlag()
+        wait = .verdict(isAbandoned)
+        let (worker, owner, peer) = (worker, session.owner, session.transport.peer)
+        let isAccepted = worker.serviceThreads.submit {
+            if isAbandoned.isSet { return }
+            worker.tell(owner, .verdict(inquiry.verdict(from: peer.isUnix ? nil : peer.host)))
+        }
+        if !isAccepted { throw cannotAuthenticate("too many passwords wait for their service") }
+    }
+
+    private func take(_ verdict: PasswordVerdict) throws(SessionEnd) {
+        switch verdict {
+        case .accepted: try take(.accepted(nil))
+        case .unavailable(let reason): throw cannotAuthenticate(reason)
+        case .refused(let reason):
+            exchange?.trouble = reason
+            try take(.refused)
+        }
     }
 
     private func ask(_ request: AuthenticationRequest) throws(SessionEnd) {
@@ -366,7 +386,7 @@ final class Login: SessionStage {
 
     @discardableResult func leave() -> OutputQueue {
         isOver = true
-        if case .keys(let derivation) = wait { derivation.isAbandoned.isSet.store(true, ordering: .relaxed) }
+        wait?.abandon()
         wait = nil
         if let timer { worker.reactor.disarm(timer) }
         // It holds on to this stage.

@@ -14,6 +14,8 @@ enum LoginWait {
     case secret(LoginArrival)
     /// Keys are being made.
     case keys(LoginDerivation)
+    /// A service is asked about the password.
+    case verdict(AbandonFlag)
     /// It is told later that it has failed (`auth_delay`).
     case delay(LoginExchange)
 }
@@ -24,6 +26,18 @@ enum LoginNews: Sendable {
     case host(HostAccessFacts.Host)
     case secret(AuthQueryFinding)
     case keys(SCRAMKeys)
+    case verdict(PasswordVerdict)
+}
+
+extension LoginWait {
+    /// Nobody waits any more: what has not begun need not.
+    func abandon() {
+        switch self {
+        case .keys(let derivation): derivation.isAbandoned.set()
+        case .verdict(let isAbandoned): isAbandoned.set()
+        case .facts, .secret, .delay: break
+        }
+    }
 }
 
 /// A client that has said who it wants to be.
@@ -51,15 +65,21 @@ struct LoginExchange {
     var authenticator: any Authenticator
     /// What was asked for.
     let finding: AuthQueryFinding?
+    /// Why a service has refused the client, for the log.
+    var trouble: String?
 }
 
 /// Keys that are being made for the client.
 struct LoginDerivation {
     let what: SCRAMKeyDerivation
     let isAbandoned: AbandonFlag
+}
 
-    /// Tells another thread that a client has gone.
-    final class AbandonFlag: Sendable {
-        let isSet = Atomic<Bool>(false)
-    }
+/// Tells another thread that a client has gone.
+final class AbandonFlag: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+
+    func set() { flag.store(true, ordering: .relaxed) }
 }

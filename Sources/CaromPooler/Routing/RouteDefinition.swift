@@ -158,7 +158,7 @@ final class RouteDefinition: Sendable {
             var chosen = settings
             chosen.authentication = method
             built[method] = ClientAuthentication(
-                chosen, users: sources.users, query: sources.query,
+                chosen, users: sources.users, query: sources.query, followsLine: true,
                 previous: previous.map { ($0.settings, $0.authentication(by: method)) },
                 mockSecret: mockSecret, cryptography: cryptography)
         }

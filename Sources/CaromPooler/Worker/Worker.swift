@@ -20,6 +20,8 @@ final class Worker: Sendable {
     let cryptography = OpenSSLCryptography()
     /// Makes keys that clients are checked by.
     let keyring: SCRAMKeyring
+    /// Where services are asked about passwords.
+    let serviceThreads: BlockingThreads
     /// Names of clients' hosts.
     let hostNames: HostNames
     /// Logins that have failed.
@@ -62,9 +64,11 @@ final class Worker: Sendable {
     init(
         reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission,
         console: ConsoleContext, presence: ClientPresence, keyring: SCRAMKeyring,
+        serviceThreads: BlockingThreads,
         hostNames: HostNames, failures: LoginFailures, log: PoolerLog, snapshot: Snapshot, workerCount: Int
     ) {
         self.hostNames = hostNames
+        self.serviceThreads = serviceThreads
         self.failures = failures
         self.workerCount = workerCount
         self.keyring = keyring

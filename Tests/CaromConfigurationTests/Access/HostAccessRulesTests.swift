@@ -251,4 +251,32 @@ import Testing
         }
         #expect(error?.findings.map(\.line) == [1, 4])
     }
+
+    @Test(arguments: [
+        ("host all all all pam", "postgresql"), ("local all all pam pamservice=carom", "carom"),
+        ("local all all pam \"pamservice=two words\"", "two words"),
+    ])
+    func aLineNamesTheServiceOfPAM(line: String, service: String) throws {
+        let source = FakeFiles(contents: ["hba": line]).source
+        let rules = try HostAccessRules(ofFileAt: "hba", traits: [.pam], source).rules
+        #expect(rules.map(\.method) == [.pam])
+        #expect(rules.map { $0.pamService ?? HostAccessRule.defaultPAMService } == [service])
+    }
+
+    @Test(
+        arguments: [
+            ("host all all all pam", [], "line 1: method \"pam\" needs a build with the package trait PAM"),
+            ("host all all all pam pamservice=", [.pam], "line 1: 'pamservice' is empty"),
+            (
+                "host all all all md5 pamservice=x", [.pam],
+                "line 1: 'pamservice' is for the method \"pam\""
+            ),
+        ] as [(String, Set<PackageTrait>, String)])
+    func whatIsWrongWithPAMInALineIsSaid(line: String, traits: Set<PackageTrait>, words: String) {
+        let source = FakeFiles(contents: ["hba": line]).source
+        let findings = #expect(throws: AccessFileFindings.self) {
+            try HostAccessRules(ofFileAt: "hba", traits: traits, source)
+        }
+        #expect(findings?.findings.map(\.description) == [words])
+    }
 }

@@ -280,4 +280,32 @@ import Testing
         #expect(settings.routes.map(\.pattern.database) == [.anything, .exact("default")])
         #expect(try ConfigurationFile.parse(text: settings.description).settings == settings)
     }
+
+    @Test(
+        arguments: [
+            ("clear_text", "", nil),
+            ("md5", "", "4:22: error: 'auth_pam_service' is for authentication \"clear_text\""),
+            ("none", "", "4:23: error: 'auth_pam_service' is for authentication \"clear_text\""),
+            (
+                "clear_text", "password \"x\"",
+                "4:29: error: a route has either 'auth_pam_service' or 'password'"
+            ),
+            (
+                "clear_text", "auth_query_user \"u\" auth_query_db \"d\"",
+                "4:29: error: a route has either 'auth_pam_service' or 'auth_query_user'"
+            ),
+        ] as [(String, String, String?)])
+    func pamIsAskedInPlaceOfWhatIsWrittenDown(method: String, more: String, problem: String?) {
+        let found = Self.findings(
+            inRoute:
+                "authentication \"\(method)\" auth_pam_service \"carom\" \(more) storage \"pg\" pool \"session\""
+        )
+        if PackageTrait.built.contains(.pam) {
+            #expect(found == [problem].compactMap(\.self).map { "a.conf:" + $0 })
+        } else {
+            #expect(found.count == 1)
+            #expect(
+                found.first?.hasSuffix("'auth_pam_service' needs a build with the package trait PAM") == true)
+        }
+    }
 }

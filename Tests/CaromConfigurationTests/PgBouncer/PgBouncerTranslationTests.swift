@@ -241,4 +241,19 @@ import Testing
         let without = try IniFiles("[databases]\na =\n[pgbouncer]\n\(iniAccess)auth_hba_file = h\n").settings
         #expect(without.hbaFile == nil)
     }
+
+    @Test func pamIsAskedByPgBouncersName() throws {
+        let files = IniFiles(
+            "[databases]\na = user=x password=y\n[pgbouncer]\nauth_type = pam\nadmin_users = ann\n")
+        guard PackageTrait.built.contains(.pam) else {
+            #expect(
+                files.findings == [
+                    "main.ini:4:1: error: auth_type pam needs a build with the package trait PAM"
+                ])
+            return
+        }
+        let route = try route(files.settings, "a")
+        #expect(route.authentication == .clearText && route.pamService == "pgbouncer")
+        #expect(route.authFile == nil && route.password == nil)
+    }
 }

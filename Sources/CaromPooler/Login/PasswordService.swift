@@ -1,0 +1,59 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+import CaromReactor
+
+#if PAM
+    import CCaromPAM
+#endif
+
+/// Something beside the configuration and the servers that knows passwords. It may take as long as it likes to say what it thinks of one.
+enum PasswordService: Hashable, Sendable {
+    /// A service of PAM, by its name.
+    case pam(String)
+
+    /// Has it check a password. The thread waits.
+    ///
+    /// - Parameters:
+    ///   - password: ends with a zero byte.
+    ///   - host: where the client comes from; nil if that is this machine's Unix socket.
+    func verdict(on password: UnsafePointer<CChar>, of user: String, from host: String?) -> PasswordVerdict {
+        switch self {
+        case .pam(let name):
+            #if PAM
+                Self.ask(name, password, user, host)
+            #else
+                .unavailable("PAM service \"\(name)\": this build has no PAM")
+            #endif
+        }
+    }
+
+    /// Threads to ask on. Eight at a time may be kept waiting, and a thousand may wait behind them until their time for a login is over.
+    static func makeThreads() -> BlockingThreads {
+        BlockingThreads(name: "passwords", count: 8, capacity: 1000)
+    }
+
+    #if PAM
+        private static func ask(
+            _ name: String, _ password: UnsafePointer<CChar>, _ user: String, _ host: String?
+        ) -> PasswordVerdict {
+            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { reason in
+                guard let start = reason.baseAddress else { return .unavailable("no room for a reason") }
+                start.pointee = 0
+                let verdict = carom_pam_check(name, user, password, host, start, reason.count)
+                if verdict == CAROM_PAM_ACCEPTED { return .accepted }
+                let words = "PAM service \"\(name)\": \(String(cString: start))"
+                return verdict == CAROM_PAM_REFUSED ? .refused(words) : .unavailable(words)
+            }
+        }
+    #endif
+}
+
+/// What a service thinks of a password.
+enum PasswordVerdict: Equatable, Sendable {
+    case accepted
+    /// Why, for the log.
+    case refused(String)
+    /// It could not be asked.
+    case unavailable(String)
+}
