@@ -391,6 +391,25 @@ def test_who_does_not_speak_the_same_is_refused_and_changes_nothing(upgradable, 
     assert old.stop() == 0
 
 
+def test_a_new_process_that_hangs_before_it_begins_keeps_nobody_from_taking_over(upgradable):
+    old = upgradable()
+    client = Idle(old, 1)
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.settimeout(20)
+        hanging.connect(old.config.globals["upgrade_socket"])
+        hanging.sendall(hello(1))
+        assert hanging.recv(4096)
+        new = upgradable.upgrade(old)
+        said = b""
+        while data := hanging.recv(4096):
+            said += data
+        assert b"another process came after it" in said, said
+    assert old.ended() == 0
+    client.check()
+    client.wire.close()
+    assert new.stop() == 0
+
+
 def test_a_new_process_that_cannot_start_changes_nothing(upgradable, tmp_path):
     old = upgradable()
     client = Idle(old, 1)

@@ -111,7 +111,11 @@ final class Succession: @unchecked Sendable {
                 descriptor, parts, sockets: { self.sockets },
                 mayFinish: { self.predecessor?.isPresent != true },
                 pause: { self.pause($0) })
-            if successor?.isPresent == true { return new.refuse("another process is taking over already") }
+            if let successor, successor.isPresent {
+                if successor.hasBegun { return new.refuse("another process is taking over already") }
+                // Nothing has changed for it, and it may hang: whoever comes last is meant.
+                successor.refuse("another process came after it")
+            }
             successor = new
             parts.cancels.others.withLock { $0.successor = new }
         } catch {

@@ -68,6 +68,9 @@ final class Successor: EventHandler, @unchecked Sendable {
     /// Whether the process is still the one that accepts clients.
     var isPresent: Bool { machine.phase != .over }
 
+    /// Whether this process has stopped accepting for it, or is about to.
+    var hasBegun: Bool { machine.phase == .pausing || machine.phase == .handingOver }
+
     /// This process does not hand over: it is told why.
     func refuse(_ reason: String) { perform(machine.refuse(reason)) }
 
