@@ -72,6 +72,39 @@ def compare(postgres, pooler, steps):
         assert session(connect, steps) == direct, [(send.__name__, statements) for send, statements in steps]
 
 
+def flight(connect, queries):
+    """Who a client is behind queries that it sends without waiting, some of them perhaps in a message of their own."""
+    with connect(options="-c role=role_a -c work_mem=3MB") as wire:
+        for waits in queries:
+            wire.send(b"".join(query(text) for text in waits))
+            for _ in waits:
+                wire.until_ready()
+        return wire.value(LOOK)
+
+
+#: Each takes the role back, and then does not.
+IN_VAIN = [
+    "select 1; select 1/0; reset role", "do $$ begin raise 'no'; end $$; reset role", "select 1/0; set role default",
+    "select 1/0; set session authorization default", "select 1/0; discard all",
+    "select set_config('role', null, false); select 1/0", "reset role; select 1/0", "begin; reset role; rollback",
+    "begin; reset role; abort", "begin; savepoint a; reset role; rollback work to a; commit",
+    "begin; set local role role_b; reset role; rollback", "reset role; rollback",
+]
+#: Each takes the role back, whatever else is taken back.
+EFFECTIVE = [
+    "begin; reset role; commit", "reset role; commit; begin; rollback", "begin; reset role; savepoint a; rollback to a; commit",
+    "reset role; end; select 1",
+]
+
+
+@pytest.mark.parametrize("text", IN_VAIN + EFFECTIVE)
+@pytest.mark.parametrize("before", [["set role none"], ["set role role_b"], ["reset role"], ["set role role_b", "set role none"], []], ids=str)
+def test_a_reset_that_was_in_vain_leaves_the_role_that_it_found(postgres, pooler, before, text):
+    for queries in ([[*before, text]], [before, [text]], [[*before, text, text]], [before, ["begin"], [text], ["rollback"]],
+                    [[*before, "begin", text, "rollback"]], [[*before, text], ["select 1"]]):
+        assert flight(pooler.connect, queries) == flight(postgres.connect, queries), queries
+
+
 PAIRS = [list(pair) for pair in itertools.product(STATEMENTS, repeat=2)]
 
 

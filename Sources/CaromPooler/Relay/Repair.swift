@@ -22,7 +22,10 @@ enum Repair {
             if !book.needsRepair(after: book.effects) { return channels.question(at: status) }
         }
         // Settings went back to the server's defaults: they must go back to what the client's session began with.
-        if status == .failed { return nil }
+        if status == .failed {
+            book.failed()
+            return nil
+        }
         let resetAlone = hasFailed ? nil : requests.resetSetting
         return book.repair(
             &server, resetAlone: resetAlone, isCertain: !hasFailed && !requests.hasOnlyBound)

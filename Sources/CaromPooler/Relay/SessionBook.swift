@@ -24,6 +24,8 @@ struct SessionBook {
     private(set) var hasUnknownChanges = false
     /// The server could not say what the session is like when it was asked last. It is asked again behind the client's next request, not at once.
     private(set) var isUnanswered = false
+    /// Before a statement took the role back another one, since the last look, had set it.
+    private var hadSetRole = false
     /// Of the settings that those statements may have changed, or the transaction for itself, what texts are read by.
     private var unsettled: TextSettings = []
     /// Custom settings that the client has named: PostgreSQL does not list them.
@@ -68,6 +70,9 @@ struct SessionBook {
     mutating func note(_ effects: StatementEffects) {
         // What is set behind a reset of all is not reset.
         if effects.contains(.settings), !effects.contains(.resetsAll) { self.effects.remove(.resetsAll) }
+        if effects.contains(.resetsRole), !self.effects.contains(.resetsRole) {
+            hadSetRole = self.effects.contains(.setsRole)
+        }
         self.effects.append(effects.subtracting(.setsLocally))
         if effects.contains(.settings) { settingChanges += 1 }
         if effects.contains(.resetsAll) { unsettled = .all }
@@ -232,6 +237,9 @@ struct SessionBook {
         return mattering.detourInBlock(to: then.settings, from: wishes, open: unsettled)
     }
 
+    /// The transaction has failed: a role that was taken back in it was not.
+    mutating func failed() { effects.remove(.resetsRole) }
+
     // MARK: Questions
 
     /// What the server is asked, statement by statement.
@@ -266,7 +274,7 @@ struct SessionBook {
         }
         guard onlyResetsAll, isCertain else {
             // A role that was none before and is none now was not reset by what failed.
-            if !isCertain, wishes["role"] == "none" { effects.remove(.resetsRole) }
+            if !isCertain, hadSetRole || wishes["role"] == "none" { effects.remove(.resetsRole) }
             return .whatWasReset
         }
         server.apply(SettingValues())

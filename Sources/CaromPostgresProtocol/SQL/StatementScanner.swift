@@ -16,6 +16,8 @@ struct StatementScanner {
     private var isInOptions = false
     /// The index that `CREATE INDEX` makes is described here: `ON t (…)` and `USING gist (…)` are no calls.
     private var makesIndex = false
+    /// A COMMIT, or a savepoint, stands behind what takes the role back.
+    private var keepsRoleReset = (fromRollback: false, fromSavepoint: false)
     /// The part in front of the last dot of the name that was read last.
     private var qualifier = SQLTokenizer.Token(kind: .end, start: 0, end: 0)
 
@@ -105,7 +107,8 @@ struct StatementScanner {
         if lead == .explain { return }
         firstWord = token.start
         switch lead {
-        case .other, .explain, .write, .copy, .declare: break
+        case .other: if effects.contains(.resetsRole) { noteBorder(token) }
+        case .explain, .write, .copy, .declare: break
         case .set:
             effects.remove(.resetsAll)
             effects.append(effectsOfSet())
@@ -127,12 +130,29 @@ struct StatementScanner {
         case .letsGo:
             effects.insert(.letsGo)
             noteDatabase()
+            if effects.contains(.resetsRole) { noteBorder(token) }
         case .runs:
             effects.remove(.resetsAll)
             effects.insert(.runsCode)
         case .doBlock:
             effects.remove(.resetsAll)
             effects.formUnion([.runsCode, .settings, .keeps])
+        }
+    }
+
+    /// What begins or ends a transaction, or a part of one, behind a statement that takes the role back: a `ROLLBACK` undoes that, too.
+    private mutating func noteBorder(_ token: SQLTokenizer.Token) {
+        if isAnyKeyword(token, "commit", "end") {
+            keepsRoleReset.fromRollback = true
+        } else if tokens.isKeyword(token, "savepoint") {
+            keepsRoleReset.fromSavepoint = true
+        } else if isAnyKeyword(token, "rollback", "abort") {
+            var ahead = tokens
+            var next = ahead.next()
+            if isAnyKeyword(next, "work", "transaction") { next = ahead.next() }
+            let isKept =
+                tokens.isKeyword(next, "to") ? keepsRoleReset.fromSavepoint : keepsRoleReset.fromRollback
+            if !isKept { effects.remove(.resetsRole) }
         }
     }
 
