@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from lib.config import Config
-from lib.load import pgbench
+from lib.load import pgbench, transactions
 from lib.places import free_address
 from lib.pooler import Pooler, carom_binary
 from lib.waiting import wait_until
@@ -82,6 +82,36 @@ def test_a_reader_that_stands_still_holds_up_no_client(piped):
     text = b"".join(chunks).decode()
     told = [int(number) for number in re.findall(r"(\d+) lines of the log were lost", text)]
     assert sum(told) > 0 and text.rstrip().endswith("stopped")
+
+
+def test_a_flood_of_lines_that_nobody_reads_costs_clients_nothing(postgres, tmp_path):
+    """A pipe that nobody reads and one whose reader takes all of it, in turns under the same load."""
+    seconds = min(3, int(os.environ.get("CAROM_PGBENCH_SECONDS", "3")))
+    # Many queries in a write: so a server has more done than the log can be told of.
+    script = tmp_path / "script.sql"
+    script.write_text("\\startpipeline\n" + "select 1;\n" * 50 + "\\endpipeline\n")
+    noisy = {"log_query": True, "log_debug": True, "stats_listen": None}
+    rates, wanted, dropped = {"unread": [], "read": []}, [], []
+    for turn in range(2):
+        for way in ("unread", "read"):
+            directory = tmp_path / f"{way}{turn}"
+            directory.mkdir()
+            noisy["stats_listen"] = "%s:%d" % free_address()
+            piped = Piped(directory / "carom.conf", Config(postgres.address, globals=dict(noisy)))
+            try:
+                chunks = piped.read()[1] if way == "read" else []
+                output = pgbench(piped.address, "-n", "-M", "extended", "-f", script, "-c", 8, "-T", seconds)
+                rates[way].append(transactions(output)[1])
+                if way == "unread":
+                    dropped.append(lost(piped) / seconds)
+                else:
+                    wanted.append(sum(chunk.count(b"\n") for chunk in list(chunks)) / seconds + lost(piped) / seconds)
+            finally:
+                piped.end()
+    print(f"\nfifties of queries a second: {rates}; lines a second that a reader was given, or lost: {[round(one) for one in wanted]}, "
+          f"lost without one: {[round(one) for one in dropped]}")
+    assert min(dropped) > 0
+    assert max(rates["unread"]) > 0.8 * max(rates["read"])
 
 
 def lost(piped):

@@ -4,7 +4,9 @@
 
 import contextlib
 import dataclasses
+import os
 import subprocess
+import time
 
 import pytest
 
@@ -18,18 +20,18 @@ from lib.wire import SYNC, ConnectionLost, ServerError, Wire, bind, error_fields
 
 pytestmark = pytest.mark.own
 
-CLIENTS = 16
+CLIENTS = 32
 
 
 @contextlib.contextmanager
-def load(pooler, directory, seconds=15):
+def load(pooler, directory, seconds=15, **who):
     """pgbench in transactions of two statements; at the end it must have run until then without an error."""
     script = directory / "script.sql"
     script.write_text("begin;\nselect :client_id;\nselect pg_backend_pid();\ncommit;\n")
     # A thread for each client: pgbench prepares without looking after the others of its thread, which may hold all servers.
     process = subprocess.Popen(
         [binary("pgbench"), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", str(CLIENTS), "-T", str(seconds), "-f", str(script)],
-        env=environment(pooler.address), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        env=environment(pooler.address, **who), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         yield process
         assert process.poll() is None, f"the load was over before the changes were:\n{process.stdout.read()}"
@@ -52,10 +54,25 @@ def change(pooler, number=0, **options):
     pooler.config.routes[number] = dataclasses.replace(pooler.config.routes[number], **options)
 
 
+class Figures:
+    """How long it takes until each change is in effect."""
+
+    def __init__(self):
+        self.delays = {}
+
+    def wait(self, what, began, condition):
+        wait_until(condition, what)
+        self.delays[what] = time.monotonic() - began
+
+    def show(self):
+        print("\nin effect after: " + ", ".join(f"{what} {delay:.2f} s" for what, delay in self.delays.items()))
+
+
 def test_all_that_changes_under_load_changes_without_an_error(start, postgres, replica, tmp_path):
     pooler = start(
         Route(database="bench", user="bench", pool_size=4), Route(database="postgres", user="postgres", pool_size=2),
         workers=2)
+    figures, now = Figures(), time.monotonic
     with load(pooler, tmp_path), pooler.connect() as bystander:
         # A route that stays as it is keeps its servers.
         theirs = bystander.value("select pg_backend_pid()")
@@ -63,26 +80,31 @@ def test_all_that_changes_under_load_changes_without_an_error(start, postgres, r
         four = set(postgres.backends("bench"))
 
         change(pooler, pool_size=8)
+        began = now()
         said = pooler.reload()
         assert any("route bench.bench: pool_size is 8, was 4" in line for line in said), said
-        wait_until(lambda: len(postgres.backends("bench")) == 8, "eight servers work")
+        figures.wait("a larger pool", began, lambda: len(postgres.backends("bench")) == 8)
         assert four <= set(postgres.backends("bench")), "other limits need no other servers"
 
         change(pooler, pool_size=2)
+        began = now()
         pooler.reload()
-        wait_until(lambda: len(postgres.backends("bench")) == 2, "two servers work")
+        figures.wait("a smaller pool", began, lambda: len(postgres.backends("bench")) == 2)
 
         before = set(postgres.backends("bench"))
         change(pooler, storage_password="another")
+        began = now()
         said = pooler.reload()
         assert any("route bench.bench: storage_password changed" in line for line in said), said
         assert "another" not in pooler.log()
-        wait_until(lambda: before.isdisjoint(postgres.backends("bench")), "all have logged in with the new password")
+        figures.wait("a password for servers", began, lambda: before.isdisjoint(postgres.backends("bench")))
 
         more = free_address()
         pooler.config.more_addresses = [more]
+        began = now()
         said = pooler.reload()
         assert any(f"listener {more[0]}:{more[1]} added" in line for line in said), said
+        figures.wait("a listener", began, lambda: not Wire.open(more).close())
         with Wire.open(more) as other:
             assert other.value("select 1") == "1"
             pooler.config.more_addresses = []
@@ -91,15 +113,49 @@ def test_all_that_changes_under_load_changes_without_an_error(start, postgres, r
                 Wire.open(more)
             assert other.value("select 2") == "2", "whoever came by it stays"
 
+        began = now()
         said = pooler.reload("workers 1\nlisten { port 1 \nstorage x {")
         assert any("nothing has changed" in line for line in said), said
+        figures.delays["a broken file is told of"] = now() - began
         assert bystander.value("select pg_backend_pid()") == theirs
 
         pooler.config.storage = replica.address
+        began = now()
         pooler.reload()
-        wait_until(lambda: not postgres.backends("bench") and len(replica.backends("bench")) == 2,
-                   "everybody works on the other server")
+        figures.wait("another storage", began, lambda: not postgres.backends("bench") and len(replica.backends("bench")) == 2)
         assert bystander.value("select pg_is_in_recovery()") == "t"
+    figures.show()
+
+
+def test_who_may_log_in_changes_under_load_without_an_error(start, tmp_path):
+    figures, users = Figures(), tmp_path / "users.txt"
+
+    def write(text):
+        users.with_suffix(".new").write_text(text)
+        os.rename(users.with_suffix(".new"), users)
+
+    def comes(user, password):
+        try:
+            pooler.connect(user=user, password=password).close()
+        except ServerError as refusal:
+            assert refusal.code == "28P01"
+            return False
+        return True
+    write('"guest" "pencil"\n')
+    pooler = start(Route(authentication="scram-sha-256", more={"auth_file": str(users)}, storage_user="bench", pool_size=4), workers=2)
+    with load(pooler, tmp_path, seconds=4, user="guest", password="pencil"):
+        began = time.monotonic()
+        write('"guest" "pen"\n"late" "comer"\n')
+        figures.wait("a user in the file", began, lambda: comes("late", "comer"))
+        assert comes("guest", "pen") and not comes("guest", "pencil")
+        write('"guest" pen\n')
+        wait_until(lambda: f"auth_file: {users}:1" in pooler.log(), "the mistake is told")
+        assert comes("late", "comer"), "a broken file changes nothing"
+        change(pooler, authentication="clear_text", password="ink", more={})
+        began = time.monotonic()
+        pooler.reload()
+        figures.wait("a password of the route", began, lambda: comes("anybody", "ink"))
+    figures.show()
 
 
 def test_a_file_with_mistakes_changes_nothing_and_says_all_of_them(start):

@@ -60,7 +60,7 @@ struct AccessFiles: Sendable {
     /// - Parameter present: those of now.
     static func follow(_ present: @Sendable () -> AccessFiles, on reactor: Reactor, _ log: PoolerLog) async {
         var thread: ComputingThread?
-        while await reactor.sleep(for: present().isEmpty ? .seconds(5) : .seconds(1)) {
+        while await reactor.sleep(for: present().isEmpty ? .seconds(1) : .milliseconds(300)) {
             let files = present()
             if files.isEmpty { continue }
             if thread == nil { thread = try? ComputingThread(name: "access-files") }
