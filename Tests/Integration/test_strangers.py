@@ -176,9 +176,9 @@ def test_a_thousand_tries_do_not_tell_a_stranger_by_its_time(start, postgres, me
         return advantage(*times.values())
 
     for name in ("unknown user", "unknown database"):
-        # A burst of something else lasts for one measure; what the pooler gives away is there in each.
+        # A burst of something else lasts for one measure or two; what the pooler gives away is there in each.
         found = []
-        while not found or min(found) >= limit and len(found) < 3:
+        while not found or min(found) >= limit and len(found) < 5:
             found.append(measure(STRANGERS[name]))
         print(f"{method}, {secret}, {name}: {found}")
         assert min(found) < limit, name
