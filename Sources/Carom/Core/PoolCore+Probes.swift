@@ -8,7 +8,7 @@ extension PoolCore {
     mutating func placesForProbes(_ total: Int, now: Int64) -> Int {
         makesProbePlace = false
         guard total >= policy.maxSlots, policy.maxSlots > 1, let rank = rankInUse() else { return 0 }
-        for backend in order where isOutOfUse(backend) && backends[backend].rank <= rank {
+        for backend in order where backends[backend].rank <= rank && lacksShare(backend, of: total) {
             if backends[backend].counts.connecting > 0 {
                 if backend != probedBackend || backends[backend].health.isSlow {
                     replanAt = min(replanAt, now.after(Self.probeRoomInterval))
@@ -47,12 +47,18 @@ extension PoolCore {
         return count > 0 && count < policy.maxSlots ? best : nil
     }
 
-    /// It would have a share if it could be reached, and only a connect can show whether it can.
-    private func isOutOfUse(_ backend: Int) -> Bool {
+    /// It would have more connections if it could be counted on, and only a connect can show whether it can.
+    private func lacksShare(_ backend: Int, of total: Int) -> Bool {
         let record = backends[backend]
         guard record.isDead || record.isDoubted && record.health.doubtEnd == .never, !record.isShunned,
-            !record.health.isRefused, record.counts.usable == 0
+            !record.health.isRefused
         else { return false }
+        if record.counts.usable > 0 {
+            let living = order.map { backends[$0] }.filter { $0.isInScope && !$0.isDead }
+            let equals = living.filter { $0.rank == record.rank }
+            let shares = equals.reduce(0) { $0 + $1.share }
+            return Double(record.counts.usable + 1) * shares <= Double(total) * record.share
+        }
         guard let wanted = scopeAttributes, record.learntAt != .min else { return true }
         return AttributeTable.matches(lastKnown(backend), wanted)
     }

@@ -4,6 +4,7 @@
 
 import os
 import shutil
+import ssl
 import statistics
 import time
 
@@ -105,9 +106,9 @@ class Cost:
         self.user = user / max(user + system, 1e-9)
 
 
-def secured(pooler, session=None):
+def secured(pooler, settings=None, session=None):
     """A client over TLS that has asked one query."""
-    wire = tls.secured(pooler.address, session and session.context, session=session and session.session)
+    wire = tls.secured(pooler.address, settings, session=session)
     wire.send(startup({"user": "bench", "database": "bench"}))
     wire.authenticate("bench", None)
     wire.value("select 1")
@@ -117,11 +118,13 @@ def secured(pooler, session=None):
 class Resumptions:
     """What connections over TLS cost a pooler, microseconds of CPU each; those of Carom resume their session."""
 
-    def __init__(self, pooler, seconds):
+    def __init__(self, pooler, version, seconds):
+        settings = tls.context(maximum_version=ssl.TLSVersion[version])
         before, count, began = proc.cpu_time(pooler.pid), 0, time.monotonic()
-        first = secured(pooler).stream
+        first = secured(pooler, settings).stream
         while time.monotonic() - began < seconds:
-            wire = secured(pooler, first if pooler.kind == "carom" else None)
+            wire = secured(pooler, settings, first.session if pooler.kind == "carom" else None)
+            assert wire.stream.version().replace(".", "_") == version
             # A row that did not measure what it says is worth nothing.
             assert wire.stream.session_reused == (pooler.kind == "carom"), "sessions are resumed otherwise than expected"
             wire.close()

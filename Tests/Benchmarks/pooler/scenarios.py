@@ -61,12 +61,16 @@ class Resumed:
     gives no tickets that a client could use. The limits are ratios."""
 
     name: str
+    version: str
     title: str
     must: float
     aim: float
 
 
-RESUMED = {row.name: row for row in (Resumed("tls-resumed", "connect, resumed, to PgBouncer's full", 0.30, 0.25),)}
+RESUMED = {row.name: row for row in (
+    Resumed("tls-resumed", "TLSv1_3", "connect, resumed, to PgBouncer's full", 0.30, 0.25),
+    Resumed("tls-resumed-1.2", "TLSv1_2", "the same by clients of TLS 1.2", 0.30, 0.25),
+)}
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,30 @@ struct DoubtTests {
         #expect(rig.broken == nil)
     }
 
+    @Test(arguments: [false, true])
+    func aFullPoolFindsOutThatABackendThatLetSomeInLetsMoreIn(isSilent: Bool) {
+        let rig = CoreRig(
+            Self.route(6) {
+                $0.hedgeDelay = .milliseconds(100)
+                $0.maxBackoff = .seconds(1)
+            })
+        rig.connect = { [unowned rig] backend in
+            if backend.name != "b01" || rig.attempts.count(where: { $0.backend.name == "b01" }) == 1 {
+                return .succeed(after: ms)
+            }
+            return isSilent ? .hang : .fail()
+        }
+        rig.resolve(CoreRig.backends(3))
+        _ = Self.work(rig, clients: 12, seconds: 12)
+        #expect(rig.usable().reduce(0, +) >= 5 && rig.usable()[0] == 1)
+        let probes = rig.attempts.count { $0.backend.name == "b01" && $0.at > 6 * second }
+        #expect((1...4).contains(probes), "\(probes) probes of a full pool in six seconds")
+        rig.connect = { _ in .succeed(after: ms) }
+        _ = Self.work(rig, clients: 12, seconds: 12)
+        #expect(rig.usable() == [2, 2, 2] && rig.stats("b01").state == .online)
+        #expect(rig.broken == nil && rig.mostSockets <= 6)
+    }
+
     @Test func aFullPoolGivesASlowConnectsPlaceAwayAndBlamesItsBackend() {
         let rig = CoreRig(Self.route(1))
         rig.connect = { _ in .hang }
