@@ -25,6 +25,7 @@ let tracing = Target.Dependency.product(
     name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["Tracing"]))
 let probes = Target.Dependency.target(name: "CCaromProbes", condition: .when(traits: ["Probes"]))
 let pam = Target.Dependency.target(name: "CCaromPAM", condition: .when(traits: ["PAM"]))
+let ldap = Target.Dependency.target(name: "CCaromLDAP", condition: .when(traits: ["LDAP"]))
 let flyingFox = ["FlyingFox", "FlyingSocks"].map { name in
     Target.Dependency.product(name: name, package: "FlyingFox", condition: .when(traits: ["Statistics"]))
 }
@@ -61,6 +62,7 @@ let package = Package(
         .trait(name: "Tracing", description: "Spans for claims that wait and for statements."),
         .trait(name: "Probes", description: "Static probes (USDT); needs systemtap-sdt-dev."),
         .trait(name: "PAM", description: "The pooler has PAM check passwords; needs libpam0g-dev."),
+        .trait(name: "LDAP", description: "The pooler has LDAP check passwords; needs libldap-dev."),
         .default(enabledTraits: ["Metrics", "Pooler", "ServiceLifecycle"]),
     ],
     // The lowest versions that have what is used here: docs/decisions/0006-modules.adoc.
@@ -91,6 +93,12 @@ let package = Package(
         .target(
             name: "CCaromPAM", cSettings: [.define("CAROM_PAM", .when(traits: ["PAM"]))],
             linkerSettings: [.linkedLibrary("pam", .when(traits: ["PAM"]))]),
+        .target(
+            name: "CCaromLDAP", cSettings: [.define("CAROM_LDAP", .when(traits: ["LDAP"]))],
+            linkerSettings: [
+                .linkedLibrary("ldap", .when(traits: ["LDAP"])),
+                .linkedLibrary("lber", .when(traits: ["LDAP"])),
+            ]),
         .systemLibrary(name: "CCaromOpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCaromAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
         .target(name: "CaromReactor", dependencies: ["CCaromLinux", collections], swiftSettings: settings),
@@ -132,7 +140,7 @@ let package = Package(
                 "Carom", "CaromConfiguration", "CaromDNS", "CaromFile", "CaromPostgres",
                 "CaromPostgresProtocol",
                 "CaromReactor", "CaromStats", "CaromTCP", "CaromTLS", "CCaromLinux", collections, logging,
-                pam, probes,
+                ldap, pam, probes,
             ],
             swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
 

@@ -27,6 +27,7 @@ MODULES = {
     "CaromTesting": "Carom DequeModule Synchronization",
     # Wings.
     "CCaromLinux": "",
+    "CCaromLDAP": "",
     "CCaromPAM": "",
     "CCaromOpenSSL": "",
     "CCaromAres": "",
@@ -44,7 +45,7 @@ MODULES = {
     "CaromConfiguration": "CaromPostgresProtocol CaromTLS Glibc",
     "CaromPooler":
         "Carom CaromConfiguration CaromDNS CaromFile CaromPostgres CaromPostgresProtocol CaromReactor CaromStats CaromTCP "
-        "CaromTLS CCaromLinux CCaromPAM CCaromProbes DequeModule FoundationEssentials Logging Synchronization Glibc",
+        "CaromTLS CCaromLDAP CCaromLinux CCaromPAM CCaromProbes DequeModule FoundationEssentials Logging Synchronization Glibc",
     # Top.
     "CaromTop": "Carom CaromReactor CaromStats CaromTCP CaromTLS FoundationEssentials Synchronization Glibc",
     "CaromCommand":

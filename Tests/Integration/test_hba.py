@@ -183,10 +183,8 @@ class Author:
         return " ".join(fields)
 
 
-def test_the_same_lines_are_wrong(rulings, files, tmp_path):
-    """What PostgreSQL says of a file, in its view, and `carom check`."""
-    author = Author(1, files.directory)
-    lines = [author.faulty() for _ in range(max(LINES, 1000))]
+def compare(rulings, lines, tmp_path):
+    """What PostgreSQL says of lines, in its view, and `carom check`; returns the numbers of those that are wrong."""
     rulings._write("pg_hba.conf", "\n".join(lines) + "\n")
     with rulings.connect() as admin:
         wrong = {int(row[0]): row[1] for row in admin.rows(
@@ -204,7 +202,47 @@ def test_the_same_lines_are_wrong(rulings, files, tmp_path):
     differing = [(number, lines[number - 1], wrong.get(number), found.get(number))
                  for number in sorted(wrong.keys() ^ found.keys())]
     assert not differing, differing[:5]
-    assert 100 < len(wrong) < len(lines) - 100
+    return wrong
+
+
+def test_the_same_lines_are_wrong(rulings, files, tmp_path):
+    author = Author(1, files.directory)
+    lines = [author.faulty() for _ in range(max(LINES, 1000))]
+    assert 100 < len(compare(rulings, lines, tmp_path)) < len(lines) - 100
+
+
+#: Options of the method `ldap`, and what is wrong with some of them or with two at a time.
+LDAP_OPTIONS = [
+    "ldapserver=a", 'ldapserver="a b"', "ldapserver=", "ldapserver", "ldapport=389", "ldapport=0", "ldapport=x", "ldapport=3x",
+    "ldapport=-1", "ldapport=70000", 'ldapport=" 7"', "ldapport=", "ldaptls=1", "ldaptls=yes", "ldapscheme=ldap", "ldapscheme=ldaps",
+    'ldapprefix="uid="', "ldapprefix=", 'ldapsuffix=",dc=x"', '"ldapsuffix=,dc=x"', "ldapbasedn=dc=x", 'ldapbasedn="dc=x,dc=y"',
+    "ldapbasedn=dc=x,dc=y", "ldapbasedn=", "ldapbinddn=cn=x", "ldapbindpasswd=x", "ldapbindpasswd=x y", "ldapbindpasswd=x,y",
+    "ldapbindpasswd=x#y", "ldapsearchattribute=mail", "ldapsearchfilter=(uid=$username)", "ldapscope=one", "pamservice=x",
+    "map=x", "LDAPSERVER=a", "clientcert=verify-ca", "ldapurl=", "ldapurl=ldap"]
+#: Pieces that a URL is put together of.
+LDAP_URL = [["ldap://", "ldaps://", "LDAP://", "<ldap://", "URL:ldap://", "<url:ldap://", "ldapi://", "http://", "ldap:/", ""],
+            ["h", "h", "", "[::1]", "[::1", "::1", "a%20b", "h%zz"],
+            ["", "", ":389", ":", ":x", ":0", ":3x", ":%33", ": 3", ":1:2", ":70000"],
+            ["", "/", "/dc=x", "/dc%3dx", "/dc=x,dc=y", "/dc%zz", "/a/b"],
+            ["", "", "?", "?uid", "?uid,cn", "?%75id"],
+            ["", "", "?", "?sub", "?SUB", "?one", "?base", "?onelevel", "?subtree", "?children", "?subord", "?s%75b", "?two", "?%00"],
+            ["", "", "?", "?(uid=$username)", "?%28a=b", "?%00", "?%zz"],
+            ["", "", "", "?", "?x", "?!x", "?x=1,!y", "?,", "?a?b"],
+            ["", "", "", ">"]]
+
+
+def test_the_same_lines_that_ask_ldap_are_wrong(rulings, tmp_path):
+    draw, lines = random.Random(2), []
+    for _ in range(max(LINES, 2000)):
+        options = draw.sample(LDAP_OPTIONS, draw.choice([0, 1, 1, 2, 2, 3, 4]))
+        if draw.random() < 0.5:
+            url = "".join(draw.choice(pieces) for pieces in LDAP_URL)
+            # Where the attributes are none, PostgreSQL 15 itself falls over.
+            if not re.search(r"/[^/?]*\?(%00|%zz|,)", url.removeprefix("<")):
+                options.insert(draw.randint(0, len(options)), f'ldapurl="{url}"')
+        method = draw.choice(["ldap"] * 9 + ["md5"])
+        lines.append(" ".join([draw.choice(["host all all all", "local all all"]), method, *options]))
+    assert 100 < len(compare(rulings, lines, tmp_path)) < len(lines) - 100
 
 
 def test_the_same_clients_are_let_in(rulings, files, pooler):

@@ -39,6 +39,7 @@ package struct HostAccessRule: Equatable, Sendable {
         case certificate = "cert"
         case peer
         case pam
+        case ldap
     }
 
     /// The connections that a line is about.
@@ -113,6 +114,8 @@ package struct HostAccessRule: Equatable, Sendable {
     package internal(set) var map: String?
     /// `pamservice`: who checks the password.
     package internal(set) var pamService: String?
+    /// The options of the method `ldap`: who checks the password, and how they are asked.
+    package internal(set) var ldap: LDAPService?
     package internal(set) var clientCertificate: ClientCertificate?
 
     /// Whether the line is about a client.

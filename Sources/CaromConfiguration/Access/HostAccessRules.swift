@@ -96,7 +96,15 @@ struct HostAccessLine {
             method: method)
         // It proves nothing without the name in it.
         if method == .certificate { rule.clientCertificate = .verifyFull }
-        for option in fields.joined() { try apply(option.text, to: &rule) }
+        if method == .ldap { rule.ldap = LDAPService() }
+        var followsSecret = false
+        for option in fields.joined() {
+            do throws(Trouble) { try apply(option.text, to: &rule) } catch {
+                throw followsSecret ? Trouble(message: LDAPOptions.behindSecret) : error
+            }
+            followsSecret = followsSecret || option.text.hasPrefix(LDAPOptions.secret + "=")
+        }
+        if let contradiction = rule.ldap?.contradiction { throw Trouble(message: contradiction) }
         return rule
     }
 
@@ -187,8 +195,9 @@ struct HostAccessLine {
             throw Trouble(
                 message: "method \(quoted(word)); allowed: \(allowed.joined(separator: ", ")), \"deny\"")
         }
-        if method == .pam, !traits.contains(.pam) {
-            throw Trouble(message: "method \"pam\" \(PackageTrait.pam.need)")
+        let trait: PackageTrait? = method == .pam ? .pam : method == .ldap ? .ldap : nil
+        if let trait, !traits.contains(trait) {
+            throw Trouble(message: "method \(quoted(method.rawValue)) \(trait.need)")
         }
         if method == .peer, connection != .local {
             throw Trouble(message: "method \"peer\" is for \"local\" lines only")
@@ -204,6 +213,7 @@ struct HostAccessLine {
             throw Trouble(message: "\(quoted(option)) is no option of the form name=value")
         }
         let value = String(option[option.index(after: sign)...])
+        rule.ldap?.scope = .sub
         switch option[..<sign] {
         case "map":
             guard rule.method == .certificate || rule.method == .peer else {
@@ -228,10 +238,18 @@ struct HostAccessLine {
                 throw Trouble(message: "with the method \"cert\" clientcert is \"verify-full\"")
             }
             rule.clientCertificate = wanted
+        case let name where LDAPOptions.names.contains(String(name)):
+            guard var service = rule.ldap else {
+                throw Trouble(message: "'\(name)' is for the method \"ldap\"")
+            }
+            do throws(ValueError) { try LDAPOptions.set(String(name), to: value, in: &service) } catch {
+                throw Trouble(message: error.message)
+            }
+            rule.ldap = service
         default:
-            throw Trouble(
-                message:
-                    "option \(quoted(String(option[..<sign]))); allowed: 'map', 'clientcert', 'pamservice'")
+            let own = ["map", "clientcert", "pamservice"] + (rule.ldap == nil ? [] : LDAPOptions.names)
+            let allowed = own.map { "'\($0)'" }.joined(separator: ", ")
+            throw Trouble(message: "option \(quoted(String(option[..<sign]))); allowed: \(allowed)")
         }
     }
 }

@@ -57,6 +57,13 @@ private struct SettingsWriter {
                     of: peer, by: PeerSettings.directives, unlike: PeerSettings(name: peer.name), indent: 1)
                 + ["}"]
         }
+        for endpoint in settings.ldapEndpoints {
+            lines += ["", "ldap_endpoint \(quoted(endpoint.name)) {"]
+            lines +=
+                self.lines(
+                    of: endpoint, by: LDAPEndpointSettings.directives,
+                    unlike: LDAPEndpointSettings(name: endpoint.name), indent: 1) + ["}"]
+        }
         for route in settings.routes { lines += self.lines(of: route) }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -4,7 +4,8 @@
 extension Settings: ConfigurationScope {
     /// What may stand at the top of the file.
     package static let directives = DirectiveTable<Settings>(
-        block: "", sections: ["include", "listen", "resolver", "storage", "shared_pool", "database"],
+        block: "",
+        sections: ["include", "listen", "resolver", "storage", "shared_pool", "ldap_endpoint", "database"],
         foreign: foreign,
         service + logging + sockets + access + console + limits + Directive.timeLimits + Directive.serverHooks
             + meaningless.map { .ignored($0) })
@@ -98,7 +99,7 @@ extension Settings: ConfigurationScope {
         "bindwith_reuseport", "cancel_max_inflight", "cancel_queue_timeout_ms",
         "conn_drop_options", "cpu_affinity", "disable_nolinger", "dns_cache_ttl",
         "enable_host_watcher", "enable_online_restart", "external_auth_socket_path", "group_checker_interval",
-        "keepalive_usr_timeout", "ldap_endpoint", "locks_dir", "log_general_stats_prom",
+        "keepalive_usr_timeout", "locks_dir", "log_general_stats_prom",
         "log_route_stats_prom", "max_sigterms_to_die", "online_restart_drop_options", "priority",
         "promhttp_server_port", "query_parsing", "sequential_routing",
         "smart_search_path_enquoting", "soft_oom", "virtual_processing", "virtual_transaction",

@@ -24,6 +24,9 @@ package struct SettingsChanges: Equatable, Sendable {
         compare(
             "shared_pool", old.sharedPools.map { ("\"\($0.name)\"", $0) },
             new.sharedPools.map { ("\"\($0.name)\"", $0) })
+        compare(
+            "ldap_endpoint", old.ldapEndpoints.map { ("\"\($0.name)\"", $0) },
+            new.ldapEndpoints.map { ("\"\($0.name)\"", $0) })
         compare("peer", old.peers.map { ($0.name, $0) }, new.peers.map { ($0.name, $0) })
         compare(
             "route", old.routes.map { ("\($0.pattern)", $0) }, new.routes.map { ("\($0.pattern)", $0) })

@@ -8,12 +8,13 @@
 package struct ConfigurationDraft: Sendable {
     /// Directives outside of any block.
     package var top: ConfigurationBlock<Settings>
-    /// In the order of the file, as the next three.
+    /// In the order of the file, as all others.
     package var listeners: [ConfigurationBlock<ListenSettings>] = []
     package var resolvers: [ConfigurationBlock<ResolverSettings>] = []
     package var storages: [ConfigurationBlock<StorageSettings>] = []
     package var sharedPools: [ConfigurationBlock<SharedPoolSettings>] = []
     package var peers: [ConfigurationBlock<PeerSettings>] = []
+    package var ldapEndpoints: [ConfigurationBlock<LDAPEndpointSettings>] = []
     package var routes: [ConfigurationBlock<RouteSettings>] = []
     /// What was found while reading.
     package var findings = ConfigurationFindings()

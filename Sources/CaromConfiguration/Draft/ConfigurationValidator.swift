@@ -11,6 +11,7 @@ struct ConfigurationValidator {
     private let storages: [ConfigurationBlock<StorageSettings>]
     private let sharedPools: [ConfigurationBlock<SharedPoolSettings>]
     private let peers: [ConfigurationBlock<PeerSettings>]
+    private let ldapEndpoints: [ConfigurationBlock<LDAPEndpointSettings>]
     private let routes: [ConfigurationBlock<RouteSettings>]
     private(set) var findings: ConfigurationFindings
     /// Files that are named are opened.
@@ -27,6 +28,7 @@ struct ConfigurationValidator {
         storages = draft.storages
         sharedPools = draft.sharedPools
         peers = draft.peers
+        ldapEndpoints = draft.ldapEndpoints
         routes = draft.routes
         findings = draft.findings
         settings = draft.top.value
@@ -43,6 +45,7 @@ struct ConfigurationValidator {
         for block in storages { check(block, defined: &defined) }
         checkSharedPools()
         checkPeers()
+        checkServices { $0.run() }
         var known: [RoutePattern: ConfigurationPosition] = [:]
         for block in routes { check(block, known: &known) }
         var unified: [StorageSettings] = []
@@ -51,7 +54,8 @@ struct ConfigurationValidator {
         settings.storages = unified
         settings.sharedPools = sharedPools.map(\.value)
         settings.peers = peers.map(\.value)
-        settings.routes = routes.map(\.value)
+        settings.ldapEndpoints = ldapEndpoints.map(\.value)
+        settings.routes = routes.map { ServiceChecks.resolved($0.value, among: settings.ldapEndpoints) }
     }
 
     private mutating func report(_ position: ConfigurationPosition, _ message: String, hint: String? = nil) {
@@ -258,6 +262,12 @@ struct ConfigurationValidator {
         findings = checks.findings
     }
 
+    private mutating func checkServices<Result>(_ body: (inout ServiceChecks) -> Result) -> Result {
+        var checks = ServiceChecks(ldapEndpoints, findings)
+        defer { findings = checks.findings }
+        return body(&checks)
+    }
+
     /// Whoever may act on the pooler must have proved who they are.
     private mutating func checkConsole(_ block: ConfigurationBlock<RouteSettings>) {
         if settings.adminUsers.isEmpty, settings.statsUsers.isEmpty {
@@ -279,8 +289,7 @@ struct ConfigurationValidator {
                 "storage_password: a SCRAM verifier proves nothing to a server; it needs the password")
         }
         let method = quoted(route.authentication.rawValue)
-        if let position = block.given["auth_pam_service"] { return checkPAM(block, at: position) }
-        if checkQuery(block) { return }
+        if checkServices({ $0.check(block) }) || checkQuery(block) { return }
         if let path = route.authFile, let position = block.given["auth_file"] {
             if route.password != nil {
                 return report(position, "a route has either 'auth_file' or 'password'")
@@ -306,22 +315,6 @@ struct ConfigurationValidator {
         case (.none, _), (.block, _), (.certificate, _), (.hba, _), (.clearText, _), (.md5, .plain),
             (.md5, .md5), (.scramSHA256, .plain), (.scramSHA256, .scramVerifier):
             break
-        }
-    }
-
-    /// What PAM knows is not written down, and servers are logged in to with something else.
-    private mutating func checkPAM(
-        _ block: ConfigurationBlock<RouteSettings>, at position: ConfigurationPosition
-    ) {
-        let others = [
-            "password", "auth_file", "auth_query", "auth_query_user", "auth_query_db", "auth_dbname",
-        ]
-        if !PackageTrait.built.contains(.pam) {
-            report(position, "'auth_pam_service' \(PackageTrait.pam.need)")
-        } else if block.value.authentication != .clearText {
-            report(position, "'auth_pam_service' is for authentication \"clear_text\"")
-        } else if let other = others.first(where: { block.given[$0] != nil }) {
-            report(position, "a route has either 'auth_pam_service' or '\(other)'")
         }
     }
 

@@ -26,6 +26,10 @@ extension OdysseyParser {
                 "peer": { parser, word, _ in
                     parser.parseNamed("peer", at: word, PeerSettings.init(name:), into: \.peers)
                 },
+                "ldap_endpoint": { parser, word, _ in
+                    parser.parseNamed(
+                        "ldap_endpoint", at: word, LDAPEndpointSettings.init(name:), into: \.ldapEndpoints)
+                },
                 "database": { parser, word, _ in parser.parseDatabase(word) },
             ])
     }

@@ -153,6 +153,9 @@ struct OdysseyParser {
         if WatchdogSettings.directives[name].map({ !$0.isIgnored }) == true {
             homes.append("in 'watchdog'")
         }
+        if LDAPEndpointSettings.directives[name].map({ !$0.isIgnored }) == true {
+            homes.append("in 'ldap_endpoint'")
+        }
         if RouteSettings.directives.contains(name) { homes.append("in 'user'") }
         if name == "user" { homes.append("in 'database'") }
         return homes.isEmpty ? nil : "'\(name)' belongs \(homes.joined(separator: " or "))"

@@ -59,7 +59,7 @@ enum IniKeys {
     private static let counts = 0...Int(Int32.max)
     private static let poolModes = PoolingMode.allCases.map(\.rawValue)
     /// What `auth_type` may be here.
-    static let methods = ["any", "trust", "plain", "md5", "scram-sha-256", "cert", "hba", "pam"]
+    static let methods = ["any", "trust", "plain", "md5", "scram-sha-256", "cert", "hba", "pam", "ldap"]
 
     private static let service = [
         IniKey("logfile", .text, "").restart, IniKey("pidfile", .text, "").restart,
@@ -96,7 +96,7 @@ enum IniKeys {
         IniKey("auth_hba_file", .text, ""), IniKey("auth_ident_file", .text, ""),
         IniKey("auth_user", .text, ""), IniKey("auth_dbname", .text, ""),
         IniKey("auth_query", .text, UserQuerySettings.secretText),
-        IniKey("auth_ldap_options", .text, "").ignored("there is no auth_type ldap"),
+        IniKey("auth_ldap_options", .text, "").secret,
         IniKey("scram_iterations", .number(1...Int(Int32.max)), "4096").ignored(
             "plain passwords become verifiers of 4096 rounds"),
         IniKey("admin_users", .text, ""), IniKey("stats_users", .text, ""),

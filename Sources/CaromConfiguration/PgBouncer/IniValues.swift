@@ -56,8 +56,10 @@ struct IniValues: Sendable {
     /// Every key that has a meaning here, and what holds.
     var shown: [Settings.Entry] {
         section.keys.filter { $0.isIgnoredBecause == nil && $0.canonical == nil }.map { key in
-            Settings.Entry(
-                name: key.name, value: entries[key.name]?.value ?? key.standard, standard: key.standard,
+            // It may be empty, which is no secret.
+            let given = entries[key.name].map { key.isSecret && !$0.value.isEmpty ? "***" : $0.value }
+            return Settings.Entry(
+                name: key.name, value: given ?? key.standard, standard: key.standard,
                 needsRestart: key.needsRestart)
         }
     }

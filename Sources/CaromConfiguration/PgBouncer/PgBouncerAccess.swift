@@ -8,8 +8,8 @@ import CaromPostgresProtocol
 /// PgBouncer looks for a user in the `auth_file`, and asks a server for one that is not in it. A route here does one of both, so that
 /// users of the file get routes of their own where a server is asked for the others; and also where only the names of the file may come.
 struct PgBouncerAccess {
-    /// PgBouncer's name among the services of PAM.
-    private static let pamService = "pgbouncer"
+    /// PgBouncer's name among the services of PAM, and here of what it says of servers of LDAP.
+    private static let service = "pgbouncer"
 
     private let main: IniValues
     private let method: String
@@ -18,6 +18,8 @@ struct PgBouncerAccess {
     private let list: UserList?
     /// What is wrong with the file has been said.
     private let isBroken: Bool
+    /// The servers of LDAP that are asked; nil if none are.
+    let ldapEndpoint: ConfigurationBlock<LDAPEndpointSettings>?
 
     /// - Parameter source: where the `auth_file` is read.
     init(_ main: IniValues, source: ConfigurationSource, _ findings: inout ConfigurationFindings) {
@@ -39,11 +41,13 @@ struct PgBouncerAccess {
         // With md5 whoever has a verifier goes by that. If all have, there is no more to it.
         method =
             type == "md5" && !secrets.isEmpty && secrets.allSatisfy(\.isVerifier) ? "scram-sha-256" : type
-        if type == "pam", !PackageTrait.built.contains(.pam) {
+        if let trait = Self.services[type], !PackageTrait.built.contains(trait) {
             isBroken = true
-            findings.report(main.place(of: "auth_type"), "auth_type pam \(PackageTrait.pam.need)")
+            findings.report(main.place(of: "auth_type"), "auth_type \(type) \(trait.need)")
         }
-        if list == nil, !isBroken, type != "any", type != "pam",
+        ldapEndpoint = type == "ldap" && !isBroken ? Self.endpoint(main, &findings) : nil
+        if type == "ldap", ldapEndpoint == nil { isBroken = true }
+        if list == nil, !isBroken, type != "any", Self.services[type] == nil,
             !(Self.checksSecrets(type) && main.text("auth_user") != nil)
         {
             isBroken = true
@@ -58,6 +62,34 @@ struct PgBouncerAccess {
         }
         if !Self.checksSecrets(type), let position = main.position(of: "auth_user") {
             findings.warn(position, "'auth_user' has no effect with auth_type \(type)")
+        }
+        if type != "ldap", let position = main.position(of: "auth_ldap_options") {
+            findings.warn(position, "'auth_ldap_options' has no effect with auth_type \(type)")
+        }
+    }
+
+    /// Types by which a service knows passwords, and what a build needs for it.
+    private static let services: [String: PackageTrait] = ["pam": .pam, "ldap": .ldap]
+
+    /// Nil if nobody could be asked, which has been said.
+    private static func endpoint(_ main: IniValues, _ findings: inout ConfigurationFindings)
+        -> ConfigurationBlock<LDAPEndpointSettings>?
+    {
+        guard let text = main.text("auth_ldap_options") else {
+            findings.report(
+                main.place(of: "auth_type"), "auth_type ldap needs auth_ldap_options, which say whom to ask")
+            return nil
+        }
+        let position = main.place(of: "auth_ldap_options")
+        var block = ConfigurationBlock(LDAPEndpointSettings(name: service), at: position)
+        do throws(ValueError) {
+            let service = try LDAPOptions.service(of: text)
+            if let futility = service.futility { throw ValueError(futility) }
+            block.value.service = service
+            return block
+        } catch {
+            findings.report(position, "auth_ldap_options: \(error.message)")
+            return nil
         }
     }
 
@@ -108,7 +140,12 @@ struct PgBouncerAccess {
         guard method != "any" else { return }
         if method == "pam" {
             _ = block.note("auth_pam_service", at: main.place(of: "auth_type"))
-            block.value.pamService = Self.pamService
+            block.value.pamService = Self.service
+            return
+        }
+        if method == "ldap" {
+            _ = block.note("ldap_endpoint_name", at: main.place(of: "auth_type"))
+            block.value.ldapEndpoint = Self.service
             return
         }
         if let query = query(of: database) {
@@ -128,7 +165,7 @@ struct PgBouncerAccess {
     private func authentication(with secret: StoredSecret?) -> AuthenticationMethod {
         switch method {
         case "any", "trust": .none
-        case "plain", "pam": .clearText
+        case "plain", "pam", "ldap": .clearText
         case "cert": .certificate
         case "hba": .hba
         case "scram-sha-256": .scramSHA256

@@ -18,6 +18,7 @@ enum PgBouncerParser {
         top.set(&draft.top)
         draft.listeners = top.listeners(&draft.top.value, &draft.findings)
         let access = PgBouncerAccess(ini.main, source: source, &draft.findings)
+        draft.ldapEndpoints = [access.ldapEndpoint].compactMap(\.self)
         for entry in ini.databases {
             let database = PgBouncerDatabase(entry, of: ini)
             database.addStorage(to: &draft)

@@ -17,6 +17,10 @@ package struct RouteSettings: Equatable, Sendable {
     package var authFile: String?
     /// `auth_pam_service`: the service of PAM that checks passwords, in place of `password`.
     package var pamService: String?
+    /// `ldap_endpoint_name`: the block that says which servers of LDAP check passwords, in place of `password`.
+    package var ldapEndpoint: String?
+    /// What that block says.
+    package internal(set) var ldapService: LDAPService?
     /// `auth_query`: asks a server for a user's secret; `nil` with a user to ask as means ``UserQuerySettings/secretText``.
     package var authQuery: String?
     /// `auth_query_db` or `auth_dbname`: where it is asked.

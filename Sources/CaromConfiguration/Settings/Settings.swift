@@ -140,6 +140,8 @@ package struct Settings: Equatable, Sendable {
     package var sharedPools: [SharedPoolSettings] = []
     /// `peer` blocks.
     package var peers: [PeerSettings] = []
+    /// `ldap_endpoint` blocks.
+    package var ldapEndpoints: [LDAPEndpointSettings] = []
     /// At least one; no two have the same database and user.
     package var routes: [RouteSettings] = []
 

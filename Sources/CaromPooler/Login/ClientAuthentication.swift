@@ -54,8 +54,8 @@ final class ClientAuthentication: Sendable {
         commonNames = settings.commonNames
         passesKeys = settings.storagePassword == nil
         self.followsLine = followsLine
-        if method == .clearText, let service = settings.pamService {
-            source = .service(.pam(service))
+        if method == .clearText, let service = PasswordService(of: settings) {
+            source = .service(service)
             return
         }
         if let users {

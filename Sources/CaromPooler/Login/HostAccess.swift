@@ -131,6 +131,8 @@ final class HostAccess: Sendable {
         case .pam:
             let service = rule.pamService ?? HostAccessRule.defaultPAMService
             return Decision(method: .clearText, isProven: false, service: .pam(service))
+        case .ldap:
+            return Decision(method: .clearText, isProven: false, service: rule.ldap.map { .ldap($0) })
         case .md5: return Decision(method: .md5, isProven: false)
         case .scramSHA256: return Decision(method: .scramSHA256, isProven: false)
         case .certificate: return Decision(method: AuthenticationMethod.none, isProven: true)

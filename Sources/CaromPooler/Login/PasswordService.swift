@@ -1,6 +1,7 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 
+import CaromConfiguration
 import CaromReactor
 
 #if PAM
@@ -11,6 +12,19 @@ import CaromReactor
 enum PasswordService: Hashable, Sendable {
     /// A service of PAM, by its name.
     case pam(String)
+    /// Servers of LDAP.
+    case ldap(LDAPService)
+
+    /// That of a route; nil if its passwords are known otherwise.
+    init?(of route: RouteSettings) {
+        if let name = route.pamService {
+            self = .pam(name)
+        } else if let service = route.ldapService {
+            self = .ldap(service)
+        } else {
+            return nil
+        }
+    }
 
     /// Has it check a password. The thread waits.
     ///
@@ -24,6 +38,12 @@ enum PasswordService: Hashable, Sendable {
                 Self.ask(name, password, user, host)
             #else
                 .unavailable("PAM service \"\(name)\": this build has no PAM")
+            #endif
+        case .ldap(let service):
+            #if LDAP
+                LDAPCheck(service).verdict(on: password, of: user)
+            #else
+                .unavailable("LDAP \(service.servers ?? ""): this build has none")
             #endif
         }
     }

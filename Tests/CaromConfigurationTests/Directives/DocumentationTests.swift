@@ -47,6 +47,9 @@ import Testing
         try check(
             PeerSettings.directives, PeerSettings(name: "1"), under: "== `peer \"number\" { … }` [[peers]]",
             required: ["host"])
+        try check(
+            LDAPEndpointSettings.directives, LDAPEndpointSettings(name: "x"),
+            under: "== `ldap_endpoint \"name\" { … }`", required: ["ldapserver"])
         let pattern = RoutePattern(database: .anything, user: .anything)
         try check(
             RouteSettings.directives, RouteSettings(pattern: pattern),

@@ -24,7 +24,7 @@ import Testing
             max_client_con = 5
             default_pool_size = 20 ; twenty
             query_timeout = 5s
-            auth_type = ldap
+            auth_type = ldaps
             auth_file = users
             listen_port = 0
             server_round_robin = yes
@@ -53,7 +53,7 @@ import Testing
                 "12:1: error: unknown key \"max_client_con\" in [pgbouncer]\nhint: did you mean max_client_conn?",
                 "13:21: error: default_pool_size: expected a whole number of at least 0, found \"20 ; twenty\"",
                 "14:17: error: query_timeout: expected a number of seconds of at least 0, found \"5s\"\nhint: the value is in seconds and has no suffix",
-                "15:13: error: auth_type: unknown value \"ldap\"; allowed: any, trust, plain, md5, scram-sha-256, cert, hba, pam",
+                "15:13: error: auth_type: unknown value \"ldaps\"; allowed: any, trust, plain, md5, scram-sha-256, cert, hba, pam, ldap\nhint: did you mean ldap?",
                 "17:15: error: listen_port: 0 is out of range; expected a whole number from 1 to 65535",
                 "18:22: error: server_round_robin: expected 0 or 1, found \"yes\"",
                 "19:22: error: client_tls_sslmode: unknown value \"verify-cb\"; allowed: disable, allow, prefer, require, verify-ca, verify-full\nhint: did you mean verify-ca?",

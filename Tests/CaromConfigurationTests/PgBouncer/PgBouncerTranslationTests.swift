@@ -256,4 +256,65 @@ import Testing
         #expect(route.authentication == .clearText && route.pamService == "pgbouncer")
         #expect(route.authFile == nil && route.password == nil)
     }
+
+    @Test func serversOfLDAPAreAskedAsTheOptionsSay() throws {
+        let files = IniFiles(
+            """
+            [databases]
+            a = user=x password=y
+            [pgbouncer]
+            auth_type = ldap
+            auth_ldap_options = ldapurl="ldap://h:1389/dc=x,dc=y?uid?sub" ldapbinddn="cn=z" ldapbindpasswd=pencil
+
+            """)
+        guard PackageTrait.built.contains(.ldap) else {
+            #expect(
+                files.findings == [
+                    "main.ini:4:1: error: auth_type ldap needs a build with the package trait LDAP"
+                ])
+            return
+        }
+        let settings = try files.settings
+        let route = try route(settings, "a")
+        #expect(route.authentication == .clearText && route.ldapEndpoint == "pgbouncer")
+        #expect(route.authFile == nil && route.password == nil)
+        let service = try #require(route.ldapService)
+        #expect(service.addresses == ["h:1389"] && service.base == "dc=x,dc=y")
+        #expect(service.searchAttribute == "uid" && service.bindPassword == Secret("pencil"))
+        #expect(
+            try ConfigurationFile.parse(text: settings.file).settings.ldapEndpoints == settings.ldapEndpoints)
+    }
+
+    @Test(
+        arguments: [
+            (nil, "4:1: error: auth_type ldap needs auth_ldap_options, which say whom to ask"),
+            (
+                "ldapserver=h",
+                "5:1: error: auth_ldap_options: LDAP needs ldapbasedn, ldapprefix or ldapsuffix"
+            ),
+            ("ldapbasedn=x", "5:1: error: auth_ldap_options: needs ldapserver"),
+            (
+                "ldapserver=h ldapbasedn=x ldapbindpasswd=my pencil",
+                "5:1: error: auth_ldap_options: something behind ldapbindpasswd is no option; a value with blanks, commas or # stands in double quotes"
+            ),
+        ] as [(String?, String)])
+    func whatIsWrongWithTheOptionsIsSaid(options: String?, expected: String) {
+        let more = options.map { "auth_ldap_options = \($0)\n" } ?? ""
+        let files = IniFiles("[databases]\na = user=x password=y\n[pgbouncer]\nauth_type = ldap\n\(more)")
+        guard PackageTrait.built.contains(.ldap) else { return }
+        #expect(files.findings == ["main.ini:\(expected)"])
+    }
+
+    @Test func optionsOfLDAPAreShownToNobody() {
+        let text = "[pgbouncer]\nauth_ldap_options = ldapbindpasswd=pencil\n"
+        let source = FakeFiles(contents: [:]).source
+        for (text, shown) in [(text, "***"), ("", "")] {
+            let main = PgBouncerFile(text: Array(text.utf8), file: "main.ini", source: source).main
+            #expect(main.shown.first { $0.name == "auth_ldap_options" }?.value == shown)
+        }
+        #expect(
+            IniFiles("[databases]\na =\n\(text)\(iniAccess)").findings == [
+                "main.ini:4:1: warning: 'auth_ldap_options' has no effect with auth_type md5"
+            ])
+    }
 }

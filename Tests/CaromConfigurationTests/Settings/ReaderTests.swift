@@ -15,7 +15,8 @@ import Testing
         "storagePassword": "serverPassword", "authQuery": "authQuerySettings",
         "authQueryDatabase": "authQuerySettings", "authQueryUser": "authQuerySettings",
         "hbaRoleQuery": "roleQuerySettings", "hbaRoleQueryDatabase": "roleQuerySettings",
-        "hbaRoleQueryUser": "roleQuerySettings",
+        "hbaRoleQueryUser": "roleQuerySettings", "ldapEndpoint": "ldapService",
+        "ldapEndpoints": "ldapService",
         "unixSocketDirectory": "address(of:", "unixSocketMode": "address(of:", "host": "address(of:",
         "name": "storage(of:", "origin": "title", "backends": "resolvers(of:",
     ]

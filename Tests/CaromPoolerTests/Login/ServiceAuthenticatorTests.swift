@@ -46,8 +46,16 @@ private let cryptography = OpenSSLCryptography()
     }
 
     @Test func anEmptyPasswordIsRefusedBeforeAnybodyIsAsked() throws {
-        var authenticator = try Self.authenticator(Self.authentication(.clearText, service: "carom"))
-        #expect(try authenticator.receive([0]) == .refused)
+        let known = Self.authentication(.clearText, service: "carom", followsLine: true)
+        for authentication in [known, known.following(.ldap(LDAPService()))] {
+            var authenticator = try Self.authenticator(authentication)
+            #expect(try authenticator.receive([0]) == .refused)
+        }
+    }
+
+    @Test func aServiceIsThatOfTheRoute() {
+        #expect(PasswordService(of: Self.settings(.clearText, service: "carom")) == .pam("carom"))
+        #expect(PasswordService(of: Self.settings(.clearText, service: nil)) == nil)
     }
 
     @Test func otherMethodsAskNoService() throws {

@@ -63,6 +63,8 @@ class Config:
     more_storages: dict = field(default_factory=dict)
     #: Other poolers, by their numbers.
     peers: dict = field(default_factory=dict)
+    #: Servers of LDAP, by the names of their blocks.
+    ldap_endpoints: dict = field(default_factory=dict)
     #: What the name of the file ends in, which says its grammar.
     extension: str = "conf"
 
@@ -85,6 +87,7 @@ class Config:
         lines += [block("listen", {**listen, "host": host, "port": port}) for host, port in self.more_addresses]
         lines += [block(f'resolver "{title}"', options) for title, options in self.resolvers.items()]
         lines += [block(f'peer "{number}"', options) for number, options in self.peers.items()]
+        lines += [block(f'ldap_endpoint "{title}"', options) for title, options in self.ldap_endpoints.items()]
         lines += [block('storage "pg"', {"type": "remote", **servers})]
         lines += [block(f'storage "{title}"', options) for title, options in self.more_storages.items()]
         if any(route.storage == CONSOLE for route in self.routes):

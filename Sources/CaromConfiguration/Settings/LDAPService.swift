@@ -1,0 +1,94 @@
+// Copyright the Carom authors
+// SPDX-License-Identifier: Apache-2.0
+
+/// Servers of LDAP that check passwords, and how they are asked: what PostgreSQL's method `ldap` has options for.
+package struct LDAPService: Hashable, Sendable {
+    package enum Scheme: String, CaseIterable, Sendable { case ldap, ldaps }
+
+    /// Which entries are looked at.
+    package enum Scope: String, CaseIterable, Sendable {
+        case base
+        /// Those right below the base.
+        case one
+        /// The base and all below it.
+        case sub
+        /// All below it.
+        case children
+    }
+
+    /// `ldapscheme`.
+    package var scheme = Scheme.ldap
+    /// `ldapserver`: with blanks between them. Without one, the base says whose SRV records have them.
+    package var servers: String?
+    /// `ldapport`; `nil` for the scheme's.
+    package var port: Int?
+    /// `ldaptls`: the connection is encrypted by StartTLS.
+    package var startsTLS = false
+    /// `ldapprefix` and `ldapsuffix`: what stands around a user's name in the name that it is bound as.
+    package var prefix: String?
+    package var suffix: String?
+    /// `ldapbasedn`: where a user's entry is looked for.
+    package var base: String?
+    /// `ldapbinddn` and `ldapbindpasswd`: who looks for it; `nil` for nobody in particular.
+    package var bindName: String?
+    package var bindPassword: Secret?
+    /// `ldapsearchattribute`: what has the user's name in the entry.
+    package var searchAttribute: String?
+    /// `ldapsearchfilter`: with `$username` for the name, in place of an attribute.
+    package var searchFilter: String?
+    /// `ldapscope`.
+    package var scope = Scope.sub
+
+    package init() {}
+
+    /// What stands for the name in a filter.
+    package static let placeholder = "$username"
+
+    /// A server for each, in their order.
+    package var addresses: [String] {
+        let port = port ?? (scheme == .ldaps ? 636 : 389)
+        return (servers ?? "").split(separator: " ").map { host in
+            let isAddress = host.utf8.count { $0 == UInt8(ascii: ":") } > 1 && host.first != "["
+            return "\(isAddress ? "[\(host)]" : "\(host)"):\(port)"
+        }
+    }
+
+    /// Why these options cannot be together, as PostgreSQL sees it; `nil` if they can.
+    var contradiction: String? {
+        if prefix != nil || suffix != nil {
+            let searches =
+                base != nil || bindName != nil || bindPassword != nil || searchAttribute != nil
+                || searchFilter != nil
+            return searches
+                ? "either ldapprefix and ldapsuffix, or a search by ldapbasedn, ldapbinddn, ldapbindpasswd, ldapsearchattribute, ldapsearchfilter or ldapurl"
+                : nil
+        }
+        if base == nil { return "LDAP needs ldapbasedn, ldapprefix or ldapsuffix" }
+        if searchAttribute != nil, searchFilter != nil {
+            return "either ldapsearchattribute or ldapsearchfilter"
+        }
+        return nil
+    }
+
+    /// What else is no use. PostgreSQL finds that out, or does not, when somebody logs in.
+    var futility: String? {
+        if servers == nil { return "needs ldapserver" }
+        if (bindName == nil) != (bindPassword == nil) {
+            return "ldapbinddn and ldapbindpasswd need each other"
+        }
+        if startsTLS, scheme == .ldaps { return "ldaptls is for ldapscheme \"ldap\"" }
+        // Whoever knows the password of the one entry that it fits could be anybody.
+        if let searchFilter, !searchFilter.contains(Self.placeholder) {
+            return "ldapsearchfilter has no \(Self.placeholder), which stands for the user's name"
+        }
+        return nil
+    }
+}
+
+/// An `ldap_endpoint` block: a service that routes name.
+package struct LDAPEndpointSettings: Equatable, Sendable {
+    package var name: String
+    package var service = LDAPService()
+
+    package init(name: String) { self.name = name }
+}

@@ -1,0 +1,124 @@
+# Copyright the Carom authors
+# SPDX-License-Identifier: Apache-2.0
+"""A server of LDAP: slapd as Tests/run unpacks it, with entries of its own."""
+
+import os
+import socket
+import subprocess
+
+from .places import free_address
+from .pooler import ROOT
+from .process import Child, command_as, unprivileged
+from .waiting import wait_until
+
+UNPACKED = os.path.join(ROOT, ".build", "directory")
+LIBRARIES = ":".join(os.path.join(UNPACKED, path) for path in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"))
+BASE = "dc=example,dc=com"
+PEOPLE = f"ou=people,{BASE}"
+#: Who may look for entries.
+READER, READER_PASSWORD = f"cn=reader,{BASE}", "a reader's secret"
+
+CONFIGURATION = """
+include {root}/etc/ldap/schema/core.schema
+include {root}/etc/ldap/schema/cosine.schema
+include {root}/etc/ldap/schema/inetorgperson.schema
+modulepath {root}/usr/lib/ldap
+moduleload back_mdb.so
+{tls}
+# As many servers are set up: whoever gives a name and no password is welcome, as nobody.
+allow bind_anon_cred bind_anon_dn
+database mdb
+suffix "{base}"
+directory {data}
+maxsize 10485760
+access to attrs=userPassword by anonymous auth by * none
+access to dn.subtree="ou=hidden,{base}" by dn.exact="{reader}" read by * none
+access to * by * read
+"""
+TLS = "TLSCACertificateFile {authority}\nTLSCertificateFile {cert}\nTLSCertificateKeyFile {key}"
+
+
+def person(name, password, where=PEOPLE, mail=None):
+    """An entry, as LDIF."""
+    escaped = name.replace("+", "\\+").replace(",", "\\,")
+    lines = [f"dn: uid={escaped},{where}", "objectClass: inetOrgPerson", f"uid: {name}", f"cn: {name}", f"sn: {name}",
+             f"mail: {mail or name + '@example.com'}"]
+    return "\n".join(lines + ([f"userPassword: {password}"] if password else [])) + "\n\n"
+
+
+def unit(name, where=BASE):
+    return f"dn: ou={name},{where}\nobjectClass: organizationalUnit\nou: {name}\n\n"
+
+
+class Directory:
+    """A running slapd. `address` is in the open, `tls_address` encrypted from the start, if there is an authority."""
+
+    def __init__(self, place, entries, authority=None, name=None):
+        """`name` is what its certificate says, if that is not its address."""
+        self.address = free_address()
+        self.tls_address = free_address(self.address[0])
+        self.environment = {**os.environ, "LD_LIBRARY_PATH": LIBRARIES}
+        self.directory = place.directory(f"slapd-{self.address[0]}-{self.address[1]}")
+        data = os.path.join(self.directory, "data")
+        user = unprivileged()
+        os.mkdir(data)
+        os.chown(data, user.pw_uid, user.pw_gid)
+        tls, uris = "", [f"ldap://{self.address[0]}:{self.address[1]}/"]
+        if authority:
+            issued = authority.issue(f"slapd-{self.address[1]}", "slapd", [name or self.address[0]]).copied_for(user, self.directory)
+            tls = TLS.format(authority=self._copied(authority.cert), cert=issued.cert, key=issued.key)
+            uris += [f"ldaps://{self.tls_address[0]}:{self.tls_address[1]}/"]
+        self.file = self._write("slapd.conf", CONFIGURATION.format(
+            root=UNPACKED, base=BASE, data=data, reader=READER, tls=tls))
+        top = (f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: example\n\n"
+               f"dn: {READER}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: reader\n"
+               f"userPassword: {READER_PASSWORD}\n\n")
+        self._run("slapadd", "-f", self.file, "-l", self._write("entries", top + "".join(entries)))
+        program = os.path.join(UNPACKED, "usr/sbin/slapd")
+        # At this level it tells of each request.
+        self.child = Child([program, "-f", self.file, "-h", " ".join(uris), "-d", "256"],
+                           os.path.join(self.directory, "output"), user=user, env=self.environment)
+        wait_until(self._accepts, "slapd listens", timeout=20)
+
+    def _accepts(self):
+        assert self.child.running, self.child.text()
+        try:
+            socket.create_connection(self.address, 1).close()
+            return True
+        except OSError:
+            return False
+
+    def _copied(self, path):
+        with open(path) as file:
+            return self._write("authority.crt", file.read())
+
+    def _write(self, name, text):
+        path = os.path.join(self.directory, name)
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, 0o644)
+        return path
+
+    def _run(self, program, *arguments):
+        slapd = os.path.join(UNPACKED, "usr/sbin/slapd")
+        command = command_as(unprivileged(), [slapd, "-T", program.removeprefix("slap"), *arguments])
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def is_bound_as(self, name, password):
+        """What a client of LDAP itself gets to know: who it is after it has bound."""
+        host, port = self.address
+        done = subprocess.run([os.path.join(UNPACKED, "usr/bin/ldapwhoami"), "-x", "-H", f"ldap://{host}:{port}", "-D", name,
+                               "-w", password], env=self.environment, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def binds(self):
+        """The names that somebody has wanted to bind as, in their order."""
+        return [line.split('dn="')[1].split('"')[0] for line in self.child.text().splitlines()
+                if " BIND dn=" in line and "method=128" in line]
+
+    def searches(self):
+        return [line.split('filter="')[1].rstrip('"') for line in self.child.text().splitlines() if " SRCH base=" in line]
+
+    def stop(self):
+        self.child.stop()
