@@ -15,6 +15,7 @@ import pytest
 from lib.certificates import Authority
 from lib.config import OPERATOR, OPERATOR_PASSWORD, Route, console
 from lib.directory import BASE, PEOPLE, READER, READER_PASSWORD, Directory, person, unit
+from lib.logins import PASSWORD, attempt
 from lib.places import free_address
 from lib.pooler import carom_binary
 from lib.waiting import wait_until
@@ -22,7 +23,7 @@ from lib.wire import ConnectionLost, ServerError, Wire
 
 pytestmark = pytest.mark.own
 
-PASSWORD, BOSS_PASSWORD = "a pencil ✓ Secret", "the boss's own"
+BOSS_PASSWORD = "the boss's own"
 #: How long one server is waited for.
 PATIENCE = 5
 ENTRIES = [
@@ -62,16 +63,6 @@ def serve(start):
                       more={"ldap_endpoint_name": "e"})
         return start(route, *options.pop("routes", []), ldap_endpoints={"e": endpoint, **options.pop("more", {})}, **options)
     return begin
-
-
-def attempt(pooler, user="ann", password=PASSWORD, database="shop", **options):
-    """`in`, or the SQLSTATE of the refusal."""
-    try:
-        with pooler.connect(user=user, database=database, password=password, **options) as wire:
-            assert wire.value("select current_user") == "bench"
-        return "in"
-    except ServerError as refusal:
-        return refusal.code
 
 
 def says(pooler, text):

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lib.config import Route
+from lib.logins import PASSWORD, attempt
 from lib.places import free_address
 from lib.pooler import carom_binary
 from lib.waiting import wait_until
@@ -18,7 +19,7 @@ from lib.wire import ConnectionLost, ServerError, Wire
 
 pytestmark = pytest.mark.own
 
-PASSWORD, SLOW = "a pencil ✓ Secret", 3
+SLOW = 3
 #: `ann` and `slow` may come, `expired` has the right password and an account that is over, and nobody else is known.
 SCRIPT = f"""#!/bin/sh
 echo "$PAM_TYPE $PAM_SERVICE $PAM_USER [$PAM_RHOST]" >>{{log}}
@@ -71,16 +72,6 @@ def service(stack):
 def route(service, **options):
     return Route(authentication="clear_text", storage_user="bench", storage_db="postgres",
                  more={"auth_pam_service": service}, **{"database": "shop", **options})
-
-
-def attempt(pooler, user="ann", password=PASSWORD, database="shop", **options):
-    """`in`, or the SQLSTATE of the refusal."""
-    try:
-        with pooler.connect(user=user, database=database, password=password, **options) as wire:
-            assert wire.value("select current_user") == "bench"
-        return "in"
-    except ServerError as refusal:
-        return refusal.code
 
 
 def test_pam_lets_in_and_keeps_out_and_nobody_can_tell_why(start, service):
