@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session", autouse=True)
 def binary_exists():
     if not PEER and not os.access(carom_binary(), os.X_OK):
-        pytest.exit(f"{carom_binary()} is missing: swift build -c release --static-swift-stdlib --traits default,PAM,LDAP --product carom",
+        pytest.exit(f"{carom_binary()} is missing: .ci/release carom",
                     returncode=2)
 
 

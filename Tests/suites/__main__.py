@@ -101,7 +101,7 @@ def main():
     known = comparison.explanations()
     wrong = [f"differences.txt: the chapter does not say this: {one.reason}" for one in comparison.unfounded(known)]
     if not os.access(carom_binary(), os.X_OK):
-        sys.exit(f"{carom_binary()} is missing: swift build -c release --static-swift-stdlib --traits default,PAM,LDAP --product carom")
+        sys.exit(f"{carom_binary()} is missing: .ci/release carom")
     suites = [suite for suite in SUITES if not given.suites or suite.name in given.suites]
     install_drivers()
     for suite in suites:
