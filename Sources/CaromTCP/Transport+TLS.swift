@@ -69,7 +69,6 @@ extension SystemError {
 final class TLSLayer {
     let session: TLSSession
     private let carrier: SocketCarrier
-    private let peer: SocketAddress
 
     /// Decrypted or read-ahead bytes may be waiting that no event will tell of.
     private(set) var mayHoldBytes = false
@@ -84,7 +83,6 @@ final class TLSLayer {
     ) throws(TLSError) {
         carrier = SocketCarrier(transport, hello)
         session = try TLSSession(context, over: carrier, host: host, resumptionKey: resumptionKey)
-        peer = transport.peer
     }
 
     func handshake() throws(TLSError) -> TLSHandshake {
@@ -184,13 +182,13 @@ final class TLSLayer {
         case .wantRead, .wantWrite: return .wouldBlock
         case .closed where taken > 0, .failed where taken > 0: return .wouldBlock
         case .closed:
-            throw SystemError(code: EPIPE, operation: "write to \(peer)")
+            throw SystemError(code: EPIPE, operation: "write to \(carrier.peer)")
         case .failed(let error): throw failure("write to", error)
         }
     }
 
     private func failure(_ verb: String, _ error: TLSError) -> SystemError {
-        SystemError(code: EPROTO, operation: "\(verb) \(peer): \(error)")
+        SystemError(code: EPROTO, operation: "\(verb) \(carrier.peer): \(error)")
     }
 }
 
@@ -204,6 +202,9 @@ private final class SocketCarrier: TLSCarrier {
         self.transport = transport
         self.hello = hello
     }
+
+    /// Whom the socket leads to, for errors.
+    var peer: SocketAddress { transport.peer }
 
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> TLSTransfer {
         if !hello.isEmpty { return takeHello(into: buffer) }

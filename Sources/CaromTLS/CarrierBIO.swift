@@ -23,9 +23,16 @@ enum CarrierBIO {
         bio.map { BIO_test_flags($0, BIO_FLAGS_IN_EOF) != 0 } ?? false
     }
 
-    private static func carrier(_ bio: OpaquePointer) -> (any TLSCarrier)? {
-        BIO_get_data(bio).map { Unmanaged<TLSSession>.fromOpaque($0).takeUnretainedValue().carrier }
+    /// Our session that OpenSSL's belongs to, for its callbacks, which run only inside calls on this very session.
+    static func session(of ssl: OpaquePointer?) -> TLSSession? {
+        ssl.flatMap(SSL_get_rbio).flatMap(session)
     }
+
+    private static func session(_ bio: OpaquePointer) -> TLSSession? {
+        BIO_get_data(bio).map { Unmanaged<TLSSession>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    private static func carrier(_ bio: OpaquePointer) -> (any TLSCarrier)? { session(bio)?.carrier }
 
     private static func makeMethod() -> OpaquePointer? {
         guard let method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "carrier")

@@ -122,8 +122,7 @@ package final class TLSContext: @unchecked Sendable {
             carom_SSL_CTX_set_session_cache_mode(
                 pointer, Int(SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL))
             SSL_CTX_sess_set_new_cb(pointer) { ssl, ticket in
-                guard let ssl, let ticket, let raw = SSL_get_ex_data(ssl, 0) else { return 0 }
-                let session = Unmanaged<TLSSession>.fromOpaque(raw).takeUnretainedValue()
+                guard let ticket, let session = CarrierBIO.session(of: ssl) else { return 0 }
                 session.keep(SessionTicket(owning: ticket))
                 return 1
             }
@@ -149,10 +148,10 @@ package final class TLSContext: @unchecked Sendable {
 /// page that talks HTTPS from being relayed to a database (the ALPACA attack).
 private let selectApplicationProtocol: SSL_CTX_alpn_select_cb_func = {
     ssl, out, outLength, offered, length, _ in
-    guard let ssl, let out, let outLength, let offered, let raw = SSL_get_ex_data(ssl, 0) else {
+    guard let out, let outLength, let offered, let session = CarrierBIO.session(of: ssl) else {
         return SSL_TLSEXT_ERR_ALERT_FATAL
     }
-    let ours = Unmanaged<TLSSession>.fromOpaque(raw).takeUnretainedValue().context.applicationProtocols
+    let ours = session.context.applicationProtocols
     let list = UnsafeBufferPointer(start: offered, count: Int(length))
     var index = 0
     while index < list.count {

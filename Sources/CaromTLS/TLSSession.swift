@@ -56,7 +56,8 @@ package final class TLSSession: @unchecked Sendable {
     /// The peer takes nothing any more. What it has sent before is still to be read.
     private var isDeaf = false
 
-    private enum End {
+    /// Few sessions end before they are gone: what one failed with has no room in all.
+    private indirect enum End {
         /// The connection is gone: nothing can be written any more either.
         case closed
         case failed(TLSError)
@@ -90,8 +91,6 @@ package final class TLSSession: @unchecked Sendable {
             throw .drained(.cryptography, "cannot attach a TLS session to its carrier")
         }
         SSL_set_bio(pointer, bio, bio)
-        // Unretained: the callbacks that read it run only inside calls on this very session.
-        SSL_set_ex_data(pointer, 0, Unmanaged.passUnretained(self).toOpaque())
         switch context.role {
         case .server: SSL_set_accept_state(pointer)
         case .client:
