@@ -17,7 +17,7 @@ public struct StopReport: Sendable, Hashable {
     public let revokedLeases: [Lease]
     /// Claims that waited and were told that the pool stops.
     public let failedClaims: Int
-    /// Calls of the connector that ignored their cancellation and still run.
+    /// Calls of the connector that ignored their cancellation and still ran at the end.
     public let unfinishedOperations: Int
 }
 

@@ -13,7 +13,8 @@ struct PoolActions: Sendable {
         case deliver(WaiterHandle, ClaimTicket)
         case event(PoolEvent)
         case sleep(BackgroundTask, until: Int64)
-        case finish(UnsafeContinuation<Void, Never>)
+        /// Nothing is left of the core.
+        case end
         case settle(SharedQuota)
     }
 
@@ -145,9 +146,6 @@ extension EngineState {
         leaveQuota()
         if let timer { work.items.append(.cancel(timer)) }
         timer = nil
-        for stopper in stoppers { work.items.append(.finish(stopper)) }
-        stoppers = []
-        if let runner { work.items.append(.finish(runner)) }
-        runner = nil
+        work.items.append(.end)
     }
 }

@@ -15,7 +15,7 @@ extension PoolEngine {
             case .deliver(let handle, let ticket): handle.deliver(ticket)
             case .event(let event): observer?.observe(event)
             case .sleep(let task, let instant): sleep(task, until: instant)
-            case .finish(let continuation): continuation.resume()
+            case .end: end()
             case .settle(let quota): quota.settle(now)
             }
         }
@@ -29,8 +29,9 @@ extension PoolEngine {
         operations.add(1, ordering: .relaxed)
         task.start(on: connector.executor(affinity) ?? executor) {
             let answer = await call(self)
-            self.operations.subtract(1, ordering: .relaxed)
+            self.operations.subtract(1, ordering: .sequentiallyConsistent)
             then(self, answer)
+            self.endIfWaitedFor()
         }
     }
 

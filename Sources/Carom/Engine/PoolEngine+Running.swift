@@ -58,14 +58,17 @@ extension PoolEngine {
         return state.withLock { state in
             StopReport(
                 revokedLeases: state.revoked, failedClaims: state.failedWaiters,
-                unfinishedOperations: operations.load(ordering: .relaxed))
+                unfinishedOperations: state.unfinished)
         }
     }
 
     func beginStop(grace: Int64?, then continuation: UnsafeContinuation<Void, Never>?) {
         let (over, resolving): (Bool, BackgroundTask?) = decide { state, now in
-            if state.finished { return (true, nil) }
+            if state.isOver { return (true, nil) }
             if let continuation { state.stoppers.append(continuation) }
+            if state.finished { return (false, nil) }
+            let end = now.after(max(0, grace ?? state.core.policy.stopGrace))
+            state.endBy = min(state.endBy, end.after(PoolCore.lastCloseTime))
             state.parking.close()
             state.takeAllParked(now)
             state.failedWaiters += state.core.stop(grace: grace, now: now)
@@ -75,5 +78,49 @@ extension PoolEngine {
         }
         resolving?.cancel()
         if over { continuation?.resume() }
+    }
+
+    /// Nothing is left of the core. Operations that were cancelled for its end may not have had their turn yet: they get it, within
+    /// the time that closes have, so that the report counts only those that ignore it.
+    func end() {
+        awaitsOperations.store(true, ordering: .sequentiallyConsistent)
+        if tellEnd(ifQuiet: true) { return }
+        let task = BackgroundTask()
+        let limit: Int64 = state.withLock { state in
+            if !state.isOver { state.ending = task }
+            return min(state.endBy, now.after(PoolCore.lastCloseTime))
+        }
+        task.start(on: clock.executor ?? executor) {
+            do {
+                try await self.clock.sleep(until: PoolInstant(nanoseconds: limit))
+            } catch {
+                return
+            }
+            self.tellEnd(ifQuiet: false)
+        }
+        // It may have come meanwhile, and did not find the task.
+        endIfWaitedFor()
+    }
+
+    /// An operation has ended: perhaps the last that the end waits for.
+    func endIfWaitedFor() {
+        if awaitsOperations.load(ordering: .sequentiallyConsistent) { tellEnd(ifQuiet: true) }
+    }
+
+    /// Tells everybody who waits that the pool has stopped. False: there are operations, and there is time.
+    @discardableResult
+    private func tellEnd(ifQuiet: Bool) -> Bool {
+        let told: ([UnsafeContinuation<Void, Never>], BackgroundTask?)? = state.withLock { state in
+            let left = operations.load(ordering: .sequentiallyConsistent)
+            if ifQuiet, left > 0 { return nil }
+            if !state.isOver { state.unfinished = left }
+            state.isOver = true
+            defer { (state.stoppers, state.runner, state.ending) = ([], nil, nil) }
+            return (state.stoppers + (state.runner.map { [$0] } ?? []), state.ending)
+        }
+        guard let (waiting, ending) = told else { return false }
+        ending?.cancel()
+        for continuation in waiting { continuation.resume() }
+        return true
     }
 }

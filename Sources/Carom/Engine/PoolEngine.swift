@@ -18,6 +18,8 @@ final class PoolEngine: Sendable {
     let state: Mutex<EngineState>
     /// Operations begun and not yet ended.
     let operations = Atomic<Int>(0)
+    /// The core has stopped, and the end waits for operations.
+    let awaitsOperations = Atomic<Bool>(false)
     @usableFromInline let parking = Parking()
     private let leaks: Atomic<Bool>
     /// Between two looks at the numbers; `never` if no observer wants them.
@@ -107,7 +109,16 @@ struct EngineState: ~Copyable, Sendable {
     var complainAt: Int64 = .never
     /// When observers are next given the numbers.
     var sampleAt: Int64 = .never
+    /// Nothing is left of the core.
     var finished = false
+    /// ``finished``, and those who waited for it have been told.
+    var isOver = false
+    /// The latest that a stop may return.
+    var endBy: Int64 = .never
+    /// Waits for operations until then.
+    var ending: BackgroundTask?
+    /// Operations that were still under way at the end.
+    var unfinished = 0
     /// Limits that the pool shares with others.
     var membership: QuotaMembership?
     var runner: UnsafeContinuation<Void, Never>?

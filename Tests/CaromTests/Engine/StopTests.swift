@@ -121,6 +121,33 @@ struct StopTests {
         #expect(rig.connector.closedOnce)
     }
 
+    @Test(
+        "a call that was cancelled for a stop gets its turn before the report counts it",
+        arguments: [100, 400])
+    func cancelledCallsGetTheirTurn(milliseconds: Int) throws {
+        var script = FakeConnector.Script()
+        script.isValid = { _ in .hangIgnoringCancellation }
+        let rig = try ShellRig(script: script)
+        // Time for checks to begin.
+        rig.clock.advance(by: .seconds(35))
+        #expect(rig.pool.stats.backends.contains { $0.checking > 0 })
+        let (pool, clock) = (rig.pool, rig.clock)
+        let began = clock.now
+        let reports = (0..<2).map { _ in Kept<(StopReport, PoolInstant)>() }
+        for report in reports {
+            _ = Task(executorPreference: clock) { report.value = (await pool.stop(), clock.now) }
+        }
+        clock.advance(by: .milliseconds(milliseconds))
+        rig.connector.releaseHanging()
+        clock.advance(by: .seconds(1))
+        for report in reports {
+            let isInTime = milliseconds < 250
+            #expect((report.value?.0.unfinishedOperations == 0) == isInTime)
+            #expect(report.value?.1 == began.advanced(by: .milliseconds(isInTime ? milliseconds : 250)))
+        }
+        #expect(reports[0].value?.0 == reports[1].value?.0)
+    }
+
     @Test func aCloseThatHangsIsCancelledAndItsSlotUsedAgain() throws {
         var script = FakeConnector.Script()
         script.close = { $0.number == 1 ? .hang : .succeed }
