@@ -67,8 +67,12 @@ extension SystemError {
 /// Records go through the transport's own reads and writes, which keep track of the socket's readiness: so no call is made to
 /// hear that there is nothing, and epoll watches for room exactly while a record waits for it.
 final class TLSLayer {
-    let session: TLSSession
-    private let carrier: SocketCarrier
+    /// Uses the layer, and so is made behind it.
+    private(set) var session: TLSSession!
+    /// Owns the layer.
+    private unowned let transport: Transport
+    /// Read off the socket before there was a layer.
+    private var hello: [UInt8]
 
     /// Decrypted or read-ahead bytes may be waiting that no event will tell of.
     private(set) var mayHoldBytes = false
@@ -81,8 +85,9 @@ final class TLSLayer {
     init(
         _ transport: Transport, _ context: TLSContext, host: String?, resumptionKey: String?, hello: [UInt8]
     ) throws(TLSError) {
-        carrier = SocketCarrier(transport, hello)
-        session = try TLSSession(context, over: carrier, host: host, resumptionKey: resumptionKey)
+        self.transport = transport
+        self.hello = hello
+        session = try TLSSession(context, over: self, host: host, resumptionKey: resumptionKey)
     }
 
     func handshake() throws(TLSError) -> TLSHandshake {
@@ -182,30 +187,18 @@ final class TLSLayer {
         case .wantRead, .wantWrite: return .wouldBlock
         case .closed where taken > 0, .failed where taken > 0: return .wouldBlock
         case .closed:
-            throw SystemError(code: EPIPE, operation: "write to \(carrier.peer)")
+            throw SystemError(code: EPIPE, operation: "write to \(transport.peer)")
         case .failed(let error): throw failure("write to", error)
         }
     }
 
     private func failure(_ verb: String, _ error: TLSError) -> SystemError {
-        SystemError(code: EPROTO, operation: "\(verb) \(carrier.peer): \(error)")
+        SystemError(code: EPROTO, operation: "\(verb) \(transport.peer): \(error)")
     }
 }
 
-/// A transport's socket, for records. The transport owns its layer and with it this.
-private final class SocketCarrier: TLSCarrier {
-    private unowned let transport: Transport
-    /// Read off the socket before there was a carrier.
-    private var hello: [UInt8]
-
-    init(_ transport: Transport, _ hello: [UInt8]) {
-        self.transport = transport
-        self.hello = hello
-    }
-
-    /// Whom the socket leads to, for errors.
-    var peer: SocketAddress { transport.peer }
-
+/// Carries records over the socket.
+extension TLSLayer: TLSCarrier {
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> TLSTransfer {
         if !hello.isEmpty { return takeHello(into: buffer) }
         do throws(SystemError) {

@@ -40,21 +40,31 @@ package enum TLSProgress: Hashable, Sendable {
 // Unchecked: the confinement above is the owner's duty, as with the socket itself.
 package final class TLSSession: @unchecked Sendable {
     package let context: TLSContext
-    /// The name we dialled (clients only); what `verify_full` checks and what sessions are resumed by.
-    package let host: String?
-
-    /// Whether the peer left without the closing alert: its stream ended or was reset.
-    package private(set) var isTruncated = false
+    /// Of a client.
+    private let dialled: Dialled?
 
     let pointer: OpaquePointer
     /// Owns the session, so the session does not own it.
     unowned let carrier: any TLSCarrier
-    private let ticketName: String?
     /// How the session ended, if it has; every later call says the same.
     private var end: End?
+    /// Whether the peer left without the closing alert: its stream ended or was reset.
+    package private(set) var isTruncated = false
     private var isEstablished = false
     /// The peer takes nothing any more. What it has sent before is still to be read.
     private var isDeaf = false
+
+    /// Whom a client dialled. Servers have a session for each client, and no room for it.
+    private final class Dialled: Sendable {
+        let host: String?
+        /// What its tickets are kept by.
+        let ticketName: String?
+
+        init(host: String?, ticketName: String?) {
+            self.host = host
+            self.ticketName = ticketName
+        }
+    }
 
     /// Few sessions end before they are gone: what one failed with has no room in all.
     private indirect enum End {
@@ -77,11 +87,13 @@ package final class TLSSession: @unchecked Sendable {
     ) throws(TLSError) {
         self.context = context
         self.carrier = carrier
-        self.host = host
         // A resumed session skips the certificate checks, so a ticket never serves another host name.
-        ticketName =
-            context.role == .client && context.options.resumption && (host ?? resumptionKey) != nil
-            ? "\(host ?? "")\n\(resumptionKey ?? "")" : nil
+        let hasTickets = context.options.resumption && (host ?? resumptionKey) != nil
+        dialled =
+            context.role == .server
+            ? nil
+            : Dialled(
+                host: host, ticketName: hasTickets ? "\(host ?? "")\n\(resumptionKey ?? "")" : nil)
         ERR_clear_error()
         guard let pointer = SSL_new(context.pointer) else {
             throw .drained(.cryptography, "cannot make a TLS session")
@@ -103,6 +115,9 @@ package final class TLSSession: @unchecked Sendable {
         SSL_free(pointer)
     }
 
+    /// The name we dialled (clients only); what `verify_full` checks and what sessions are resumed by.
+    package var host: String? { dialled?.host }
+
     private func prepareClient() throws(TLSError) {
         if let host, !host.isEmpty {
             let isAddress = isIPAddress(host)
@@ -122,7 +137,7 @@ package final class TLSSession: @unchecked Sendable {
         } else if context.options.mode == .verifyFull {
             throw TLSError(.configuration, "verify_full needs the name of the server, and none is given")
         }
-        if let ticketName, let ticket = context.ticket(for: ticketName) {
+        if let ticketName = dialled?.ticketName, let ticket = context.ticket(for: ticketName) {
             // Refusal only means a full handshake.
             SSL_set_session(pointer, ticket.pointer)
             ERR_clear_error()
@@ -205,7 +220,7 @@ package final class TLSSession: @unchecked Sendable {
 
     /// Called by OpenSSL from inside `handshake` or `read`.
     func keep(_ ticket: SessionTicket) {
-        if let ticketName { context.keep(ticket, for: ticketName) }
+        if let ticketName = dialled?.ticketName { context.keep(ticket, for: ticketName) }
     }
 
     /// Turns a failed call into an outcome. Must follow the call directly: OpenSSL's queue and errno are the thread's.

@@ -34,7 +34,10 @@ struct LoginInput {
     }
 
     /// The next `count` bytes have been dealt with.
-    mutating func remove(_ count: Int) { bytes.removeFirst(count) }
+    mutating func remove(_ count: Int) {
+        // Behind the last of them no room stays: the array is the client's for as long as it stays itself.
+        if count == bytes.count { bytes = [] } else { bytes.removeFirst(count) }
+    }
 
     /// All of it goes to somebody else.
     mutating func takeAll() -> [UInt8] {
@@ -55,7 +58,7 @@ struct LoginInput {
                     "expected a password message, got message type \(tagText(header.tag))")
             }
             guard bytes.count >= header.length else { return nil }
-            defer { bytes.removeFirst(header.length) }
+            defer { remove(header.length) }
             return Array(bytes[Framing.headerSize..<header.length])
         }
     }
