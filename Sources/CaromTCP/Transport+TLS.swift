@@ -54,7 +54,7 @@ extension Transport {
     package var session: TLSSession? { tls?.session }
 
     /// Whether bytes can be read and written: the layer is plain, or its handshake is done.
-    package var carriesText: Bool { tls?.isEstablished ?? true }
+    package var carriesText: Bool { tls?.session.isEstablished ?? true }
 }
 
 extension SystemError {
@@ -74,11 +74,6 @@ final class TLSLayer {
     /// Read off the socket before there was a layer.
     private var hello: [UInt8]
 
-    /// Decrypted or read-ahead bytes may be waiting that no event will tell of.
-    private(set) var mayHoldBytes = false
-    /// The handshake is done.
-    private(set) var isEstablished = false
-
     /// The most that goes into one record.
     private static let recordSize = 16_384
 
@@ -92,11 +87,7 @@ final class TLSLayer {
 
     func handshake() throws(TLSError) -> TLSHandshake {
         switch session.handshake() {
-        case .done:
-            // The peer's first bytes may have come along with the end of its handshake.
-            mayHoldBytes = true
-            isEstablished = true
-            return .done
+        case .done: return .done
         case .wantRead, .wantWrite: return .wantsMore
         case .failed(let error): throw error
         }
@@ -113,18 +104,13 @@ final class TLSLayer {
         while count < buffer.count {
             switch session.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...])) {
             case .bytes(let more): count += more
-            case .wantRead, .wantWrite:
-                mayHoldBytes = false
-                return count > 0 ? .bytes(count) : .wouldBlock
+            case .wantRead, .wantWrite: return count > 0 ? .bytes(count) : .wouldBlock
             case .closed where count == 0: return .end
             case .failed(let error) where count == 0: throw failure("read from", error)
-            case .closed, .failed:
-                // Said again by the next read.
-                mayHoldBytes = true
-                return .bytes(count)
+            // Said again by the next read.
+            case .closed, .failed: return .bytes(count)
             }
         }
-        mayHoldBytes = true
         return .bytes(count)
     }
 

@@ -40,15 +40,15 @@ public final class Transport: @unchecked Sendable {
 
     // Read on every call, changed only by a move or the end: no access can overlap another.
     @exclusivity(unchecked) private var registration: Registration
-    @exclusivity(unchecked) private var descriptor: Int32
-    /// Asked once a message, and so without a copy of ``peer``. It has its room beside the descriptor.
-    private let isUnix: Bool
     /// The reactor whose thread may use the transport.
     @exclusivity(unchecked) public private(set) var reactor: Reactor
     /// TLS over the socket; nil while the layer is plain.
     @exclusivity(unchecked) var tls: TLSLayer?
     /// Where the other end is; of a proxy, whom it speaks for, once somebody has set that.
     @exclusivity(unchecked) public package(set) var peer: SocketAddress
+    /// Asked once a message, and so without a copy of ``peer``. It has its room beside the descriptor.
+    private let isUnix: Bool
+    @exclusivity(unchecked) private var descriptor: Int32
 
     /// Takes a connected, non-blocking descriptor. It is closed here in any case, also when this throws.
     ///
@@ -121,7 +121,7 @@ public final class Transport: @unchecked Sendable {
     public var isReadable: Bool {
         if registration.isReadable { return true }
         guard let tls else { return false }
-        return tls.mayHoldBytes
+        return tls.session.mayHoldBytes
     }
 
     /// Whether a write is worth a try.

@@ -50,7 +50,10 @@ package final class TLSSession: @unchecked Sendable {
     private var end: End?
     /// Whether the peer left without the closing alert: its stream ended or was reset.
     package private(set) var isTruncated = false
-    private var isEstablished = false
+    /// The handshake is done.
+    package private(set) var isEstablished = false
+    /// Decrypted or read-ahead bytes may be waiting that no event of the socket will tell of.
+    package private(set) var mayHoldBytes = false
     /// The peer takes nothing any more. What it has sent before is still to be read.
     private var isDeaf = false
 
@@ -158,6 +161,8 @@ package final class TLSSession: @unchecked Sendable {
         let result = SSL_do_handshake(pointer)
         if result == 1 {
             isEstablished = true
+            // The peer's first bytes may have come along with the end of its handshake.
+            mayHoldBytes = true
             return .done
         }
         switch diagnose(result) {
@@ -179,7 +184,13 @@ package final class TLSSession: @unchecked Sendable {
         var count = 0
         ERR_clear_error()
         let result = SSL_read_ex(pointer, buffer.baseAddress, buffer.count, &count)
-        return result == 1 ? .bytes(count) : diagnose(result)
+        if result == 1 {
+            mayHoldBytes = true
+            return .bytes(count)
+        }
+        let outcome = diagnose(result)
+        if outcome == .wantRead || outcome == .wantWrite { mayHoldBytes = false }
+        return outcome
     }
 
     /// Encrypts and sends. May take fewer bytes than given (about one record, 16 kB, at a time). After `.wantWrite` or

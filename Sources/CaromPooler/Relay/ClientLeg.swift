@@ -27,12 +27,12 @@ struct ClientLeg: ~Copyable {
     private var inputIsReady = false
     /// The socket has brought something while nothing could be read.
     private var isPostponed = false
-    /// Bytes that the client has not taken yet.
-    private var output = OutputQueue()
     /// The client has closed its side, and was written to since, which shows whether it is still there.
     private var wasProbed = false
     /// Whether anything is read from the client.
     private(set) var gate = Gate.open
+    /// Bytes that the client has not taken yet.
+    private var output = OutputQueue()
     /// Set while the client has closed its side inside a message.
     private var patience: Patience?
 

@@ -30,6 +30,12 @@ struct RelayMachine: ~Copyable {
     private let keepsServer: Bool
     /// Whether the client keeps its server as long as something of its own only lives there.
     private let pins: Bool
+    /// A server has accepted the settings, for this client or for another with the same ones.
+    private(set) var isConfirmed = false
+    /// The question of the phase has been sent.
+    private var isAsked = false
+    /// The server has told the client of an error since it was free.
+    private var hasFailed = false
     /// Where the stream from the client stands.
     private(set) var walker = FrameWalker()
     /// What is dropped of it.
@@ -38,16 +44,10 @@ struct RelayMachine: ~Copyable {
     private(set) var book: SessionBook
     /// What the client's messages mean.
     private(set) var requests: ClientRequests
-    /// A server has accepted the settings, for this client or for another with the same ones.
-    private(set) var isConfirmed = false
     private var prelude: Prelude
-    /// The question of the phase has been sent.
-    private var isAsked = false
-    /// The server has told the client of an error since it was free.
-    private var hasFailed = false
     /// What the client is to be told of the settings of the server that it got.
     private var news: [UInt8] = []
-    private let counters: Counters
+    let counters: Counters
 
     init(
         keepsServer: Bool, pins: Bool = true, oneAtATime: Bool = false,

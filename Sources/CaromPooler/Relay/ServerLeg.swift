@@ -31,21 +31,21 @@ struct ServerLeg: ~Copyable {
     }
 
     private(set) var route: Route
-    /// The kind of server that the client has chosen.
-    let choice: TargetSessionAttributes?
     private var attachment = Attachment.none
     /// The server that is attached. Not retained: the claim, with which it comes and goes, holds it, and each look would cost.
     private var held: Unmanaged<PostgresConnection>?
     /// The connection that was used last: the pool is asked for it again.
     private var preferredSlot: SlotID?
+    /// The kind of server that the client has chosen.
+    let choice: TargetSessionAttributes?
+    /// Servers that were lost, one after the other, before they had confirmed the client's settings.
+    private var lossesInARow: UInt8 = 0
     /// Where the pool leaves the server that the client waits for, and what it wakes; made for the first claim that finds none idle.
     private var mailbox: ClaimMailbox?
     private var signal: Waker?
 
     /// Cancels on their way to the server.
     var cancels = CancelsUnderWay()
-    /// Servers that were lost, one after the other, before they had confirmed the client's settings.
-    private var lossesInARow: UInt8 = 0
 
     /// Servers that may be lost like this for one request; then the client is told.
     private static var preparationAttempts: UInt8 { 3 }
