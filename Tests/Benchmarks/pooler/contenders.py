@@ -6,6 +6,7 @@ import os
 import shutil
 import ssl
 import statistics
+import subprocess
 import time
 
 from lib import proc, tls
@@ -15,8 +16,9 @@ from lib.load import pgbench, transactions
 from lib.places import Workplace, free_address
 from lib.pooler import Pooler
 from lib.postgres import Postgres
-from lib.process import unprivileged
-from lib.wire import startup
+from lib.process import Child, unprivileged
+from lib.waiting import wait_until
+from lib.wire import dial, startup
 from scenarios import BIG, ONE, POOL_SIZE
 
 #: Clients before the counting starts, so that what a pooler allocates once is not blamed on the first of them.
@@ -115,21 +117,44 @@ def secured(pooler, settings=None, session=None):
     return wire
 
 
+class BareServer(Child):
+    """A server that only shakes hands: what nobody over this OpenSSL can go below."""
+
+    kind = "bare"
+
+    def __init__(self, ground):
+        program = os.path.join(ground.place.directory("bare-server"), "bare-server")
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bare-server.c")
+        subprocess.run(["clang", "-O2", "-Wall", "-Werror", source, "-o", program, "-lssl", "-lcrypto"], check=True)
+        self.address = free_address()
+        own = ground.certificate(self.address[0])
+        super().__init__([program, *self.address, own.cert, own.key], program + ".log", user=unprivileged())
+        wait_until(self._listens, "the bare server listens")
+
+    def _listens(self):
+        try:
+            dial(self.address).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+
 class Resumptions:
-    """What connections over TLS cost a pooler, microseconds of CPU each; those of Carom resume their session."""
+    """What connections over TLS cost a server, microseconds of CPU each; all but PgBouncer's resume their session."""
 
     def __init__(self, pooler, version, seconds):
         settings = tls.context(maximum_version=ssl.TLSVersion[version])
+        first = secured(pooler, settings)
+        session = first.stream.session if pooler.kind != "pgbouncer" else None
+        first.close()
         before, count, began = proc.cpu_time(pooler.pid), 0, time.monotonic()
-        first = secured(pooler, settings).stream
         while time.monotonic() - began < seconds:
-            wire = secured(pooler, settings, first.session if pooler.kind == "carom" else None)
+            wire = secured(pooler, settings, session)
             assert wire.stream.version().replace(".", "_") == version
             # A row that did not measure what it says is worth nothing.
-            assert wire.stream.session_reused == (pooler.kind == "carom"), "sessions are resumed otherwise than expected"
+            assert wire.stream.session_reused == (session is not None), "sessions are resumed otherwise than expected"
             wire.close()
             count += 1
-        first.close()
         self.microseconds = (proc.cpu_time(pooler.pid) - before) / count * 1e6
 
 
