@@ -36,7 +36,8 @@ public final class PostgresPool: Sendable {
     ///   - url: where the servers are and how to log in.
     ///   - resolver: says where the servers are in place of the URL, which then names no host.
     ///   - policy: every knob.
-    ///   - threads: event loops for the connections, at least 1.
+    ///   - threads: event loops for the connections, at least 1. One takes the least CPU time for a query, and is enough for tens of
+    ///     thousands a second.
     ///   - logger: told of servers that die and come back, at `warning` and `notice`, and of the rest below that; nil for silence.
     ///   - observers: told every event.
     ///   - onNotice: given what servers say beside their answers, such as `RAISE NOTICE`; on an event loop, so it should be quick.

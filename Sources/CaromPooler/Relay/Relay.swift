@@ -18,6 +18,7 @@ final class Relay: SessionStage {
     private unowned(unsafe) let worker: Worker
     private let reactor: Unmanaged<Reactor>  // the worker's: each message asks for the time, without a retain
     private let snapshot: Snapshot
+    private let counters: Counters
 
     @exclusivity(unchecked) private var machine: RelayMachine
     @exclusivity(unchecked) private var client: ClientLeg
@@ -27,7 +28,6 @@ final class Relay: SessionStage {
     @exclusivity(unchecked) private var opening: Opening?
     @exclusivity(unchecked) private var order = RelayOrder.none
     @exclusivity(unchecked) private var watch: RelayWatch?
-    private var counters: Counters { machine.counters }
     private var hasLeft: Bool { isUnusual && watch == nil }
     private var turnTime: Deadline { reactor._withUnsafeGuaranteedRef { $0.turnTime } }
     var route: Route { leg.route }
@@ -45,8 +45,8 @@ final class Relay: SessionStage {
         reactor = Unmanaged.passUnretained(session.worker.reactor)
         client = ClientLeg(session.transport, input: record.input, isReady: opening == nil)
         snapshot = session.worker.snapshot
-        machine = route.machine(
-            for: session.owner, route.counters[session.worker.reactor.index], record)
+        counters = route.counters[session.worker.reactor.index]
+        machine = route.machine(for: session.owner, counters, record)
         leg = ServerLeg(route, choice: record.choice)
         self.opening = opening
         limit(to: route.definition.limits)

@@ -47,7 +47,7 @@ struct RelayMachine: ~Copyable {
     private var prelude: Prelude
     /// What the client is to be told of the settings of the server that it got.
     private var news: [UInt8] = []
-    let counters: Counters
+    private let counters: Counters
 
     init(
         keepsServer: Bool, pins: Bool = true, oneAtATime: Bool = false,

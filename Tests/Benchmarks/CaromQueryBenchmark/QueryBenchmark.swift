@@ -26,7 +26,8 @@ struct QueryBenchmark {
         var policy = Policy()
         policy.maxSlots = tasks
         policy.perBackendMax = tasks
-        let database = try PostgresPool(url, policy: policy, threads: 2)
+        // One event loop, as the drivers beside it have.
+        let database = try PostgresPool(url, policy: policy, threads: 1)
         async let running: Void = database.run()
         _ = try await run(database, tasks: tasks, for: .milliseconds(200))
         print(Int(try await run(database, tasks: tasks, for: .seconds(seconds))))
