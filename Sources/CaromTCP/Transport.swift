@@ -46,7 +46,7 @@ public final class Transport: @unchecked Sendable {
     @exclusivity(unchecked) var tls: TLSLayer?
     /// Where the other end is; of a proxy, whom it speaks for, once somebody has set that.
     @exclusivity(unchecked) public package(set) var peer: SocketAddress
-    /// Asked once a message, and so without a copy of ``peer``. It has its room beside the descriptor.
+    /// Asked once a message, and so without a copy of ``peer``. It and the descriptor have their room in what that leaves of a word.
     private let isUnix: Bool
     @exclusivity(unchecked) private var descriptor: Int32
 

@@ -85,11 +85,14 @@ extension PoolEngine {
     func end() {
         awaitsOperations.store(true, ordering: .sequentiallyConsistent)
         if tellEnd(ifQuiet: true) { return }
+        // The last operation may end from here on, and tells the end itself: then the task is cancelled, or never begun.
         let task = BackgroundTask()
-        let limit: Int64 = state.withLock { state in
-            if !state.isOver { state.ending = task }
+        let limit: Int64? = state.withLock { state in
+            if state.isOver { return nil }
+            state.ending = task
             return min(state.endBy, now.after(PoolCore.lastCloseTime))
         }
+        guard let limit else { return }
         task.start(on: clock.executor ?? executor) {
             do {
                 try await self.clock.sleep(until: PoolInstant(nanoseconds: limit))
@@ -98,8 +101,6 @@ extension PoolEngine {
             }
             self.tellEnd(ifQuiet: false)
         }
-        // It may have come meanwhile, and did not find the task.
-        endIfWaitedFor()
     }
 
     /// An operation has ended: perhaps the last that the end waits for.

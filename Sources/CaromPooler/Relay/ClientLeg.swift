@@ -23,6 +23,7 @@ struct ClientLeg: ~Copyable {
     private let held: Unmanaged<Transport>
     /// Bytes from the client that wait for more bytes, or for a server.
     private(set) var input: [UInt8]
+    // Flags lie together, here, in the other leg and in the machine: between words each takes one, in every client that is there.
     /// The kept bytes can be worked on, though the socket has brought nothing new.
     private var inputIsReady = false
     /// The socket has brought something while nothing could be read.

@@ -1,8 +1,8 @@
 // Copyright the Carom authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// bare-server ADDRESS PORT CERTIFICATE KEY: shakes hands by TLS, as PostgreSQL's clients ask for it, tells every client the same and does nothing
-// else: what a connection costs that much no server over this OpenSSL can go below. One client at a time.
+// bare-server ADDRESS PORT CERTIFICATE KEY: shakes hands by TLS, as PostgreSQL's clients ask for it, tells every client the same and
+// does nothing else. No server over this OpenSSL can go below what that costs. One client at a time.
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
