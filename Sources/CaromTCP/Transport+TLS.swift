@@ -93,11 +93,22 @@ final class TLSLayer {
         }
     }
 
+    // What follows is not inlined: a plain transport would pay for it at every call.
+
+    /// Bytes may be waiting that no event of the socket will tell of.
+    @inline(never)
+    var mayHoldBytes: Bool { session.mayHoldBytes }
+
+    /// Bytes, even an incomplete record, have been read ahead.
+    @inline(never)
+    var hasBuffered: Bool { session.hasBuffered }
+
     /// Sends the closing alert, as far as that goes without waiting.
     func sendClosingAlert() { _ = session.shutdown() }
 
     // MARK: Plain text
 
+    @inline(never)
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> ReadOutcome {
         var count = 0
         // A record at a time, until there are no more or no room.
@@ -114,6 +125,7 @@ final class TLSLayer {
         return .bytes(count)
     }
 
+    @inline(never)
     func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> WriteOutcome {
         var taken = 0
         while taken < bytes.count {
@@ -126,6 +138,7 @@ final class TLSLayer {
     }
 
     /// Small pieces are put together, because each record has its own header, checksum and system call.
+    @inline(never)
     func write(_ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(SystemError) -> WriteOutcome {
         try withUnsafeTemporaryAllocation(byteCount: Self.recordSize, alignment: 16) {
             (record) throws(SystemError) in

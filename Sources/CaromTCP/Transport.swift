@@ -121,7 +121,7 @@ public final class Transport: @unchecked Sendable {
     public var isReadable: Bool {
         if registration.isReadable { return true }
         guard let tls else { return false }
-        return tls.session.mayHoldBytes
+        return tls.mayHoldBytes
     }
 
     /// Whether a write is worth a try.
@@ -290,7 +290,7 @@ public final class Transport: @unchecked Sendable {
     ///
     /// For a connection that lay idle: neither an end of stream nor unexpected bytes may be waiting.
     public func isQuiet() -> Bool {
-        if let tls, tls.session.hasBuffered { return false }
+        if let tls, tls.hasBuffered { return false }
         var byte: UInt8 = 0
         let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
         return count < 0 && errno == EAGAIN

@@ -58,8 +58,8 @@ class NameServer:
     def __init__(self, place, lines=(), port=None):
         host, free = free_address()
         self.address = host, port or free
-        self.directory = place.directory(f"knot-{self.address[1]}")
-        place.directory(f"knot-{self.address[1]}/db")
+        self.directory = place.directory(f"knot-{self.address[0]}-{self.address[1]}")
+        place.directory(f"{self.directory}/db")
         self.serial = 0
         host, port = self.address
         self.text = f"{host}:{port}"

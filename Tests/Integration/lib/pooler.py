@@ -31,7 +31,7 @@ class Pooler:
         self.config = config
         self.program = program
         self.address = address or free_address()
-        self.directory = place.directory(f"{name}-{self.address[1]}")
+        self.directory = place.directory(f"{name}-{self.address[0]}-{self.address[1]}")
         self.file = os.path.join(self.directory, f"{self.kind}.{config.extension}")
         output = os.path.join(self.directory, "output")
         command = self._peer() if self.kind == "pgbouncer" else self._carom()
