@@ -86,15 +86,19 @@ class Pooler:
         return self.child.text()
 
     def _log_rests(self):
-        """Every thread that writes the log waits for something to write."""
+        """Every thread that writes the log waits for something to write. One that has not run yet has no name."""
+        writers = 0
         try:
             for thread in os.scandir(f"/proc/{self.pid}/task"):
                 with open(f"{thread.path}/comm") as comm, open(f"{thread.path}/wchan") as place:
-                    if comm.read() == "log\n" and "futex" not in place.read():
+                    if comm.read() != "log\n":
+                        continue
+                    if "futex" not in place.read():
                         return False
+                    writers += 1
         except FileNotFoundError:
             return False
-        return True
+        return writers > 0
 
     def write(self, text=None):
         """Writes its configuration anew: what `config` says by now, or a text."""
