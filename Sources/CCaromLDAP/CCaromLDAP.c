@@ -8,6 +8,7 @@
 #error "the trait LDAP needs <ldap.h>: install libldap-dev"
 #endif
 #include <ldap.h>
+#include <openldap.h>
 #if LDAP_VENDOR_VERSION < 20500
 #error "the trait LDAP needs OpenLDAP's library from 2.5 on: those before may not be used by several threads"
 #endif
@@ -19,14 +20,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 struct carom_ldap {
     LDAP *connection;
     /// Of the entry that was found.
     char *name;
     struct timespec end;
-    /// Has what is sent and received on a connection wait no longer.
-    struct ldap_conncb callback;
     char reason[512];
 };
 
@@ -104,18 +104,29 @@ static ber_slen_t transmit(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t count)
 /// there is a layer right above the socket that waits for it, and gives up in time.
 static Sockbuf_IO waiting = {set_up, take_down, control, receive, transmit, take_down};
 
-static int connected(LDAP *connection, Sockbuf *socket, LDAPURLDesc *server, struct sockaddr *address,
-                     struct ldap_conncb *callback) {
-    (void)connection;
-    (void)server;
-    (void)address;
-    return ber_sockbuf_add_io(socket, &waiting, LBER_SBIOD_LEVEL_PROVIDER + 1, callback->lc_arg);
-}
-
-static void disconnected(LDAP *connection, Sockbuf *socket, struct ldap_conncb *callback) {
-    (void)connection;
-    (void)socket;
-    (void)callback;
+/// Connects to an address. Negative, with the reason in errno, if that cannot be done in time.
+static int connect_in_time(const struct carom_ldap *ldap, const struct sockaddr *address, socklen_t length) {
+    int descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (connect(descriptor, address, length) == 0) return descriptor;
+    if (errno != EINPROGRESS) error = errno;
+    while (!error) {
+        if (!wait_until_ready(ldap, descriptor, POLLOUT)) {
+            error = errno;
+        } else if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) < 0) {
+            error = errno;
+        } else if (!error) {
+            struct sockaddr_storage peer;
+            socklen_t there = sizeof peer;
+            // Whoever was woken too early has no peer yet.
+            if (getpeername(descriptor, (struct sockaddr *)&peer, &there) == 0) return descriptor;
+        }
+    }
+    close(descriptor);
+    errno = error;
+    return -1;
 }
 
 // MARK: Steps
@@ -130,14 +141,16 @@ static enum carom_ldap_outcome failed(struct carom_ldap *ldap, const char *step,
     snprintf(ldap->reason, sizeof ldap->reason, "%s: %s%s%s", step, ldap_err2string(code), *more ? ": " : "", more);
     ldap_memfree(own);
     switch (code) {
-    case LDAP_OPERATIONS_ERROR:
-    case LDAP_PROTOCOL_ERROR:
-    case LDAP_STRONG_AUTH_REQUIRED:
-    case LDAP_CONFIDENTIALITY_REQUIRED:
-    case LDAP_BUSY:
-    case LDAP_UNAVAILABLE:
-    case LDAP_OTHER: return CAROM_LDAP_UNAVAILABLE;
-    default: return code < 0 ? CAROM_LDAP_UNAVAILABLE : CAROM_LDAP_REFUSED;
+    case LDAP_INVALID_CREDENTIALS:
+    case LDAP_INAPPROPRIATE_AUTH:
+    case LDAP_NO_SUCH_OBJECT:
+    case LDAP_INVALID_DN_SYNTAX:
+    case LDAP_INSUFFICIENT_ACCESS:
+    // By these two, servers say that an entry is locked or its password over.
+    case LDAP_CONSTRAINT_VIOLATION:
+    case LDAP_UNWILLING_TO_PERFORM: return CAROM_LDAP_REFUSED;
+    // Everything else is about the server or the pooler, not about who wants to come in.
+    default: return CAROM_LDAP_UNAVAILABLE;
     }
 }
 
@@ -151,11 +164,12 @@ static int may_go_on(struct carom_ldap *ldap, const char *step) {
     return !is_over(time);
 }
 
-/// Waits for all of the answer to a request. LDAP_SUCCESS if there is one, whatever it says.
-static int wait_for(struct carom_ldap *ldap, int request, LDAPMessage **answer) {
+/// Waits for all of the answer to a request, whose last message must be of a type. LDAP_SUCCESS if there is one, whatever it says.
+static int wait_for(struct carom_ldap *ldap, int request, int type, LDAPMessage **answer) {
     struct timeval time = left(ldap);
     int code = ldap_result(ldap->connection, request, LDAP_MSG_ALL, &time, answer);
-    if (code > 0) return LDAP_SUCCESS;
+    if (code == type) return LDAP_SUCCESS;
+    if (code > 0) return LDAP_PROTOCOL_ERROR;
     if (code == 0) {
         ldap_abandon_ext(ldap->connection, request, NULL, NULL);
         return LDAP_TIMEOUT;
@@ -181,7 +195,7 @@ static int prepare_tls(struct carom_ldap *ldap) {
     return ldap_set_option(ldap->connection, LDAP_OPT_X_TLS_NEWCTX, &client);
 }
 
-struct carom_ldap *carom_ldap_open(const char *uri, int milliseconds) {
+struct carom_ldap *carom_ldap_open(int milliseconds) {
     pthread_once(&once, prepare);
     struct carom_ldap *ldap = calloc(1, sizeof *ldap);
     if (!ldap) return NULL;
@@ -189,20 +203,40 @@ struct carom_ldap *carom_ldap_open(const char *uri, int milliseconds) {
     long nanoseconds = ldap->end.tv_nsec + milliseconds % 1000 * 1000000L;
     ldap->end.tv_sec += milliseconds / 1000 + nanoseconds / 1000000000L;
     ldap->end.tv_nsec = nanoseconds % 1000000000L;
+    return ldap;
+}
+
+/// The library has no list of servers here and connects to none: it is given a connection to the one that is meant.
+enum carom_ldap_outcome carom_ldap_connect(struct carom_ldap *ldap, const char *uri, const struct sockaddr *address,
+                                           socklen_t length) {
+    int descriptor = connect_in_time(ldap, address, length);
+    if (descriptor < 0) {
+        snprintf(ldap->reason, sizeof ldap->reason, "connect: %s", strerror(errno));
+        return CAROM_LDAP_UNAVAILABLE;
+    }
+    int code = ldap_init_fd(descriptor, LDAP_PROTO_TCP, uri, &ldap->connection);
+    if (code != LDAP_SUCCESS) {
+        ldap->connection = NULL;
+        close(descriptor);
+        failed(ldap, "connect", code, NULL);
+        return CAROM_LDAP_UNAVAILABLE;
+    }
     int version = LDAP_VERSION3;
-    int code = ldap_initialize(&ldap->connection, uri);
-    if (code == LDAP_SUCCESS) code = ldap_set_option(ldap->connection, LDAP_OPT_PROTOCOL_VERSION, &version);
-    ldap->callback = (struct ldap_conncb){connected, disconnected, ldap};
-    if (code == LDAP_SUCCESS) code = ldap_set_option(ldap->connection, LDAP_OPT_CONNECT_CB, &ldap->callback);
+    Sockbuf *socket = NULL;
+    code = ldap_set_option(ldap->connection, LDAP_OPT_PROTOCOL_VERSION, &version);
     // Whoever is named by a server that was not meant is not told the password.
     if (code == LDAP_SUCCESS) code = ldap_set_option(ldap->connection, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
-    if (code == LDAP_SUCCESS && strncmp(uri, "ldaps:", 6) == 0) code = prepare_tls(ldap);
-    if (code != LDAP_SUCCESS) {
-        failed(ldap, "to begin", code, NULL);
-        if (ldap->connection) ldap_unbind_ext_s(ldap->connection, NULL, NULL);
-        ldap->connection = NULL;
+    if (code == LDAP_SUCCESS) code = ldap_get_option(ldap->connection, LDAP_OPT_SOCKBUF, &socket);
+    if (code == LDAP_SUCCESS && ber_sockbuf_add_io(socket, &waiting, LBER_SBIOD_LEVEL_PROVIDER + 1, ldap) != 0)
+        code = LDAP_LOCAL_ERROR;
+    if (code == LDAP_SUCCESS && strncmp(uri, "ldaps:", 6) == 0) {
+        if (!may_go_on(ldap, "TLS")) return CAROM_LDAP_UNAVAILABLE;
+        code = prepare_tls(ldap);
+        if (code == LDAP_SUCCESS) code = ldap_install_tls(ldap->connection);
     }
-    return ldap;
+    if (code == LDAP_SUCCESS) return CAROM_LDAP_DONE;
+    failed(ldap, "TLS", code, NULL);
+    return CAROM_LDAP_UNAVAILABLE;
 }
 
 enum carom_ldap_outcome carom_ldap_start_tls(struct carom_ldap *ldap) {
@@ -225,9 +259,10 @@ enum carom_ldap_outcome carom_ldap_bind(struct carom_ldap *ldap, const char *nam
     int request, result = LDAP_OTHER;
     int code = ldap_sasl_bind(ldap->connection, name, LDAP_SASL_SIMPLE, &secret, NULL, NULL, &request);
     LDAPMessage *answer = NULL;
-    if (code == LDAP_SUCCESS) code = wait_for(ldap, request, &answer);
+    if (code == LDAP_SUCCESS) code = wait_for(ldap, request, LDAP_RES_BIND, &answer);
     char *words = NULL;
-    if (code == LDAP_SUCCESS) code = ldap_parse_result(ldap->connection, answer, &result, NULL, &words, NULL, NULL, 1);
+    if (code == LDAP_SUCCESS) code = ldap_parse_result(ldap->connection, answer, &result, NULL, &words, NULL, NULL, 0);
+    ldap_msgfree(answer);
     if (code == LDAP_SUCCESS && result == LDAP_SUCCESS) {
         ldap_memfree(words);
         return CAROM_LDAP_DONE;
@@ -248,7 +283,7 @@ enum carom_ldap_outcome carom_ldap_find(struct carom_ldap *ldap, const char *bas
     int request, result = LDAP_OTHER;
     int code = ldap_search_ext(ldap->connection, base, scope, filter, attributes, 0, NULL, NULL, &time, 2, &request);
     LDAPMessage *answer = NULL;
-    if (code == LDAP_SUCCESS) code = wait_for(ldap, request, &answer);
+    if (code == LDAP_SUCCESS) code = wait_for(ldap, request, LDAP_RES_SEARCH_RESULT, &answer);
     char *words = NULL;
     if (code == LDAP_SUCCESS) code = ldap_parse_result(ldap->connection, answer, &result, NULL, &words, NULL, NULL, 0);
     enum carom_ldap_outcome outcome = CAROM_LDAP_UNAVAILABLE;

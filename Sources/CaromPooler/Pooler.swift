@@ -80,12 +80,12 @@ package final class Pooler: Sendable {
         self.router = router
         let cancels = CancelRegistry(settings)
         let admission = Admission()
-        let (keyring, serviceThreads) = (SCRAMKeyring(name: "client-keys"), PasswordService.makeThreads())
         let presences = reactors.reactors.map { _ in ClientPresence() }
         refusals = RefusalCount()
-        let (failures, hostNames) = (LoginFailures(log: log), HostNames())
+        let loginServices = LoginServices(log: log)
         let statistics = StatisticsCollector(
-            router: router, current: current, presences: presences, refusals: refusals, failures: failures,
+            router: router, current: current, presences: presences, refusals: refusals,
+            failures: loginServices.failures,
             statementMemory: statementMemory, log: log)
         self.statistics = statistics
         let (periods, requests) = (periods, reloadRequests)
@@ -100,8 +100,8 @@ package final class Pooler: Sendable {
         workers = zip(reactors.reactors, presences).map { reactor, presence in
             Worker(
                 reactor: reactor, router: router, cancels: cancels, admission: admission, console: console,
-                presence: presence, keyring: keyring, serviceThreads: serviceThreads, hostNames: hostNames,
-                failures: failures, log: log, snapshot: snapshot, workerCount: presences.count)
+                presence: presence, loginServices: loginServices, log: log, snapshot: snapshot,
+                workerCount: presences.count)
         }
         actions.use(workers)
     }

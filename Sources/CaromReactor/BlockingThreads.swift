@@ -3,95 +3,106 @@
 
 import Synchronization
 
-/// A few threads for calls that block for as long as somebody else likes: one that takes its time keeps none of the others waiting, until
-/// all threads are taken.
+/// Threads for calls that block for as long as somebody else likes, a few for each of those who are called, by a key: whoever takes
+/// its time keeps nobody waiting who calls another.
 ///
-/// Jobs begin in their order. Threads start as they are needed and stay. They end when the object is released; jobs given before still run.
-package final class BlockingThreads: Sendable {
+/// Jobs of a key begin in their order. A thread starts with a job that no other one is free for, and ends when nothing waits for
+/// its key: nothing is left of one that nobody calls. Jobs that were given run though the object is released.
+package final class BlockingThreads<Key: Hashable & Sendable>: Sendable {
     package typealias Job = @Sendable () -> Void
 
-    private let core: Core
+    /// A job that was given.
+    package struct Ticket: Sendable {
+        fileprivate let key: Key
+        fileprivate let number: UInt64
+    }
+
+    /// What there is of a key.
+    private struct Lane {
+        var running = 0
+        /// They wait for one of the threads.
+        var jobs: [(number: UInt64, job: Job)] = []
+    }
+
+    private struct State {
+        var lanes: [Key: Lane] = [:]
+        var lastNumber: UInt64 = 0
+    }
+
+    private let name: String
+    private let count: Int
+    private let capacity: Int
+    private let state = Mutex(State())
 
     /// - Parameters:
     ///   - name: of the threads.
-    ///   - count: how many there are at most.
-    ///   - capacity: jobs that wait at most.
+    ///   - count: how many there are at most for a key.
+    ///   - capacity: jobs of a key that wait at most.
     package init(name: String, count: Int, capacity: Int) {
-        core = Core(name: name, count: count, capacity: capacity)
+        self.name = name
+        self.count = count
+        self.capacity = capacity
     }
-
-    deinit { core.end() }
 
     /// Has `job` run. From any thread.
     ///
-    /// - Returns: false, and nothing will happen, if too many wait already or there can be no thread.
-    package func submit(_ job: @escaping Job) -> Bool { core.submit(job) }
-
-    /// What the threads share.
-    private final class Core: Sendable {
-        private struct State {
-            var jobs: [Job] = []
-            var threads = 0
-            /// Threads that are at work.
-            var busy = 0
-
-            /// Threads that no job is meant for; below zero, jobs that no thread is there for.
-            var spare: Int { threads - busy - jobs.count }
-        }
-
-        private let name: String
-        private let count: Int
-        private let capacity: Int
-        private let state = Mutex(State())
-        private let work = SystemSemaphore()
-
-        init(name: String, count: Int, capacity: Int) {
-            self.name = name
-            self.count = count
-            self.capacity = capacity
-        }
-
-        func submit(_ job: @escaping Job) -> Bool {
-            let isAccepted = state.withLock { state in
-                guard state.spare > 0 || start(&state) || state.threads > 0 && -state.spare < capacity else {
-                    return false
-                }
-                state.jobs.append(job)
-                return true
+    /// - Returns: nil, and nothing will happen, if too many wait already or there can be no thread.
+    package func submit(for key: Key, _ job: @escaping Job) -> Ticket? {
+        state.withLock { state in
+            var lane = state.lanes[key] ?? Lane()
+            state.lastNumber += 1
+            let number = state.lastNumber
+            if lane.running < count, start(key, job) {
+                lane.running += 1
+            } else if lane.running > 0, lane.jobs.count < capacity {
+                lane.jobs.append((number, job))
+            } else {
+                return nil
             }
-            if isAccepted { work.signal() }
-            return isAccepted
+            state.lanes[key] = lane
+            return Ticket(key: key, number: number)
         }
+    }
 
-        /// Whether there is another thread.
-        private func start(_ state: inout State) -> Bool {
-            guard state.threads < count else { return false }
-            do throws(SystemError) { try SystemThread.start(name: name) { self.run() } } catch {
-                return false
-            }
-            state.threads += 1
+    /// Takes a job back, and with it its place among those that wait. One that has begun goes on.
+    package func cancel(_ ticket: Ticket) {
+        // What it holds is released outside the lock.
+        _ = state.withLock { state in
+            state.lanes[ticket.key]?.jobs.firstIndex { $0.number == ticket.number }
+                .flatMap { state.lanes[ticket.key]?.jobs.remove(at: $0).job }
+        }
+    }
+
+    /// Keys that something runs or waits for.
+    var keyCount: Int { state.withLock(\.lanes.count) }
+
+    private func start(_ key: Key, _ job: @escaping Job) -> Bool {
+        do throws(SystemError) {
+            try SystemThread.start(name: name) { self.run(key, job) }
             return true
+        } catch {
+            return false
         }
+    }
 
-        private func run() {
-            while let job = next() {
-                job()
-                state.withLock { $0.busy -= 1 }
+    private func run(_ key: Key, _ first: @escaping Job) {
+        var job: Job? = first
+        while let present = job {
+            present()
+            job = next(key)
+        }
+    }
+
+    /// Nil: the thread is to end.
+    private func next(_ key: Key) -> Job? {
+        state.withLock { state in
+            guard var lane = state.lanes[key] else { return nil }
+            guard lane.jobs.isEmpty else {
+                return state.lanes[key]?.jobs.removeFirst().job
             }
-        }
-
-        /// Each job has signaled once, and the end once for each thread: who is woken without a job is to go.
-        private func next() -> Job? {
-            work.wait()
-            return state.withLock { state in
-                if state.jobs.isEmpty { return nil }
-                state.busy += 1
-                return state.jobs.removeFirst()
-            }
-        }
-
-        func end() {
-            for _ in 0..<state.withLock(\.threads) { work.signal() }
+            lane.running -= 1
+            state.lanes[key] = lane.running == 0 ? nil : lane
+            return nil
         }
     }
 }

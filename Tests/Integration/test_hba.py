@@ -214,7 +214,7 @@ def test_the_same_lines_are_wrong(rulings, files, tmp_path):
 #: Options of the method `ldap`, and what is wrong with some of them or with two at a time.
 LDAP_OPTIONS = [
     "ldapserver=a", 'ldapserver="a b"', "ldapserver=", "ldapserver", "ldapport=389", "ldapport=0", "ldapport=x", "ldapport=3x",
-    "ldapport=-1", "ldapport=70000", 'ldapport=" 7"', "ldapport=", "ldaptls=1", "ldaptls=yes", "ldapscheme=ldap", "ldapscheme=ldaps",
+    "ldapport=-1", "ldapport=70000", 'ldapport=" 7"', "ldapport=", "ldaptls=1", "ldaptls=0", "ldapscheme=ldap", "ldapscheme=ldaps",
     'ldapprefix="uid="', "ldapprefix=", 'ldapsuffix=",dc=x"', '"ldapsuffix=,dc=x"', "ldapbasedn=dc=x", 'ldapbasedn="dc=x,dc=y"',
     "ldapbasedn=dc=x,dc=y", "ldapbasedn=", "ldapbinddn=cn=x", "ldapbindpasswd=x", "ldapbindpasswd=x y", "ldapbindpasswd=x,y",
     "ldapbindpasswd=x#y", "ldapsearchattribute=mail", "ldapsearchfilter=(uid=$username)", "ldapscope=one", "pamservice=x",
@@ -243,6 +243,14 @@ def test_the_same_lines_that_ask_ldap_are_wrong(rulings, tmp_path):
         method = draw.choice(["ldap"] * 9 + ["md5"])
         lines.append(" ".join([draw.choice(["host all all all", "local all all"]), method, *options]))
     assert 100 < len(compare(rulings, lines, tmp_path)) < len(lines) - 100
+
+
+@pytest.mark.parametrize("value", ["yes", "true", "on", "", "2", "01"])
+def test_what_postgresql_takes_for_no_tls_in_silence_is_wrong_here(rulings, tmp_path, value):
+    """Whoever writes `ldaptls=yes` wants no passwords to be sent in the clear."""
+    # That it is wrong here alone.
+    with pytest.raises(AssertionError, match=f'None, .*ldaptls="{value}"; allowed: "0", "1"'):
+        compare(rulings, [f"host all all all ldap ldapbasedn=dc=x ldaptls={value}"], tmp_path)
 
 
 def test_the_same_clients_are_let_in(rulings, files, pooler):

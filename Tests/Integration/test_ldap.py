@@ -12,14 +12,16 @@ import time
 
 import pytest
 
+from lib import proc
 from lib.certificates import Authority
 from lib.config import OPERATOR, OPERATOR_PASSWORD, Route, console
-from lib.directory import BASE, PEOPLE, READER, READER_PASSWORD, Directory, person, unit
+from lib.directory import Answers, BASE, PEOPLE, READER, READER_PASSWORD, Directory, person, unit
 from lib.logins import PASSWORD, attempt
+from lib.names import HostNames
 from lib.places import free_address
 from lib.pooler import carom_binary
 from lib.waiting import wait_until
-from lib.wire import ConnectionLost, ServerError, Wire
+from lib.wire import ConnectionLost, ServerError, Wire, cstring, dial, message, startup
 
 pytestmark = pytest.mark.own
 
@@ -137,11 +139,13 @@ def test_a_filter_or_another_attribute_says_who_is_meant(serve, slapd):
 def test_a_user_is_no_more_than_its_name(serve, slapd):
     searching = serve(search(slapd))
     before = len(slapd.searches())
-    for name in ("*", "ann)(uid=*", "a*", "(ann", "ann\\", "ann/", "ann\\2a"):
+    for name in ("*", "ann)(uid=*", "a*", "(ann", "ann\\", "ann/", "ann\\2a", "ann\t"):
         assert attempt(searching, user=name) == "28P01", name
     assert len(slapd.searches()) == before
     assert attempt(searching, user="a+b, Miller") == "in"
     binding = serve(simple(slapd))
+    for name in ("ann\t", "ann\r", "ann\n", "\x0bann"):
+        assert attempt(binding, user=name) == "28P01", name
     for name in ("boss,ou=admins", "boss\\,ou=admins", "ann,ou=people,dc=example,dc=com#", "ann+cn=ann", " ann#"):
         assert attempt(binding, user=name, password=BOSS_PASSWORD) == "28P01", name
         assert attempt(binding, user=name) == "28P01", name
@@ -186,13 +190,32 @@ def test_what_is_no_answer_is_told_apart_from_a_refusal(serve, slapd):
     host, port = free_address()
     down = serve({**simple(slapd), "ldapserver": host, "ldapport": port}, globals=limits)
     assert [attempt(down) for _ in range(3)] == ["08006"] * 3
-    says(down, f"LDAP ldap://{host}:{port}: bind as .*Can't contact LDAP server")
+    says(down, f"LDAP ldap://{host}:{port}: connect: Connection refused")
     guesser = serve(simple(slapd), globals=limits)
     assert [attempt(guesser, password="wrong"), attempt(guesser)] == ["28P01", "28000"]
 
 
+@pytest.mark.parametrize("code, result", [
+    (0, "in"), (49, "28P01"), (48, "28P01"), (32, "28P01"), (34, "28P01"), (50, "28P01"), (19, "28P01"), (53, "28P01"),
+    *((code, "08006") for code in (1, 2, 3, 4, 7, 8, 10, 11, 12, 13, 14, 51, 52, 54, 80, 123))])
+def test_only_what_is_about_the_user_counts_as_a_wrong_password(serve, code, result):
+    with Answers(code) as answers:
+        pooler = serve({"ldapserver": answers.address[0], "ldapport": answers.address[1], "ldapprefix": "uid="},
+                       globals={"auth_failure_limit": 1, "auth_failure_period": 60_000})
+        assert attempt(pooler) == result
+        assert attempt(pooler) == ("28000" if result == "28P01" else result)
+
+
+def test_another_answer_than_that_of_a_bind_lets_nobody_in(serve):
+    with Answers(0, Answers.SEARCH_DONE) as answers:
+        pooler = serve({"ldapserver": answers.address[0], "ldapport": answers.address[1], "ldapprefix": "uid="})
+        assert attempt(pooler) == "08006"
+        says(pooler, "Protocol error")
+
+
 @pytest.mark.parametrize("more", [{}, {"ldaptls": True}, {"ldapscheme": "ldaps"}])
-def test_a_server_that_never_answers_holds_up_nobody_else(serve, slapd, more):
+def test_a_server_that_never_answers_holds_up_nobody_who_asks_another(serve, slapd, more):
+    """Though there are more who wait for it than may ask at a time."""
     with silence(free_address()) as deaf:
         host, port = deaf.getsockname()
         route = Route(database="shop2", authentication="clear_text", storage_user="bench", storage_db="postgres",
@@ -200,7 +223,7 @@ def test_a_server_that_never_answers_holds_up_nobody_else(serve, slapd, more):
         pooler = serve({**simple(slapd, **more), "ldapserver": host, "ldapport": port}, routes=[route],
                        more={"good": simple(slapd)}, workers=1)
         ended, began = [], time.monotonic()
-        waiting = [threading.Thread(target=lambda: ended.append(attempt(pooler))) for _ in range(4)]
+        waiting = [threading.Thread(target=lambda: ended.append(attempt(pooler))) for _ in range(10)]
         for thread in waiting:
             thread.start()
         while time.monotonic() - began < PATIENCE / 2:
@@ -209,7 +232,44 @@ def test_a_server_that_never_answers_holds_up_nobody_else(serve, slapd, more):
             assert not ended
         for thread in waiting:
             thread.join()
-        assert ended == ["08006"] * 4 and PATIENCE * 0.9 < time.monotonic() - began < 2 * PATIENCE
+        assert ended == ["08006"] * 10 and 2 * PATIENCE * 0.9 < time.monotonic() - began < 3 * PATIENCE
+
+
+def leave_while_asked(pooler, user="ann", until=lambda: True):
+    """A client that goes when it has said its password."""
+    with dial(pooler.address) as client:
+        client.sendall(startup({"user": user, "database": "shop"}))
+        assert client.recv(1000)[:1] == b"R"
+        client.sendall(message(b"p", cstring(PASSWORD)))
+        wait_until(until, "it may go")
+
+
+def test_clients_that_leave_while_they_are_checked_take_no_place(serve, slapd):
+    with silence(free_address()) as deaf:
+        host, port = deaf.getsockname()
+        pooler = serve({**simple(slapd), "ldapserver": host, "ldapport": port}, globals={"client_login_timeout": 60_000})
+        before = proc.descriptors(pooler.pid)
+        # More than may wait: eight are asked about at a time, and a thousand stand behind them.
+        for _ in range(1100):
+            leave_while_asked(pooler)
+        # What is left are the connections to the directory.
+        wait_until(lambda: proc.descriptors(pooler.pid) <= before + 8, "the clients' sockets are closed", timeout=PATIENCE / 2)
+        assert "too many passwords" not in pooler.log()
+        ended, began = [], time.monotonic()
+        thread = threading.Thread(target=lambda: ended.append(attempt(pooler)))
+        thread.start()
+        thread.join()
+        # Behind those that are asked about already, and nobody else.
+        assert ended == ["08006"] and time.monotonic() - began < 3 * PATIENCE
+
+
+def test_who_guesses_and_leaves_has_failed(serve):
+    with Answers(49, delay=1) as answers:
+        pooler = serve({"ldapserver": answers.address[0], "ldapport": answers.address[1], "ldapprefix": "uid="},
+                       globals={"auth_failure_limit": 1, "auth_failure_period": 60_000})
+        leave_while_asked(pooler, until=lambda: answers.asked == 1)
+        wait_until(lambda: "too many failed logins from" in pooler.log(), "the failure is counted")
+        assert attempt(pooler) == "28000" and answers.asked == 1
 
 
 def test_the_time_for_a_login_ends_the_wait(serve, slapd):
@@ -233,7 +293,34 @@ def test_the_next_server_of_the_list_is_asked(serve, slapd):
     assert attempt(pooler) == "in" and attempt(pooler, password="wrong") == "28P01"
     with silence((free_address()[0], slapd.address[1])) as deaf:
         pooler = serve(simple(slapd, ldapserver=f"{deaf.getsockname()[0]}  {slapd.address[0]}"))
-        assert attempt(pooler) == "in"
+        waits_once(pooler)
+
+
+def waits_once(pooler):
+    """The one that says nothing is waited for by the first client alone."""
+    began = time.monotonic()
+    assert attempt(pooler) == "in" and time.monotonic() - began > PATIENCE * 0.9
+    for _ in range(3):
+        began = time.monotonic()
+        assert attempt(pooler) == "in" and attempt(pooler, password="wrong") == "28P01"
+        assert time.monotonic() - began < PATIENCE / 2
+
+
+def test_the_next_address_of_a_name_is_asked(serve, slapd, place):
+    first, second = sorted([free_address()[0], slapd.address[0]])
+    names = HostNames(place, {address: "directory.test" for address in (first, second)}, name="ldap-hosts")
+    with silence((first if second == slapd.address[0] else second, slapd.address[1])):
+        pooler = serve(simple(slapd, ldapserver="directory.test"), environment=names.environment)
+        slow = 0
+        for _ in range(4):
+            began = time.monotonic()
+            assert attempt(pooler) == "in"
+            slow += time.monotonic() - began > PATIENCE / 2
+        # The system says in which order they are asked.
+        assert slow <= 1
+        unknown = serve(simple(slapd, ldapserver=f"nowhere.test {slapd.address[0]}"), environment=names.environment)
+        assert attempt(unknown) == "in" and attempt(unknown, password="wrong") == "28P01"
+        says(unknown, "LDAP ldap://nowhere.test:.*address of nowhere.test.*for a minute it is asked last")
 
 
 def test_a_reload_changes_who_is_asked(serve, slapd):

@@ -1,6 +1,7 @@
 // Passwords checked by servers of LDAP, under the trait `LDAP`; without it nothing is linked and nothing is asked.
 #pragma once
 #include <stddef.h>
+#include <sys/socket.h>
 
 /// What a step came to.
 enum carom_ldap_outcome {
@@ -14,9 +15,13 @@ enum carom_ldap_outcome {
 /// One connection, for one check, on one thread. There is none without the trait.
 struct carom_ldap;
 
-/// Gets ready to ask a server; it is connected to by the first step. All steps together take so many milliseconds at most, but for a
-/// look-up of the server's name. Null only if there is no memory.
-struct carom_ldap *carom_ldap_open(const char *uri, int milliseconds);
+/// Gets ready to ask a server. All steps together take so many milliseconds at most. Null only if there is no memory.
+struct carom_ldap *carom_ldap_open(int milliseconds);
+
+/// Connects to one address of a server, which the URI names: with TLS at once if that says `ldaps`, and in any case checked by the
+/// URI's name. Must be the first step.
+enum carom_ldap_outcome carom_ldap_connect(struct carom_ldap *ldap, const char *uri, const struct sockaddr *address,
+                                           socklen_t length);
 
 /// Encrypts what follows (StartTLS).
 enum carom_ldap_outcome carom_ldap_start_tls(struct carom_ldap *ldap);

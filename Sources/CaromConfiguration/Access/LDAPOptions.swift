@@ -27,7 +27,12 @@ enum LDAPOptions {
                 throw ValueError("ldapscheme=\(quoted(value)); allowed: \"ldap\", \"ldaps\"")
             }
             service.scheme = scheme
-        case "ldaptls": service.startsTLS = value == "1"
+        case "ldaptls":
+            // PostgreSQL takes all but 1 as no, so that whoever writes yes has passwords sent in the clear.
+            guard let flag = ["0": false, "1": true][value] else {
+                throw ValueError("ldaptls=\(quoted(value)); allowed: \"0\", \"1\"")
+            }
+            service.startsTLS = flag
         case "ldapprefix": service.prefix = value
         case "ldapsuffix": service.suffix = value
         case "ldapbasedn": service.base = value
@@ -62,7 +67,10 @@ enum LDAPOptions {
             guard sign < option.endIndex, names.contains(name) else {
                 if followsSecret { throw ValueError(behindSecret) }
                 let allowed = names.joined(separator: ", ")
-                throw ValueError("option \(quoted(name)); allowed, each as name=value: \(allowed)")
+                // What is no word may be a part of a secret.
+                let isWord = name.utf8.allSatisfy { UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 }
+                let what = isWord && sign < option.endIndex ? "option \(quoted(name))" : "no option"
+                throw ValueError("\(what); allowed, each as name=value: \(allowed)")
             }
             try set(name, to: String(option[option.index(after: sign)...]), in: &service)
             followsSecret = followsSecret || name == secret

@@ -83,7 +83,8 @@ struct LDAPURL: Equatable {
         let name = unescaped(host)
         guard let digits else { return (name.isEmpty ? nil : name, standard) }
         let port = LDAPOptions.number(unescaped(digits))
-        guard port.isWhole else { throw ValueError("ldapurl: \(quoted(String(digits))) is no port") }
+        // It is not repeated: where somebody has put a password in front of the host, this is it.
+        guard port.isWhole else { throw ValueError("ldapurl: expected a port behind the host's colon") }
         return (name.isEmpty ? nil : name, port.value == 0 ? standard : port.value)
     }
 

@@ -45,12 +45,9 @@ package struct LDAPService: Hashable, Sendable {
     package static let placeholder = "$username"
 
     /// A server for each, in their order.
-    package var addresses: [String] {
+    package var addresses: [LDAPServer] {
         let port = port ?? (scheme == .ldaps ? 636 : 389)
-        return (servers ?? "").split(separator: " ").map { host in
-            let isAddress = host.utf8.count { $0 == UInt8(ascii: ":") } > 1 && host.first != "["
-            return "\(isAddress ? "[\(host)]" : "\(host)"):\(port)"
-        }
+        return (servers ?? "").split(separator: " ").map { LDAPServer(host: String($0), port: port) }
     }
 
     /// Why these options cannot be together, as PostgreSQL sees it; `nil` if they can.
@@ -72,14 +69,29 @@ package struct LDAPService: Hashable, Sendable {
 
     /// What else is no use. PostgreSQL finds that out, or does not, when somebody logs in.
     var futility: String? {
-        if servers == nil { return "needs ldapserver" }
+        if addresses.isEmpty { return "needs ldapserver" }
+        if let server = addresses.first(where: { !LDAPSyntax.isHost($0.host) }) {
+            return
+                "ldapserver: \(quoted(server.host)) is no host; expected names or addresses, with blanks between them"
+        }
         if (bindName == nil) != (bindPassword == nil) {
             return "ldapbinddn and ldapbindpasswd need each other"
         }
         if startsTLS, scheme == .ldaps { return "ldaptls is for ldapscheme \"ldap\"" }
+        if let base, !LDAPSyntax.isName(base) {
+            return "ldapbasedn: expected name=value, with commas between them"
+        }
+        if let searchAttribute, !LDAPSyntax.isAttribute(searchAttribute) {
+            return "ldapsearchattribute: expected the name of an attribute: letters, digits, -"
+        }
+        guard let searchFilter else { return nil }
         // Whoever knows the password of the one entry that it fits could be anybody.
-        if let searchFilter, !searchFilter.contains(Self.placeholder) {
+        if !searchFilter.contains(Self.placeholder) {
             return "ldapsearchfilter has no \(Self.placeholder), which stands for the user's name"
+        }
+        if !LDAPSyntax.isFilter(searchFilter) {
+            return
+                "ldapsearchfilter: expected a filter such as (uid=\(Self.placeholder)), its parentheses in pairs"
         }
         return nil
     }

@@ -49,9 +49,10 @@ enum LDAPQuestion: Equatable {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// By bytes: a mark that joins a character hides nothing.
+    /// By bytes: a mark that joins a character hides nothing. To directories, what controls a terminal is a blank or nothing, so that a name
+    /// with a tab at its end would be that of somebody else's entry.
     private static func check(_ user: String, for characters: String) throws(Refusal) {
-        if user.utf8.contains(where: { $0 == 0 || characters.utf8.contains($0) }) {
+        if user.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || characters.utf8.contains($0) }) {
             throw Refusal(reason: "LDAP is not asked about a user with such characters in its name")
         }
     }

@@ -49,19 +49,20 @@ final class Login: SessionStage {
     func handle(_ token: Int) {
         if isOver { return }
         do throws(SessionEnd) {
-            if token == Self.timerToken { return try timeIsUp() }
+            if token == Self.timerToken { return try giveUp(.loginTimedOut) }
             if !output.isEmpty { try flush() }
-            if wait != nil { return }
             repeat {
-                if try advance() { return }
+                if try advance() { break }
             } while try input.read(from: session.transport, by: worker.buffer)
+            if wait != nil, session.transport.isHungUp { try giveUp(.clientLeft) }
         } catch {
             session.end(error)
         }
     }
 
-    private func timeIsUp() throws(SessionEnd) {
-        guard case .delay(let exchange) = wait else { throw .loginTimedOut }
+    /// Whoever has failed already is told so early, if anybody is still there.
+    private func giveUp(_ end: SessionEnd) throws(SessionEnd) {
+        guard case .delay(let exchange) = wait else { throw end }
         tellFailure(of: exchange)
     }
 
@@ -158,7 +159,9 @@ final class Login: SessionStage {
         switch try access.judge(caller.startup, over: session.transport, knowing: caller.facts) {
         case .decided(let decision): try admit(caller, decision, known)
         case .unknown(let fact):
-            guard let news = try worker.find(fact, about: session) else { return wait = .facts(caller) }
+            guard let news = try worker.loginServices.find(fact, about: session) else {
+                return wait = .facts(caller)
+            }
             try learn(news, of: caller)
         }
     }
@@ -209,7 +212,7 @@ final class Login: SessionStage {
     /// Has a server asked for what the client is to be checked against. Until it has answered nothing more is read.
     private func look(up query: AuthQueryDefinition, for arrival: LoginArrival) throws(SessionEnd) {
         let (worker, owner) = (worker, session.owner)
-        let found = worker.router.inquiries.secrets(query, worker.keyring).find(
+        let found = worker.router.inquiries.secrets(query, worker.loginServices.keyring).find(
             session.user, spawn: worker.spawn, then: { worker.tell(owner, .secret($0)) })
         guard let found else { return wait = .secret(arrival) }
         try take(found, for: arrival)
@@ -282,12 +285,12 @@ final class Login: SessionStage {
 
     /// Whoever has tried too often is not heard, nor is whoever comes from there and has begun to log in before.
     private func refuseAfterFailures() throws(SessionEnd) {
-        try worker.failures.check(session.transport.peer, worker.snapshot.settings)
+        try worker.loginServices.failures.check(session.transport.peer, worker.snapshot.settings)
     }
 
     private func refuse(_ exchange: LoginExchange) {
         let settings = worker.snapshot.settings
-        worker.failures.count(from: session.transport.peer, settings)
+        worker.loginServices.failures.count(from: session.transport.peer, settings)
         guard let delay = settings.authDelay, let timer else { return tellFailure(of: exchange) }
         wait = .delay(exchange)
         worker.reactor.arm(timer, at: .now + delay)
@@ -305,11 +308,11 @@ final class Login: SessionStage {
     }
 
     private func derive(_ what: SCRAMKeyDerivation) throws(SessionEnd) {
-        if let known = worker.keyring.recall(what) { return try take(known) }
+        if let known = worker.loginServices.keyring.recall(what) { return try take(known) }
         let isAbandoned = AbandonFlag()
         wait = .keys(LoginDerivation(what: what, isAbandoned: isAbandoned))
         let (worker, owner) = (worker, session.owner)
-        worker.keyring.derive(
+        worker.loginServices.keyring.derive(
             what, ifWanted: { !isAbandoned.isSet },
             then: { worker.tell(owner, .keys($0)) })
     }
@@ -317,20 +320,18 @@ final class Login: SessionStage {
     /// - Parameter derivation: what made the keys; nil if they were known.
     private func take(_ keys: SCRAMKeys, of derivation: LoginDerivation? = nil) throws(SessionEnd) {
         guard let step = exchange?.authenticator.receive(keys) else { return }
-        if let derivation, step != .refused { worker.keyring.remember(keys, of: derivation.what) }
+        if let derivation, step != .refused {
+            worker.loginServices.keyring.remember(keys, of: derivation.what)
+        }
         try take(step)
     }
 
     /// Has a service say what it thinks of the password. Until it has, nothing more is read.
     private func consult(_ inquiry: PasswordInquiry) throws(SessionEnd) {
-        let isAbandoned = AbandonFlag()
-        wait = .verdict(isAbandoned)
-        let (worker, owner, peer) = (worker, session.owner, session.transport.peer)
-        let isAccepted = worker.serviceThreads.submit {
-            if isAbandoned.isSet { return }
-            worker.tell(owner, .verdict(inquiry.verdict(from: peer.isUnix ? nil : peer.host)))
+        guard let consultation = worker.loginServices.consult(inquiry, about: session) else {
+            throw cannotAuthenticate("too many passwords wait for their service")
         }
-        if !isAccepted { throw cannotAuthenticate("too many passwords wait for their service") }
+        wait = .verdict(consultation)
     }
 
     private func take(_ verdict: PasswordVerdict) throws(SessionEnd) {

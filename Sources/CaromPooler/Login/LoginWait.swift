@@ -15,7 +15,7 @@ enum LoginWait {
     /// Keys are being made.
     case keys(LoginDerivation)
     /// A service is asked about the password.
-    case verdict(AbandonFlag)
+    case verdict(PasswordConsultation)
     /// It is told later that it has failed (`auth_delay`).
     case delay(LoginExchange)
 }
@@ -34,7 +34,7 @@ extension LoginWait {
     func abandon() {
         switch self {
         case .keys(let derivation): derivation.isAbandoned.set()
-        case .verdict(let isAbandoned): isAbandoned.set()
+        case .verdict(let consultation): consultation.end()
         case .facts, .secret, .delay: break
         }
     }

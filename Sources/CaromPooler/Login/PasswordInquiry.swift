@@ -28,13 +28,18 @@ final class PasswordInquiry: Sendable {
 
     /// What the service thinks of it. The thread waits.
     ///
-    /// - Parameter host: where the client comes from; nil if that is this machine's Unix socket.
-    func verdict(from host: String?) -> PasswordVerdict {
+    /// - Parameters:
+    ///   - host: where the client comes from; nil if that is this machine's Unix socket.
+    ///   - doubts: which servers of LDAP have not answered lately.
+    ///   - isWanted: whether somebody still waits for the verdict.
+    func verdict(from host: String?, _ doubts: LDAPDoubts, ifWanted isWanted: @escaping () -> Bool)
+        -> PasswordVerdict
+    {
         password.withLock { password in
             password.withUnsafeBytes { memory in
                 let text = memory.assumingMemoryBound(to: CChar.self)
                 guard let start = text.baseAddress else { return .refused("no password") }
-                return service.verdict(on: start, of: user, from: host)
+                return service.verdict(on: start, of: user, from: host, doubts, ifWanted: isWanted)
             }
         }
     }

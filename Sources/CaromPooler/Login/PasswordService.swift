@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CaromConfiguration
-import CaromReactor
 
 #if PAM
     import CCaromPAM
@@ -31,7 +30,12 @@ enum PasswordService: Hashable, Sendable {
     /// - Parameters:
     ///   - password: ends with a zero byte.
     ///   - host: where the client comes from; nil if that is this machine's Unix socket.
-    func verdict(on password: UnsafePointer<CChar>, of user: String, from host: String?) -> PasswordVerdict {
+    ///   - doubts: which servers of LDAP have not answered lately.
+    ///   - isWanted: whether somebody still waits for the verdict.
+    func verdict(
+        on password: UnsafePointer<CChar>, of user: String, from host: String?, _ doubts: LDAPDoubts,
+        ifWanted isWanted: @escaping () -> Bool
+    ) -> PasswordVerdict {
         switch self {
         case .pam(let name):
             #if PAM
@@ -41,17 +45,22 @@ enum PasswordService: Hashable, Sendable {
             #endif
         case .ldap(let service):
             #if LDAP
-                LDAPCheck(service).verdict(on: password, of: user)
+                Self.ask(service, password, user, doubts, isWanted)
             #else
                 .unavailable("LDAP \(service.servers ?? ""): this build has none")
             #endif
         }
     }
 
-    /// Threads to ask on. Eight at a time may be kept waiting, and a thousand may wait behind them until their time for a login is over.
-    static func makeThreads() -> BlockingThreads {
-        BlockingThreads(name: "passwords", count: 8, capacity: 1000)
-    }
+    #if LDAP
+        private static func ask(
+            _ service: LDAPService, _ password: UnsafePointer<CChar>, _ user: String, _ doubts: LDAPDoubts,
+            _ isWanted: @escaping () -> Bool
+        ) -> PasswordVerdict {
+            var check = LDAPCheck(service, doubts, ifWanted: isWanted)
+            return check.verdict(on: password, of: user)
+        }
+    #endif
 
     #if PAM
         private static func ask(

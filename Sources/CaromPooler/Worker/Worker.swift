@@ -18,14 +18,7 @@ final class Worker: Sendable {
     let console: ConsoleContext
     let presence: ClientPresence
     let cryptography = OpenSSLCryptography()
-    /// Makes keys that clients are checked by.
-    let keyring: SCRAMKeyring
-    /// Where services are asked about passwords.
-    let serviceThreads: BlockingThreads
-    /// Names of clients' hosts.
-    let hostNames: HostNames
-    /// Logins that have failed.
-    let failures: LoginFailures
+    let loginServices: LoginServices
     private let workerCount: Int
     private let local: UnsafeSingleOwner<Local>
 
@@ -63,15 +56,11 @@ final class Worker: Sendable {
 
     init(
         reactor: Reactor, router: Router, cancels: CancelRegistry, admission: Admission,
-        console: ConsoleContext, presence: ClientPresence, keyring: SCRAMKeyring,
-        serviceThreads: BlockingThreads,
-        hostNames: HostNames, failures: LoginFailures, log: PoolerLog, snapshot: Snapshot, workerCount: Int
+        console: ConsoleContext, presence: ClientPresence, loginServices: LoginServices, log: PoolerLog,
+        snapshot: Snapshot, workerCount: Int
     ) {
-        self.hostNames = hostNames
-        self.serviceThreads = serviceThreads
-        self.failures = failures
+        self.loginServices = loginServices
         self.workerCount = workerCount
-        self.keyring = keyring
         self.reactor = reactor
         self.router = router
         self.cancels = cancels
@@ -243,27 +232,6 @@ final class Worker: Sendable {
     var clientCount: Int { presence.count }
 
     // MARK: Logins
-
-    /// Finds out what a line of the `hba_file` wants to know of a client; nil: its login is told later.
-    func find(_ fact: HostAccessFact, about session: ClientSession) throws(SessionEnd) -> LoginNews? {
-        let owner = session.owner
-        switch fact {
-        case .roles:
-            guard let question = snapshot.roleQuestion else { return .roles(.failed("nobody is asked")) }
-            return router.inquiries.roles(question).find(
-                session.user, spawn: spawn, then: { self.tell(owner, .roles($0)) }
-            ).map { .roles($0) }
-        case .hostName:
-            guard let address = IPNetwork.Address(session.transport.peer.host) else {
-                return .host(.nameless)
-            }
-            do throws(SystemError) {
-                return try hostNames.find(address, then: { self.tell(owner, .host($0)) }).map { .host($0) }
-            } catch {
-                throw .fatal(.internalError, "the name of the client's host cannot be looked up: \(error)")
-            }
-        }
-    }
 
     /// Tells a client's login what it waits for, from any thread.
     func tell(_ owner: UInt64, _ news: LoginNews) {

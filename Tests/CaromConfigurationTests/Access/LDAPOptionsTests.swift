@@ -22,7 +22,7 @@ import Testing
         (service.servers, service.port, service.startsTLS) = ("a b", 1389, true)
         (service.prefix, service.suffix) = ("cn=", ", dc=x")
         #expect(rule.method == .ldap && rule.ldap == service)
-        #expect(service.addresses == ["a:1389", "b:1389"])
+        #expect(service.addresses.map(\.description) == ["a:1389", "b:1389"])
     }
 
     @Test func anEntryIsLookedForBySomebody() throws {
@@ -30,7 +30,7 @@ import Testing
             "local all all ldap ldapscheme=ldaps ldapserver=::1 \"ldapbasedn=dc=x,dc=y\" ldapbinddn=cn=z ldapbindpasswd=secret ldapsearchfilter=(uid=$username)"
         )
         let service = try #require(rule.ldap)
-        #expect(service.addresses == ["[::1]:636"] && service.base == "dc=x,dc=y")
+        #expect(service.addresses.map(\.description) == ["[::1]:636"] && service.base == "dc=x,dc=y")
         #expect(service.bindName == "cn=z" && service.bindPassword == Secret("secret"))
         #expect(service.searchFilter == "(uid=$username)" && service.scope == .sub)
     }
@@ -48,6 +48,8 @@ import Testing
             ("ldap", [.ldap], "LDAP needs ldapbasedn, ldapprefix or ldapsuffix"),
             ("ldap ldapserver=a", [.ldap], "LDAP needs ldapbasedn, ldapprefix or ldapsuffix"),
             ("ldap ldapbasedn=x ldapport=x", [.ldap], "ldapport=\"x\" is no port"),
+            ("ldap ldapbasedn=x ldaptls=yes", [.ldap], "ldaptls=\"yes\"; allowed: \"0\", \"1\""),
+            ("ldap ldapbasedn=x ldaptls=", [.ldap], "ldaptls=\"\"; allowed: \"0\", \"1\""),
             ("ldap ldapscheme=x", [.ldap], "ldapscheme=\"x\"; allowed: \"ldap\", \"ldaps\""),
             (
                 "ldap ldapbasedn=x ldapsearchattribute=a ldapsearchfilter=b", [.ldap],
@@ -120,10 +122,19 @@ import Testing
         #expect(error?.message.hasPrefix("ldapurl: ") == true)
     }
 
+    @Test func aPasswordInFrontOfAHostIsNotRepeated() {
+        for text in ["ldap://cn=x:pencil@h/dc=x", "ldap://cn=x:pencil@h:389/dc=x", "ldap://cn=x:pencil"] {
+            let error = #expect(throws: ValueError.self) { try LDAPURL(text) }
+            #expect(error?.message == "ldapurl: expected a port behind the host's colon")
+        }
+    }
+
     @Test func aURLLeavesWhatItDoesNotSay() throws {
         let service = try LDAPOptions.service(
             of: "ldapserver=old ldapsearchattribute=mail ldapurl=\"ldaps://:99/dc=x??one\"")
-        #expect(service.addresses == ["old:99"] && service.scheme == .ldaps && service.base == "dc=x")
+        #expect(
+            service.addresses.map(\.description) == ["old:99"] && service.scheme == .ldaps
+                && service.base == "dc=x")
         #expect(service.searchAttribute == "mail" && service.scope == .one)
     }
 
@@ -138,7 +149,10 @@ import Testing
 
     @Test(arguments: [
         ("ldapbasedn=x colour=red", "option \"colour\"; allowed, each as name=value: ldapserver, "),
-        ("ldapbasedn=x ldapserver", "option \"ldapserver\"; allowed, each as name=value: ldapserver, "),
+        ("ldapbasedn=x ldapserver", "no option; allowed, each as name=value: ldapserver, "),
+        ("ldapbasedn=x my-pencil", "no option; allowed, each as name=value: ldapserver, "),
+        ("ldapbasedn=x my-pencil=x", "no option; allowed, each as name=value: ldapserver, "),
+        ("ldapbasedn=x ldaptls=on", "ldaptls=\"on\"; allowed: \"0\", \"1\""),
         ("ldapserver=a", "LDAP needs ldapbasedn, ldapprefix or ldapsuffix"),
         ("ldapbindpasswd=my pencil", "something behind ldapbindpasswd is no option"),
         ("@/etc/passwd", "\"/etc/passwd\" cannot be read: not here"),

@@ -30,7 +30,9 @@ import Testing
             """)
         let settings = try ConfigurationFile.parse(text: text).settings
         let service = try #require(settings.routes[0].ldapService)
-        #expect(service == settings.ldapEndpoints[0].service && service.addresses == ["a:1389", "b:1389"])
+        #expect(
+            service == settings.ldapEndpoints[0].service
+                && service.addresses.map(\.description) == ["a:1389", "b:1389"])
         #expect(service.startsTLS && service.base == "dc=x" && service.bindName == "cn=y")
         #expect(service.bindPassword == Secret("pencil") && service.searchAttribute == "mail")
         #expect(service.scope == .one)
@@ -69,13 +71,38 @@ import Testing
                 ]
             ),
             (
-                "ldapserver \"a\" ldapbasedn \"x\" ldapbinddn \"y\"",
+                "ldapserver \"a\" ldapbasedn \"dc=x\" ldapbinddn \"y\"",
                 ["3:1: error: ldap_endpoint \"e\": ldapbinddn and ldapbindpasswd need each other"]
             ),
             (
-                "ldapserver \"a\" ldapbasedn \"x\" ldapsearchfilter \"(uid=ann)\"",
+                "ldapserver \"a\" ldapbasedn \"dc=x\" ldapsearchfilter \"(uid=ann)\"",
                 [
                     "3:1: error: ldap_endpoint \"e\": ldapsearchfilter has no $username, which stands for the user's name"
+                ]
+            ),
+            (
+                "ldapserver \"ldap://a\" ldapprefix \"uid=\"",
+                [
+                    "3:1: error: ldap_endpoint \"e\": ldapserver: \"ldap://a\" is no host; expected names or addresses, with blanks between them"
+                ]
+            ),
+            (
+                "ldapserver \" \" ldapprefix \"uid=\"", ["3:1: error: ldap_endpoint \"e\": needs ldapserver"]
+            ),
+            (
+                "ldapserver \"a\" ldapbasedn \"people\"",
+                ["3:1: error: ldap_endpoint \"e\": ldapbasedn: expected name=value, with commas between them"]
+            ),
+            (
+                "ldapserver \"a\" ldapbasedn \"dc=x\" ldapsearchattribute \"u id\"",
+                [
+                    "3:1: error: ldap_endpoint \"e\": ldapsearchattribute: expected the name of an attribute: letters, digits, -"
+                ]
+            ),
+            (
+                "ldapserver \"a\" ldapbasedn \"dc=x\" ldapsearchfilter \"(uid=$username\"",
+                [
+                    "3:1: error: ldap_endpoint \"e\": ldapsearchfilter: expected a filter such as (uid=$username), its parentheses in pairs"
                 ]
             ),
             (

@@ -279,7 +279,7 @@ import Testing
         #expect(route.authentication == .clearText && route.ldapEndpoint == "pgbouncer")
         #expect(route.authFile == nil && route.password == nil)
         let service = try #require(route.ldapService)
-        #expect(service.addresses == ["h:1389"] && service.base == "dc=x,dc=y")
+        #expect(service.addresses.map(\.description) == ["h:1389"] && service.base == "dc=x,dc=y")
         #expect(service.searchAttribute == "uid" && service.bindPassword == Secret("pencil"))
         #expect(
             try ConfigurationFile.parse(text: settings.file).settings.ldapEndpoints == settings.ldapEndpoints)

@@ -43,6 +43,13 @@ import Testing
         }
     }
 
+    @Test(arguments: ["ann\t", "ann\r", "ann\n", "\u{B}ann", "a\u{1}nn", "ann\u{7F}", "\u{1F}"])
+    func whatDirectoriesTakeForABlankIsInNoName(user: String) {
+        for service in [Self.binding("uid=", ",dc=x"), Self.binding(nil, "@x"), Self.searching()] {
+            #expect(throws: LDAPQuestion.Refusal.self) { try LDAPQuestion(service, about: user) }
+        }
+    }
+
     @Test func entriesAreLookedForByAnAttributeOrAFilter() throws {
         let questions = [
             (Self.searching(), "(uid=ann)"), (Self.searching(attribute: "mail"), "(mail=ann)"),

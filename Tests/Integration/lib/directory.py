@@ -5,6 +5,8 @@
 import os
 import socket
 import subprocess
+import threading
+import time
 
 from .places import free_address
 from .pooler import ROOT
@@ -122,3 +124,48 @@ class Directory:
 
     def stop(self):
         self.child.stop()
+
+
+class Answers:
+    """A server that says the same to everybody who binds: a result code, in a message of a type, after a time. Used in a `with`."""
+
+    BIND, SEARCH_DONE = 0x61, 0x65
+
+    def __init__(self, code, kind=BIND, delay=0):
+        self.answer = bytes([kind, 7, 0x0A, 1, code, 4, 0, 4, 0])
+        self.delay = delay
+        self.asked = 0
+
+    def __enter__(self):
+        self._server = socket.create_server(free_address())
+        self.address = self._server.getsockname()
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        # Whoever waits in accept() is woken by that.
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        with client:
+            while request := client.recv(1 << 16):
+                # Behind the length of all comes the message's number, a byte of it as long as there are few.
+                start = 2 + (request[1] & 0x7F if request[1] & 0x80 else 0)
+                if request[start + 3] == 0x42:
+                    return
+                self.asked += 1
+                time.sleep(self.delay)
+                body = request[start:start + 3] + self.answer
+                try:
+                    client.sendall(bytes([0x30, len(body)]) + body)
+                except OSError:
+                    return
