@@ -70,7 +70,7 @@ final class TLSLayer {
     /// Uses the layer, and so is made behind it.
     private(set) var session: TLSSession!
     /// Owns the layer.
-    private unowned let transport: Transport
+    private unowned(unsafe) let transport: Transport
     /// Read off the socket before there was a layer.
     private var hello: [UInt8]
 
@@ -114,7 +114,10 @@ final class TLSLayer {
         // A record at a time, until there are no more or no room.
         while count < buffer.count {
             switch session.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...])) {
-            case .bytes(let more): count += more
+            case .bytes(let more):
+                count += more
+                // To hear from OpenSSL that there is nothing costs as much as to read something.
+                if !session.mayHoldBytes, !transport.isSocketReadable { return .bytes(count) }
             case .wantRead, .wantWrite: return count > 0 ? .bytes(count) : .wouldBlock
             case .closed where count == 0: return .end
             case .failed(let error) where count == 0: throw failure("read from", error)

@@ -124,6 +124,9 @@ public final class Transport: @unchecked Sendable {
         return tls.mayHoldBytes
     }
 
+    /// Whether a read of the socket itself is.
+    var isSocketReadable: Bool { registration.isReadable }
+
     /// Whether a write is worth a try.
     public var isWritable: Bool { registration.isWritable }
 

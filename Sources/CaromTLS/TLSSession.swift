@@ -45,7 +45,7 @@ package final class TLSSession: @unchecked Sendable {
 
     let pointer: OpaquePointer
     /// Owns the session, so the session does not own it.
-    unowned let carrier: any TLSCarrier
+    unowned(unsafe) let carrier: any TLSCarrier
     /// How the session ended, if it has; every later call says the same.
     private var end: End?
     /// Whether the peer left without the closing alert: its stream ended or was reset.
@@ -182,10 +182,10 @@ package final class TLSSession: @unchecked Sendable {
         if let ended { return ended }
         guard buffer.count > 0 else { return .bytes(0) }
         var count = 0
-        ERR_clear_error()
+        Self.forgetErrors()
         let result = SSL_read_ex(pointer, buffer.baseAddress, buffer.count, &count)
         if result == 1 {
-            mayHoldBytes = true
+            mayHoldBytes = hasBuffered
             return .bytes(count)
         }
         let outcome = diagnose(result)
@@ -202,7 +202,7 @@ package final class TLSSession: @unchecked Sendable {
         if isDeaf { return .closed }
         guard buffer.count > 0 else { return .bytes(0) }
         var count = 0
-        ERR_clear_error()
+        Self.forgetErrors()
         let result = SSL_write_ex(pointer, buffer.baseAddress, buffer.count, &count)
         return result == 1 ? .bytes(count) : diagnose(result, isWriting: true)
     }
@@ -228,6 +228,10 @@ package final class TLSSession: @unchecked Sendable {
         case .failed(let error): return .failed(error)
         }
     }
+
+    /// What another call has left in the thread's queue would be taken for this one's. There is nothing as a rule, and to look costs less than
+    /// to clear.
+    private static func forgetErrors() { if ERR_peek_error() != 0 { ERR_clear_error() } }
 
     /// Called by OpenSSL from inside `handshake` or `read`.
     func keep(_ ticket: SessionTicket) {

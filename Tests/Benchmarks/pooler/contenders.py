@@ -94,13 +94,18 @@ def entrance(pooler, unix):
     return (pooler.config.unix_socket_dir, pooler.address[1]) if unix else pooler.address
 
 
+def run_load(ground, pooler, load, *length):
+    """Has pgbench's clients come to a pooler as the load says; returns pgbench's output."""
+    return pgbench(entrance(pooler, load.unix), *ground.options(load, pooler.kind), *length,
+                   sslmode="require" if load.tls else "disable")
+
+
 class Cost:
     """What one run of a load cost the pooler: microseconds of CPU per transaction, and the share in user mode."""
 
     def __init__(self, ground, pooler, load, seconds):
         before, split = proc.cpu_time(pooler.pid), proc.cpu_seconds(pooler.pid)
-        output = pgbench(entrance(pooler, load.unix), *ground.options(load, pooler.kind), "-T", seconds,
-                         sslmode="require" if load.tls else "disable")
+        output = run_load(ground, pooler, load, "-T", seconds)
         spent = proc.cpu_time(pooler.pid) - before
         user, system = (now - then for now, then in zip(proc.cpu_seconds(pooler.pid), split))
         count, self.rate = transactions(output)

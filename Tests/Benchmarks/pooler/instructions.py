@@ -7,8 +7,8 @@ import os
 import re
 import subprocess
 
-from contenders import Contender, entrance
-from lib.load import pgbench, transactions
+from contenders import Contender, run_load
+from lib.load import transactions
 from scenarios import LOADS
 
 #: About how many transactions the two runs do. What start and end cost is in both and cancels out.
@@ -72,8 +72,8 @@ def of_load(contender: Contender, name):
     def run(wanted):
         directory = ground.place.directory(f"callgrind-{contender.kind}")
         file = os.path.join(directory, f"{name}.{wanted}")
-        pooler = contender.start(load.unix, prefix=under_callgrind(file))
-        output = pgbench(entrance(pooler, load.unix), *ground.options(load, pooler.kind), "-t", max(1, wanted // clients))
+        pooler = contender.start(load.unix, prefix=under_callgrind(file), encrypted=load.tls)
+        output = run_load(ground, pooler, load, "-t", max(1, wanted // clients))
         code = pooler.stop()
         if code < 0:
             raise RuntimeError(f"{contender.title} under callgrind ended by signal {-code}:\n{pooler.log()[-2000:]}")

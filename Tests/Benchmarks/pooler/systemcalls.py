@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 
-from contenders import Contender, entrance
+from contenders import Contender, run_load
 from lib import proc
-from lib.load import pgbench, transactions
+from lib.load import transactions
 from lib.waiting import wait_until
 from scenarios import LOADS
 
@@ -61,7 +61,7 @@ class Trace:
 
 def of_load(contender: Contender, name):
     """Calls per transaction under the load `name`, by name; `KINDS` but "other" are there even when they are 0."""
-    pooler = contender.pooler(LOADS[name].unix)
+    pooler = contender.pooler(LOADS[name].unix, LOADS[name].tls)
     directory = contender.ground.place.directory(f"strace-{contender.kind}")
 
     def run(wanted):
@@ -76,7 +76,7 @@ def of_load(contender: Contender, name):
 
 def waits(contender: Contender, name):
     """How often per transaction the pooler has nothing to do and is woken up: strace slows it down too much to see."""
-    pooler = contender.pooler(LOADS[name].unix)
+    pooler = contender.pooler(LOADS[name].unix, LOADS[name].tls)
 
     def run(wanted):
         before = proc.voluntary_switches(pooler.pid)
@@ -92,5 +92,4 @@ def _work(contender, pooler, name, wanted):
     """Runs about `wanted` transactions and says how many they were."""
     load, ground = LOADS[name], contender.ground
     clients = load.options[load.options.index("-c") + 1]
-    length = ["-t", max(1, wanted // clients)]
-    return transactions(pgbench(entrance(pooler, load.unix), *ground.options(load, pooler.kind), *length))[0]
+    return transactions(run_load(ground, pooler, load, "-t", max(1, wanted // clients)))[0]
