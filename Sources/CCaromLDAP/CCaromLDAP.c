@@ -137,7 +137,10 @@ static enum carom_ldap_outcome failed(struct carom_ldap *ldap, const char *step,
     if (!words && ldap->connection) ldap_get_option(ldap->connection, LDAP_OPT_DIAGNOSTIC_MESSAGE, &own);
     // All that it says of a certificate that is not good.
     int is_vague = own && strcmp(own, "(unknown error code)") == 0;
-    const char *more = words ? words : is_vague ? "perhaps a certificate that nobody vouches for" : own ? own : "";
+    const char *more = words      ? words
+                       : is_vague ? "perhaps a certificate that is over, or another server's, or that nobody vouches for"
+                       : own      ? own
+                                  : "";
     snprintf(ldap->reason, sizeof ldap->reason, "%s: %s%s%s", step, ldap_err2string(code), *more ? ": " : "", more);
     ldap_memfree(own);
     switch (code) {
@@ -149,9 +152,16 @@ static enum carom_ldap_outcome failed(struct carom_ldap *ldap, const char *step,
     // By these two, servers say that an entry is locked or its password over.
     case LDAP_CONSTRAINT_VIOLATION:
     case LDAP_UNWILLING_TO_PERFORM: return CAROM_LDAP_REFUSED;
+    case LDAP_SERVER_DOWN:
+    case LDAP_TIMEOUT: return CAROM_LDAP_SILENT;
     // Everything else is about the server or the pooler, not about who wants to come in.
     default: return CAROM_LDAP_UNAVAILABLE;
     }
+}
+
+/// Where nobody has said yet who wants to come in.
+static enum carom_ldap_outcome not_about_the_user(enum carom_ldap_outcome outcome) {
+    return outcome == CAROM_LDAP_REFUSED ? CAROM_LDAP_UNAVAILABLE : outcome;
 }
 
 /// Has the next step take no longer than what is left. False if nothing is.
@@ -164,12 +174,11 @@ static int may_go_on(struct carom_ldap *ldap, const char *step) {
     return !is_over(time);
 }
 
-/// Waits for all of the answer to a request, whose last message must be of a type. LDAP_SUCCESS if there is one, whatever it says.
-static int wait_for(struct carom_ldap *ldap, int request, int type, LDAPMessage **answer) {
+/// Waits for the next message of the answer to a request. LDAP_SUCCESS if there is one, whatever it says.
+static int wait_for(struct carom_ldap *ldap, int request, LDAPMessage **message) {
     struct timeval time = left(ldap);
-    int code = ldap_result(ldap->connection, request, LDAP_MSG_ALL, &time, answer);
-    if (code == type) return LDAP_SUCCESS;
-    if (code > 0) return LDAP_PROTOCOL_ERROR;
+    int code = is_over(time) ? 0 : ldap_result(ldap->connection, request, LDAP_MSG_ONE, &time, message);
+    if (code > 0) return LDAP_SUCCESS;
     if (code == 0) {
         ldap_abandon_ext(ldap->connection, request, NULL, NULL);
         return LDAP_TIMEOUT;
@@ -212,14 +221,13 @@ enum carom_ldap_outcome carom_ldap_connect(struct carom_ldap *ldap, const char *
     int descriptor = connect_in_time(ldap, address, length);
     if (descriptor < 0) {
         snprintf(ldap->reason, sizeof ldap->reason, "connect: %s", strerror(errno));
-        return CAROM_LDAP_UNAVAILABLE;
+        return CAROM_LDAP_SILENT;
     }
     int code = ldap_init_fd(descriptor, LDAP_PROTO_TCP, uri, &ldap->connection);
     if (code != LDAP_SUCCESS) {
         ldap->connection = NULL;
         close(descriptor);
-        failed(ldap, "connect", code, NULL);
-        return CAROM_LDAP_UNAVAILABLE;
+        return not_about_the_user(failed(ldap, "connect", code, NULL));
     }
     int version = LDAP_VERSION3;
     Sockbuf *socket = NULL;
@@ -227,25 +235,26 @@ enum carom_ldap_outcome carom_ldap_connect(struct carom_ldap *ldap, const char *
     // Whoever is named by a server that was not meant is not told the password.
     if (code == LDAP_SUCCESS) code = ldap_set_option(ldap->connection, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
     if (code == LDAP_SUCCESS) code = ldap_get_option(ldap->connection, LDAP_OPT_SOCKBUF, &socket);
+    // No answer that is of use is longer; others would fill the memory.
+    ber_len_t longest = 1 << 20;
+    if (code == LDAP_SUCCESS && ber_sockbuf_ctrl(socket, LBER_SB_OPT_SET_MAX_INCOMING, &longest) != 1) code = LDAP_LOCAL_ERROR;
     if (code == LDAP_SUCCESS && ber_sockbuf_add_io(socket, &waiting, LBER_SBIOD_LEVEL_PROVIDER + 1, ldap) != 0)
         code = LDAP_LOCAL_ERROR;
     if (code == LDAP_SUCCESS && strncmp(uri, "ldaps:", 6) == 0) {
-        if (!may_go_on(ldap, "TLS")) return CAROM_LDAP_UNAVAILABLE;
+        if (!may_go_on(ldap, "TLS")) return CAROM_LDAP_SILENT;
         code = prepare_tls(ldap);
         if (code == LDAP_SUCCESS) code = ldap_install_tls(ldap->connection);
     }
     if (code == LDAP_SUCCESS) return CAROM_LDAP_DONE;
-    failed(ldap, "TLS", code, NULL);
-    return CAROM_LDAP_UNAVAILABLE;
+    return not_about_the_user(failed(ldap, "TLS", code, NULL));
 }
 
 enum carom_ldap_outcome carom_ldap_start_tls(struct carom_ldap *ldap) {
-    if (!may_go_on(ldap, "StartTLS")) return CAROM_LDAP_UNAVAILABLE;
+    if (!may_go_on(ldap, "StartTLS")) return CAROM_LDAP_SILENT;
     int code = prepare_tls(ldap);
     if (code == LDAP_SUCCESS) code = ldap_start_tls_s(ldap->connection, NULL, NULL);
     if (code == LDAP_SUCCESS) return CAROM_LDAP_DONE;
-    failed(ldap, "StartTLS", code, NULL);
-    return CAROM_LDAP_UNAVAILABLE;
+    return not_about_the_user(failed(ldap, "StartTLS", code, NULL));
 }
 
 enum carom_ldap_outcome carom_ldap_bind(struct carom_ldap *ldap, const char *name, const char *password) {
@@ -254,12 +263,13 @@ enum carom_ldap_outcome carom_ldap_bind(struct carom_ldap *ldap, const char *nam
     snprintf(step, sizeof step, "bind as \"%s\"", name);
     // Servers say yes to both, and have checked nothing (RFC 4513, 5.1.2).
     if (!*name || !*password) return failed(ldap, step, LDAP_INAPPROPRIATE_AUTH, "a name and a password are needed");
-    if (!may_go_on(ldap, step)) return CAROM_LDAP_UNAVAILABLE;
+    if (!may_go_on(ldap, step)) return CAROM_LDAP_SILENT;
     struct berval secret = {strlen(password), (char *)password};
     int request, result = LDAP_OTHER;
     int code = ldap_sasl_bind(ldap->connection, name, LDAP_SASL_SIMPLE, &secret, NULL, NULL, &request);
     LDAPMessage *answer = NULL;
-    if (code == LDAP_SUCCESS) code = wait_for(ldap, request, LDAP_RES_BIND, &answer);
+    if (code == LDAP_SUCCESS) code = wait_for(ldap, request, &answer);
+    if (code == LDAP_SUCCESS && ldap_msgtype(answer) != LDAP_RES_BIND) code = LDAP_PROTOCOL_ERROR;
     char *words = NULL;
     if (code == LDAP_SUCCESS) code = ldap_parse_result(ldap->connection, answer, &result, NULL, &words, NULL, NULL, 0);
     ldap_msgfree(answer);
@@ -276,31 +286,45 @@ enum carom_ldap_outcome carom_ldap_bind(struct carom_ldap *ldap, const char *nam
 enum carom_ldap_outcome carom_ldap_find(struct carom_ldap *ldap, const char *base, int scope, const char *filter) {
     char step[256];
     snprintf(step, sizeof step, "search for %s", filter);
-    if (!may_go_on(ldap, step)) return CAROM_LDAP_UNAVAILABLE;
+    if (!may_go_on(ldap, step)) return CAROM_LDAP_SILENT;
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     // A server takes it in seconds. That there is more than one entry is known by two.
     struct timeval time = {left(ldap).tv_sec + 1, 0};
-    int request, result = LDAP_OTHER;
+    int request, result = LDAP_OTHER, entries = 0;
     int code = ldap_search_ext(ldap->connection, base, scope, filter, attributes, 0, NULL, NULL, &time, 2, &request);
-    LDAPMessage *answer = NULL;
-    if (code == LDAP_SUCCESS) code = wait_for(ldap, request, LDAP_RES_SEARCH_RESULT, &answer);
     char *words = NULL;
-    if (code == LDAP_SUCCESS) code = ldap_parse_result(ldap->connection, answer, &result, NULL, &words, NULL, NULL, 0);
-    enum carom_ldap_outcome outcome = CAROM_LDAP_UNAVAILABLE;
-    int entries = code == LDAP_SUCCESS ? ldap_count_entries(ldap->connection, answer) : 0;
+    // One message after the other is let go of: how many there are is the server's choice.
+    for (int has_ended = 0; code == LDAP_SUCCESS && entries < 2 && !has_ended;) {
+        LDAPMessage *message = NULL;
+        code = wait_for(ldap, request, &message);
+        if (code != LDAP_SUCCESS) break;
+        switch (ldap_msgtype(message)) {
+        case LDAP_RES_SEARCH_ENTRY:
+            if (entries++ == 0) ldap->name = ldap_get_dn(ldap->connection, message);
+            break;
+        case LDAP_RES_SEARCH_REFERENCE: break;
+        case LDAP_RES_SEARCH_RESULT:
+            code = ldap_parse_result(ldap->connection, message, &result, NULL, &words, NULL, NULL, 0);
+            has_ended = 1;
+            break;
+        default: code = LDAP_PROTOCOL_ERROR;
+        }
+        ldap_msgfree(message);
+    }
+    if (entries > 1) ldap_abandon_ext(ldap->connection, request, NULL, NULL);
+    enum carom_ldap_outcome outcome;
     if (code != LDAP_SUCCESS) {
-        failed(ldap, step, code, NULL);
-    } else if (result != LDAP_SUCCESS && result != LDAP_SIZELIMIT_EXCEEDED) {
-        failed(ldap, step, result, words ? words : "");
+        outcome = not_about_the_user(failed(ldap, step, code, NULL));
     } else if (entries == 1 && result == LDAP_SUCCESS) {
-        ldap->name = ldap_get_dn(ldap->connection, ldap_first_entry(ldap->connection, answer));
         outcome = CAROM_LDAP_DONE;
-    } else {
-        snprintf(ldap->reason, sizeof ldap->reason, "%s: %s", step, entries ? "more than one entry" : "no entry");
+    } else if (entries > 1 || result == LDAP_SUCCESS || result == LDAP_SIZELIMIT_EXCEEDED) {
+        const char *found = entries > 1 || result == LDAP_SIZELIMIT_EXCEEDED ? "more than one entry" : "no entry";
+        snprintf(ldap->reason, sizeof ldap->reason, "%s: %s", step, found);
         outcome = CAROM_LDAP_REFUSED;
+    } else {
+        outcome = not_about_the_user(failed(ldap, step, result, words ? words : ""));
     }
     ldap_memfree(words);
-    ldap_msgfree(answer);
     return outcome;
 }
 

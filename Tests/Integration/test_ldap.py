@@ -168,7 +168,7 @@ def test_tls_is_used_and_certificates_are_checked(serve, slapd, authority, place
         unknown = serve(endpoint, environment={"LDAPTLS_CACERT": stranger.cert})
         assert attempt(unknown) == "08006"
         assert len(slapd.binds()) == before
-        says(unknown, "LDAP ldaps?://.*: perhaps a certificate that nobody vouches for")
+        says(unknown, "LDAP ldaps?://.*: perhaps a certificate that is over, .*that nobody vouches for")
     other = Directory(place, ENTRIES, authority, name=slapd.address[0])
     try:
         pooler = serve(simple(other, ldaptls=True), environment={"LDAPTLS_CACERT": authority.cert})
@@ -204,6 +204,26 @@ def test_only_what_is_about_the_user_counts_as_a_wrong_password(serve, code, res
                        globals={"auth_failure_limit": 1, "auth_failure_period": 60_000})
         assert attempt(pooler) == result
         assert attempt(pooler) == ("28000" if result == "28P01" else result)
+
+
+def test_a_server_may_not_fill_the_memory(serve):
+    """It is asked for two entries, and sends a hundred megabytes of them."""
+    entry = b"\x30\x84\0\1\0\x0b" + b"\x02\x01\x01" + b"\x64\x84\0\1\0\2" + b"\x04\x82\xff\xf8" + b"x" * 0xFFF8 + b"\x30\x84\0\0\0\0"
+    host, port = free_address()
+
+    def flood():
+        client, _ = server.accept()
+        with client, contextlib.suppress(OSError):
+            client.recv(1000)
+            for _ in range(1600):
+                client.sendall(entry)
+
+    with socket.create_server((host, port)) as server:
+        threading.Thread(target=flood, daemon=True).start()
+        pooler = serve({"ldapserver": host, "ldapport": port, "ldapbasedn": "dc=x"})
+        before = proc.resident_bytes(pooler.pid)
+        assert attempt(pooler) in ("28P01", "08006")
+        assert proc.peak_resident_bytes(pooler.pid) < before + (20 << 20)
 
 
 def test_another_answer_than_that_of_a_bind_lets_nobody_in(serve):
@@ -306,6 +326,36 @@ def waits_once(pooler):
         assert time.monotonic() - began < PATIENCE / 2
 
 
+def test_many_who_come_at_once_wait_once(serve, slapd):
+    with silence((free_address()[0], slapd.address[1])) as deaf:
+        name = deaf.getsockname()[0]
+        # However often it is named.
+        pooler = serve(simple(slapd, ldapserver=f"{name} {name} {name} {slapd.address[0]}"))
+        for longest in (PATIENCE * 1.5, PATIENCE / 2):
+            took = []
+
+            def come():
+                began = time.monotonic()
+                assert attempt(pooler) == "in"
+                took.append(time.monotonic() - began)
+
+            threads = [threading.Thread(target=come) for _ in range(30)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(took) == 30 and max(took) < longest
+        says(pooler, "until it answers again others are asked first")
+
+
+def test_a_server_that_answers_is_asked_in_its_turn_whatever_it_says(serve, slapd):
+    """An answer about one user must not send the others to another server."""
+    with Answers(51) as busy:
+        pooler = serve({**simple(slapd), "ldapserver": f"{busy.address[0]} {slapd.address[0]}", "ldapport": busy.address[1]})
+        assert attempt(pooler) == "08006" and attempt(pooler) == "08006" and busy.asked == 2
+        assert "Server is busy; until it answers again" not in pooler.log()
+
+
 def test_the_next_address_of_a_name_is_asked(serve, slapd, place):
     first, second = sorted([free_address()[0], slapd.address[0]])
     names = HostNames(place, {address: "directory.test" for address in (first, second)}, name="ldap-hosts")
@@ -320,7 +370,7 @@ def test_the_next_address_of_a_name_is_asked(serve, slapd, place):
         assert slow <= 1
         unknown = serve(simple(slapd, ldapserver=f"nowhere.test {slapd.address[0]}"), environment=names.environment)
         assert attempt(unknown) == "in" and attempt(unknown, password="wrong") == "28P01"
-        says(unknown, "LDAP ldap://nowhere.test:.*address of nowhere.test.*for a minute it is asked last")
+        says(unknown, "LDAP ldap://nowhere.test:.*address of nowhere.test.*until it answers again others are asked first")
 
 
 def test_a_reload_changes_who_is_asked(serve, slapd):

@@ -8,8 +8,10 @@ enum carom_ldap_outcome {
     CAROM_LDAP_DONE,
     /// The server does not want this user, or not with this password.
     CAROM_LDAP_REFUSED,
-    /// It could not be asked, or cannot answer.
+    /// It cannot be asked that way, or cannot answer.
     CAROM_LDAP_UNAVAILABLE,
+    /// It cannot be connected to, says nothing in time, or has closed the connection without a word.
+    CAROM_LDAP_SILENT,
 };
 
 /// One connection, for one check, on one thread. There is none without the trait.

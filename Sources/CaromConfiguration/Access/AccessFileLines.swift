@@ -97,22 +97,30 @@ struct AccessFileLines {
             var rest = line[...]
             var fields: [[Token]] = []
             while !rest.isEmpty {
-                let field = try nextField(&rest, &record)
+                let field = try nextField(&rest, behind: fields, &record)
                 if !field.isEmpty { fields.append(field) }
             }
             return fields
         }
 
-        private func nextField(_ rest: inout ArraySlice<UInt8>, _ record: inout Record) throws(Trouble)
-            -> [Token]
-        {
+        private func nextField(
+            _ rest: inout ArraySlice<UInt8>, behind fields: [[Token]], _ record: inout Record
+        ) throws(Trouble) -> [Token] {
             var tokens: [Token] = []
             var hasMore = true
             while hasMore, let token = try nextToken(&rest, &hasMore) {
-                if !token.isQuoted, token.text.first == "@", token.text.utf8.count > 1 {
-                    tokens += try included(String(token.text.dropFirst()), &record)
-                } else {
+                guard !token.isQuoted, token.text.first == "@", token.text.utf8.count > 1 else {
                     tokens.append(token)
+                    continue
+                }
+                do throws(Trouble) {
+                    tokens += try included(String(token.text.dropFirst()), &record)
+                } catch {
+                    // What was to be the name of a file may belong to a password that should stand in quotes.
+                    let isBehindSecret = (fields + [tokens]).joined().contains {
+                        $0.text.hasPrefix(LDAPOptions.secret + "=")
+                    }
+                    throw isBehindSecret ? Trouble(message: LDAPOptions.behindSecret) : error
                 }
             }
             return tokens

@@ -70,9 +70,9 @@ package struct LDAPService: Hashable, Sendable {
     /// What else is no use. PostgreSQL finds that out, or does not, when somebody logs in.
     var futility: String? {
         if addresses.isEmpty { return "needs ldapserver" }
-        if let server = addresses.first(where: { !LDAPSyntax.isHost($0.host) }) {
-            return
-                "ldapserver: \(quoted(server.host)) is no host; expected names or addresses, with blanks between them"
+        // It is not repeated: somebody may have put a user and a password in front of it.
+        if !addresses.allSatisfy({ LDAPSyntax.isHost($0.host) }) {
+            return "ldapserver: expected names or addresses, with blanks between them"
         }
         if (bindName == nil) != (bindPassword == nil) {
             return "ldapbinddn and ldapbindpasswd need each other"

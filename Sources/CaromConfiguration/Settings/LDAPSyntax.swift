@@ -3,50 +3,75 @@
 
 import Glibc
 
-/// Whether texts can mean something to a server of LDAP: what cannot is found before somebody wants to log in.
+/// Whether texts can mean something to a server of LDAP: what cannot is found before somebody wants to log in. What OpenLDAP's library takes is
+/// taken, also where the standards are stricter.
 enum LDAPSyntax {
-    /// An address, or a name of letters, digits, `-`, `_` and dots.
+    /// An address, or a name of letters, digits, `-` and `_` between its dots (RFC 1123, and what is done).
     static func isHost(_ text: String) -> Bool {
         var address = in6_addr()
         if text.contains(":") { return inet_pton(AF_INET6, text, &address) == 1 }
-        return !text.isEmpty
-            && text.utf8.allSatisfy { isLetterOrDigit($0) || $0 >= 0x80 || "-_.".utf8.contains($0) }
+        if text.utf8.allSatisfy({ $0 == UInt8(ascii: ".") || isDigit($0) }) {
+            return inet_pton(AF_INET, text, &address) == 1
+        }
+        let name = text.last == "." ? text.dropLast() : text[...]
+        return name.utf8.count < 254
+            && name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+                !label.isEmpty && label.utf8.count < 64 && label.first != "-"
+                    && label.utf8.allSatisfy { isLetterOrDigit($0) || $0 >= 0x80 || "-_".utf8.contains($0) }
+            }
     }
 
     /// The description of an attribute: a name or an OID, with options behind semicolons (RFC 4512, 2.5).
-    static func isAttribute(_ text: String) -> Bool {
-        guard let first = text.utf8.first, isLetterOrDigit(first) else { return false }
-        return text.utf8.allSatisfy { isLetterOrDigit($0) || "-;.".utf8.contains($0) }
+    static func isAttribute(_ text: some StringProtocol) -> Bool {
+        let parts = text.split(separator: ";", omittingEmptySubsequences: false)
+        guard let type = parts.first, let first = type.utf8.first else { return false }
+        let isType =
+            isDigit(first)
+            ? type.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { number in
+                !number.isEmpty && number.utf8.allSatisfy(isDigit)
+            } : isLetterOrDigit(first) && type.utf8.allSatisfy(isKeyByte)
+        return isType && parts.dropFirst().allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy(isKeyByte) }
     }
 
-    /// A distinguished name: nothing, or `name=value` between its commas (RFC 4514).
+    /// A distinguished name: nothing, or `attribute=value` between its commas (RFC 4514, and the quotes of RFC 1779).
     static func isName(_ text: String) -> Bool {
-        if text.isEmpty { return true }
-        var (isEscaped, hasSign) = (false, false)
+        if text.utf8.allSatisfy(isBlank) { return true }
+        var part: [UInt8] = []
+        var (isEscaped, isQuoted) = (false, false)
         for byte in text.utf8 {
-            switch byte {
-            case _ where isEscaped: isEscaped = false
-            case UInt8(ascii: "\\"): isEscaped = true
-            case UInt8(ascii: "="): hasSign = true
-            case UInt8(ascii: ","), UInt8(ascii: ";"):
-                if !hasSign { return false }
-                hasSign = false
-            default: break
+            if !isEscaped, !isQuoted, ",;+".utf8.contains(byte) {
+                guard isNamePart(part) else { return false }
+                part = []
+                continue
             }
+            part.append(byte)
+            if byte == UInt8(ascii: "\""), !isEscaped { isQuoted.toggle() }
+            isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
         }
-        return hasSign && !isEscaped
+        return !isEscaped && !isQuoted && isNamePart(part)
     }
 
-    /// A filter (RFC 4515); of one comparison alone the parentheses may be missing.
+    private static func isNamePart(_ part: [UInt8]) -> Bool {
+        guard let sign = part.firstIndex(of: UInt8(ascii: "=")) else { return false }
+        var type = trimmed(part[..<sign])
+        if type.lowercased().hasPrefix("oid.") { type = String(type.dropFirst(4)) }
+        return isAttribute(type)
+    }
+
+    /// A filter (RFC 4515); around one comparison alone the parentheses may be missing.
     static func isFilter(_ text: String) -> Bool {
         var rest = Array(text.utf8)[...]
-        if rest.first != UInt8(ascii: "(") { return isComparison(&rest) && rest.isEmpty }
-        return isFilter(&rest, depth: 0) && rest.isEmpty
+        skipBlanks(&rest)
+        let isOne =
+            rest.first == UInt8(ascii: "(") ? isFilter(&rest, depth: 0) : isComparison(&rest)
+        skipBlanks(&rest)
+        return isOne && rest.isEmpty
     }
 
     private static func isFilter(_ rest: inout ArraySlice<UInt8>, depth: Int) -> Bool {
-        // Servers have limits of their own, and lower ones.
-        guard depth < 100, rest.popFirst() == UInt8(ascii: "(") else { return false }
+        // More than servers take (OpenLDAP: 1,000), less than a thread's stack.
+        guard depth < 1000, rest.popFirst() == UInt8(ascii: "(") else { return false }
+        skipBlanks(&rest)
         switch rest.first {
         case UInt8(ascii: "&"), UInt8(ascii: "|"):
             rest.removeFirst()
@@ -57,7 +82,9 @@ enum LDAPSyntax {
             }
         case UInt8(ascii: "!"):
             rest.removeFirst()
+            skipBlanks(&rest)
             guard isFilter(&rest, depth: depth + 1) else { return false }
+            skipBlanks(&rest)
         default:
             guard isComparison(&rest) else { return false }
         }
@@ -66,22 +93,50 @@ enum LDAPSyntax {
 
     /// Up to the parenthesis that ends it.
     private static func isComparison(_ rest: inout ArraySlice<UInt8>) -> Bool {
-        let text = rest.prefix { $0 != UInt8(ascii: "(") && $0 != UInt8(ascii: ")") }
-        rest = rest[text.endIndex...]
-        guard let sign = text.firstIndex(of: UInt8(ascii: "=")) else { return false }
-        return sign > text.startIndex
+        let type = rest.prefix { !"=()".utf8.contains($0) }
+        rest = rest[type.endIndex...]
+        guard rest.popFirst() == UInt8(ascii: "=") else { return false }
+        while let byte = rest.first, byte != UInt8(ascii: ")") {
+            rest.removeFirst()
+            if byte == UInt8(ascii: "(") { return false }
+            guard byte == UInt8(ascii: "\\") else { continue }
+            // A byte by its two digits, or one of those that would mean something else.
+            let digits = rest.prefix(2)
+            let isByte = digits.count == 2 && digits.allSatisfy(isHexadecimal)
+            guard isByte || rest.first.map({ "()*\\".utf8.contains($0) }) == true else { return false }
+            rest.removeFirst()
+        }
+        return isComparedType(type)
     }
 
-    private static func skipBlanks(_ rest: inout ArraySlice<UInt8>) {
-        rest = rest.drop { $0 == UInt8(ascii: " ") }
+    /// What stands in front of the sign: with `~`, `<` or `>` of an operator, or with a rule between colons.
+    private static func isComparedType(_ bytes: ArraySlice<UInt8>) -> Bool {
+        guard let last = bytes.last else { return false }
+        if last == UInt8(ascii: ":") { return bytes.count > 1 }
+        let type = "~<>".utf8.contains(last) ? bytes.dropLast() : bytes
+        return isAttribute(trimmed(type))
+    }
+
+    private static func trimmed(_ bytes: ArraySlice<UInt8>) -> String {
+        let begin = bytes.drop(while: isBlank)
+        return String(decoding: begin.reversed().drop(while: isBlank).reversed(), as: UTF8.self)
+    }
+
+    private static func skipBlanks(_ rest: inout ArraySlice<UInt8>) { rest = rest.drop(while: isBlank) }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || 9...13 ~= byte }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        isDigit(byte) || UInt8(ascii: "a")...UInt8(ascii: "f") ~= byte | 0x20
     }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: false
-        }
+        isDigit(byte) || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20
+    }
+
+    private static func isKeyByte(_ byte: UInt8) -> Bool {
+        isLetterOrDigit(byte) || byte == UInt8(ascii: "-")
     }
 }

@@ -10,6 +10,8 @@ final class HeldArrival: SessionStage {
     private let route: Route
     private let arrival: Opening
     private let input: [UInt8]
+    private var output = OutputQueue()
+    private var presence = PresenceCheck()
 
     /// - Parameter input: what the client has sent behind its last message.
     init(_ session: ClientSession, _ route: Route, _ arrival: Opening, input: [UInt8]) {
@@ -30,9 +32,12 @@ final class HeldArrival: SessionStage {
         }
     }
 
-    func handle(_ token: Int) { if session.transport.isHungUp { session.end(.clientLeft) } }
+    func handle(_ token: Int) {
+        guard session.transport.isHungUp else { return }
+        do throws(SessionEnd) { try presence.run(session.transport, &output) } catch { session.end(error) }
+    }
 
-    func leave() -> OutputQueue { OutputQueue() }
+    func leave() -> OutputQueue { output }
     func stop() { session.end(.shutdown) }
     func abort() { session.end(.shutdown) }
 }

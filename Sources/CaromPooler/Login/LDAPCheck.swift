@@ -17,6 +17,10 @@
         private let isWanted: () -> Bool
         /// Why there was no answer so far.
         private var troubles: [String] = []
+        /// Each is asked once, however often it is named.
+        private var asked: Set<LDAPPlace> = []
+        /// What was looked up so far.
+        private var known: [LDAPServer: [LDAPPlace]] = [:]
 
         /// - Parameter isWanted: whether somebody still waits for the verdict.
         init(_ service: LDAPService, _ doubts: LDAPDoubts, ifWanted isWanted: @escaping () -> Bool) {
@@ -34,26 +38,21 @@
             do throws(LDAPQuestion.Refusal) { question = try LDAPQuestion(service, about: user) } catch {
                 return .refused(error.reason)
             }
-            let doubtful = doubts.current(at: .now)
-            var later: [(LDAPServer, LDAPPlace)] = []
-            for server in servers {
-                let whole = LDAPPlace(uri: uri(of: server), address: nil)
-                let places = doubtful.contains(whole) ? [whole] : places(of: server)
-                for place in places {
-                    if doubtful.contains(place) {
-                        later.append((server, place))
-                    } else if let verdict = ask(place, question, password) {
-                        return verdict
+            let servers = servers
+            // Those in doubt have their turn behind all others.
+            for isLastTurn in [false, true] {
+                for server in servers {
+                    for place in places(of: server, isLastTurn) where mayAsk(place, isLastTurn) {
+                        if let verdict = ask(place, question, password) { return verdict }
                     }
-                }
-            }
-            for (server, place) in later {
-                for place in place.address == nil ? places(of: server) : [place] {
-                    if let verdict = ask(place, question, password) { return verdict }
                 }
             }
             if troubles.isEmpty { return .unavailable("LDAP: there is no server") }
             return .unavailable(troubles.joined(separator: "; "))
+        }
+
+        private func mayAsk(_ place: LDAPPlace, _ isLastTurn: Bool) -> Bool {
+            !asked.contains(place) && (isLastTurn || doubts.mayAsk(place, at: .now))
         }
 
         private var servers: [LDAPServer] {
@@ -65,42 +64,58 @@
 
         private func uri(of server: LDAPServer) -> String { "\(service.scheme.rawValue)://\(server)" }
 
-        /// All addresses of a server's name.
-        private mutating func places(of server: LDAPServer) -> [LDAPPlace] {
-            let uri = uri(of: server)
-            guard let port = UInt16(exactly: server.port) else {
-                troubles.append("LDAP \(uri): there is no such port")
-                return []
-            }
+        /// All addresses of a server's name; none if it is not its turn to be looked up.
+        private mutating func places(of server: LDAPServer, _ isLastTurn: Bool) -> [LDAPPlace] {
+            if let known = known[server] { return known }
+            let name = LDAPPlace(uri: uri(of: server), address: nil)
+            guard mayAsk(name, isLastTurn) else { return [] }
+            var places: [LDAPPlace] = []
             do throws(SystemError) {
-                return try SocketAddress.lookUp(server.host, port: port).map {
-                    LDAPPlace(uri: uri, address: $0)
+                guard let port = UInt16(exactly: server.port) else {
+                    throw SystemError(code: EINVAL, operation: "connect to port \(server.port)")
                 }
+                places = try SocketAddress.lookUp(server.host, port: port).map {
+                    LDAPPlace(uri: name.uri, address: $0)
+                }
+                doubts.remove(name)
             } catch {
-                let reason = "LDAP \(uri): \(error)"
-                doubts.add(LDAPPlace(uri: uri, address: nil), because: reason, at: .now)
-                troubles.append(reason)
-                return []
+                note(name, "\(name): \(error)")
             }
+            known[server] = places
+            return places
         }
 
-        /// Nil if there was no answer.
+        /// Nil if there was no answer that says anything of the user.
         private mutating func ask(
             _ place: LDAPPlace, _ question: LDAPQuestion, _ password: UnsafePointer<CChar>
         ) -> PasswordVerdict? {
             guard isWanted() else { return .unavailable("nobody waits for LDAP any more") }
-            switch LDAPDialogue(place, service).verdict(on: question, password) {
-            case .unavailable(let reason):
-                doubts.add(place, because: reason, at: .now)
+            asked.insert(place)
+            switch LDAPDialogue(place, service).answer(to: question, password) {
+            case .verdict(.unavailable(let reason)):
+                doubts.remove(place)
                 troubles.append(reason)
                 return nil
-            case .accepted:
+            case .verdict(let verdict):
                 doubts.remove(place)
-                return .accepted
-            case .refused(let reason):
-                doubts.remove(place)
+                guard case .refused(let reason) = verdict else { return verdict }
                 return .refused((troubles + [reason]).joined(separator: "; "))
+            case .silence(let reason):
+                note(place, reason)
+                return nil
             }
+        }
+
+        private mutating func note(_ place: LDAPPlace, _ reason: String) {
+            doubts.add(place, because: reason, at: .now)
+            troubles.append(reason)
+        }
+
+        /// What came of a connection.
+        private enum Answer {
+            case verdict(PasswordVerdict)
+            /// Nothing came, for this reason.
+            case silence(String)
         }
 
         /// What is asked at one address, on a connection of its own.
@@ -113,45 +128,45 @@
                 self.service = service
             }
 
-            func verdict(on question: LDAPQuestion, _ password: UnsafePointer<CChar>) -> PasswordVerdict {
+            func answer(to question: LDAPQuestion, _ password: UnsafePointer<CChar>) -> Answer {
                 guard let connection = carom_ldap_open(LDAPCheck.patience) else {
-                    return .unavailable("\(place): no memory")
+                    return .verdict(.unavailable("\(place): no memory"))
                 }
                 defer { carom_ldap_close(connection) }
                 /// Nil if the step is done.
-                func trouble(_ outcome: carom_ldap_outcome, isAboutUser: Bool) -> PasswordVerdict? {
-                    if outcome == CAROM_LDAP_DONE { return nil }
+                func end(_ outcome: carom_ldap_outcome, isAboutUser: Bool = false) -> Answer? {
                     let words = "\(place): \(String(cString: carom_ldap_reason(connection)))"
-                    return outcome == CAROM_LDAP_REFUSED && isAboutUser
-                        ? .refused(words) : .unavailable(words)
+                    switch outcome {
+                    case CAROM_LDAP_DONE: return nil
+                    case CAROM_LDAP_SILENT: return .silence(words)
+                    case CAROM_LDAP_REFUSED where isAboutUser: return .verdict(.refused(words))
+                    default: return .verdict(.unavailable(words))
+                    }
                 }
                 do throws(SystemError) {
                     let outcome = try place.address?.withSockaddr { address, length in
                         carom_ldap_connect(connection, place.uri, address, length)
                     }
-                    if let outcome, let end = trouble(outcome, isAboutUser: false) { return end }
+                    if let outcome, let end = end(outcome) { return end }
                 } catch {
-                    return .unavailable("\(place): \(error)")
+                    return .silence("\(place): \(error)")
                 }
-                if service.startsTLS, let end = trouble(carom_ldap_start_tls(connection), isAboutUser: false)
-                {
-                    return end
-                }
+                if service.startsTLS, let end = end(carom_ldap_start_tls(connection)) { return end }
                 switch question {
                 case .name(let name):
-                    return trouble(carom_ldap_bind(connection, name, password), isAboutUser: true)
-                        ?? .accepted
+                    return end(carom_ldap_bind(connection, name, password), isAboutUser: true)
+                        ?? .verdict(.accepted)
                 case .entry(let base, let filter):
                     // Without either, nobody in particular looks for the entry: that needs no bind.
                     if service.bindName != nil || service.bindPassword != nil {
                         let secret = service.bindPassword?.reveal() ?? ""
                         let outcome = carom_ldap_bind(connection, service.bindName ?? "", secret)
-                        if let end = trouble(outcome, isAboutUser: false) { return end }
+                        if let end = end(outcome) { return end }
                     }
                     let outcome = carom_ldap_find(connection, base, service.scope.number, filter)
-                    return trouble(outcome, isAboutUser: true)
-                        ?? trouble(carom_ldap_bind(connection, nil, password), isAboutUser: true)
-                        ?? .accepted
+                    return end(outcome, isAboutUser: true)
+                        ?? end(carom_ldap_bind(connection, nil, password), isAboutUser: true)
+                        ?? .verdict(.accepted)
                 }
             }
         }

@@ -16,35 +16,42 @@ struct LDAPPlace: Hashable, CustomStringConvertible, Sendable {
     }
 }
 
-/// Where nothing was answered lately. It is asked last for a while: otherwise every login would wait for the same silent server again.
+/// Where nothing was answered lately. It is asked last: otherwise every login would wait for the same silent server again. Once in a while
+/// one login tries it in its turn.
 final class LDAPDoubts: Sendable {
-    private let ends = Mutex<[LDAPPlace: Deadline]>([:])
+    /// When it is tried next.
+    private let tries = Mutex<[LDAPPlace: Deadline]>([:])
     private let report: @Sendable (String) -> Void
 
-    /// One login in such a time finds out whether there are answers again, unless all servers are in doubt.
     static let period = Duration.seconds(60)
+    /// Nobody asks there any more: the configuration or the nameserver says something else now.
+    private static let longest = Duration.seconds(3600)
 
-    /// - Parameter report: is told, from any thread, what happened at a place that was not in doubt before.
+    /// - Parameter report: is told, from any thread, when a doubt begins or ends.
     init(report: @escaping @Sendable (String) -> Void) { self.report = report }
+
+    /// Whether a login may ask there in its turn. If it is the one that tries whether there are answers again, the others go on waiting.
+    func mayAsk(_ place: LDAPPlace, at now: Deadline) -> Bool {
+        tries.withLock { tries in
+            guard let next = tries[place] else { return true }
+            if now < next { return false }
+            tries[place] = now + Self.period
+            return true
+        }
+    }
 
     /// There was no answer, for this reason, which names the place.
     func add(_ place: LDAPPlace, because reason: String, at now: Deadline) {
-        let end = now + Self.period
-        let isNews = ends.withLock { ends in
-            let old = ends.updateValue(end, forKey: place)
-            return old.map { $0 <= now } ?? true
+        let isNew = tries.withLock { tries in
+            tries = tries.filter { now < $0.value + Self.longest }
+            return tries.updateValue(now + Self.period, forKey: place) == nil
         }
-        if isNews { report("\(reason); for a minute it is asked last") }
+        if isNew { report("\(reason); until it answers again others are asked first") }
     }
 
     /// There was one.
-    func remove(_ place: LDAPPlace) { ends.withLock { $0[place] = nil } }
-
-    /// Those in doubt; what has passed is forgotten.
-    func current(at now: Deadline) -> Set<LDAPPlace> {
-        ends.withLock { ends in
-            ends = ends.filter { now < $0.value }
-            return Set(ends.keys)
-        }
+    func remove(_ place: LDAPPlace) {
+        let wasThere = tries.withLock { $0.removeValue(forKey: place) } != nil
+        if wasThere { report("\(place): it answers again") }
     }
 }

@@ -23,6 +23,7 @@ final class Login: SessionStage {
     @exclusivity(unchecked) private var exchange: LoginExchange?
     @exclusivity(unchecked) private var isOver = false
     @exclusivity(unchecked) private var wait: LoginWait?
+    @exclusivity(unchecked) private var presence = PresenceCheck()
 
     /// How the handshake came about that is under way.
     private enum Handshake {
@@ -49,20 +50,20 @@ final class Login: SessionStage {
     func handle(_ token: Int) {
         if isOver { return }
         do throws(SessionEnd) {
-            if token == Self.timerToken { return try giveUp(.loginTimedOut) }
+            if token == Self.timerToken { return try timeIsUp() }
             if !output.isEmpty { try flush() }
             repeat {
                 if try advance() { break }
             } while try input.read(from: session.transport, by: worker.buffer)
-            if wait != nil, session.transport.isHungUp { try giveUp(.clientLeft) }
+            guard session.transport.isHungUp, wait?.isInVain == true else { return }
+            try presence.run(session.transport, &output)
         } catch {
             session.end(error)
         }
     }
 
-    /// Whoever has failed already is told so early, if anybody is still there.
-    private func giveUp(_ end: SessionEnd) throws(SessionEnd) {
-        guard case .delay(let exchange) = wait else { throw end }
+    private func timeIsUp() throws(SessionEnd) {
+        guard case .delay(let exchange) = wait else { throw .loginTimedOut }
         tellFailure(of: exchange)
     }
 
@@ -180,8 +181,7 @@ final class Login: SessionStage {
     private func admit(_ caller: LoginCaller, _ access: HostAccess.Decision?, _ known: LoginMemory.Entry?)
         throws(SessionEnd)
     {
-        let startup = caller.startup
-        let definition = try session.findRoute(startup, known)
+        let (startup, definition) = (caller.startup, try session.findRoute(caller.startup, known))
         if let negotiation = startup.negotiation() {
             var bytes: [UInt8] = []
             negotiation.encode(into: &bytes)

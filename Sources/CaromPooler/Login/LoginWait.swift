@@ -30,6 +30,10 @@ enum LoginNews: Sendable {
 }
 
 extension LoginWait {
+    /// Whether nobody needs what is waited for once the client is gone. One that has failed is told at its time, whatever it does: else it
+    /// could shorten the delay by closing its side.
+    var isInVain: Bool { if case .delay = self { false } else { true } }
+
     /// Nobody waits any more: what has not begun need not.
     func abandon() {
         switch self {

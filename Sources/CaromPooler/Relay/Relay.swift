@@ -290,8 +290,8 @@ final class Relay: SessionStage {
     /// A client that hangs up while nothing is read from it.
     private func noticeHangUp() throws(SessionEnd) {
         if !client.transport.isHungUp || mayReadClient { return }
-        guard opening == nil else { throw .clientLeft }
-        try client.probe(leg.server, machine, handler: self)
+        // What a server says before the client is greeted is not for it.
+        try client.probe(opening == nil ? leg.server : nil, machine, handler: self)
     }
 
     /// A server of the route, or nil: then the client is in the queue, or none is idle and it does not wait.

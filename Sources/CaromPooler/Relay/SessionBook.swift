@@ -346,12 +346,11 @@ struct SessionBook {
     /// The client has been told this by its server itself.
     mutating func wasTold(_ reported: SettingValues) { told = reported }
 
-    /// A message that changes nothing for the client, whenever it comes: a parameter that it knows already.
+    /// A message that changes nothing for the client, whenever it comes: a parameter that it knows already, if it knows any.
     func repetition() -> [UInt8] {
+        guard let known = told.all.last else { return PresenceCheck.notice }
         var message: [UInt8] = []
-        if let known = told.all.last {
-            ParameterStatus(name: known.name, value: known.value).encode(into: &message)
-        }
+        ParameterStatus(name: known.name, value: known.value).encode(into: &message)
         return message
     }
 }

@@ -62,6 +62,14 @@ import Testing
                 "something behind ldapbindpasswd is no option; a value with blanks, commas or # stands in double quotes"
             ),
             (
+                "ldap ldapbasedn=x ldapbindpasswd=my @pencil", [.ldap],
+                "something behind ldapbindpasswd is no option; a value with blanks, commas or # stands in double quotes"
+            ),
+            (
+                "ldap ldapbasedn=x ldapbindpasswd=my, @pencil", [.ldap],
+                "something behind ldapbindpasswd is no option; a value with blanks, commas or # stands in double quotes"
+            ),
+            (
                 "ldap ldapbasedn=x ldapbindpasswd=my,pencil=2", [.ldap],
                 "something behind ldapbindpasswd is no option; a value with blanks, commas or # stands in double quotes"
             ),

@@ -13,34 +13,54 @@ import Testing
         LDAPPlace(uri: uri, address: host.map { SocketAddress(.ip($0, port: 389)) })
     }
 
+    private final class Reports: Sendable {
+        private let all = Mutex<[String]>([])
+        var texts: [String] { all.withLock { $0 } }
+        func add(_ text: String) { all.withLock { $0.append(text) } }
+    }
+
     @Test func aPlaceIsInDoubtForAWhile() {
         let (doubts, now) = (LDAPDoubts { _ in }, Deadline.now)
         let (one, other) = (Self.place("ldap://a:389", "10.0.0.1"), Self.place("ldap://a:389", "10.0.0.2"))
         doubts.add(one, because: "", at: now)
-        doubts.add(other, because: "", at: now + .seconds(10))
-        #expect(doubts.current(at: now + .seconds(59)) == [one, other])
-        #expect(doubts.current(at: now + .seconds(60)) == [other])
-        #expect(doubts.current(at: now + .seconds(70)) == [])
+        #expect(!doubts.mayAsk(one, at: now + .seconds(59)) && doubts.mayAsk(other, at: now))
+        #expect(doubts.mayAsk(one, at: now + .seconds(60)))
+    }
+
+    @Test func oneLoginTriesAndTheOthersGoOnWaiting() {
+        let (doubts, now, place) = (LDAPDoubts { _ in }, Deadline.now, Self.place("ldap://a:389"))
+        doubts.add(place, because: "", at: now)
+        let asked = (60...200).filter { doubts.mayAsk(place, at: now + .seconds($0)) }
+        #expect(asked == [60, 120, 180])
     }
 
     @Test func anAnswerEndsTheDoubt() {
         let (doubts, now, place) = (LDAPDoubts { _ in }, Deadline.now, Self.place("ldap://a:389"))
         doubts.add(place, because: "", at: now)
         doubts.remove(place)
-        #expect(doubts.current(at: now) == [])
+        #expect(doubts.mayAsk(place, at: now))
     }
 
-    @Test func aDoubtIsToldWhenItBegins() {
-        final class Reports: Sendable { let all = Mutex<[String]>([]) }
+    @Test func aDoubtIsToldWhenItBeginsAndWhenItEnds() {
         let (reports, now, place) = (Reports(), Deadline.now, Self.place("ldap://a:389"))
-        let doubts = LDAPDoubts { text in reports.all.withLock { $0.append(text) } }
-        for (seconds, reason) in [(0, "one"), (30, "two"), (89, "three"), (149, "four")] {
+        let doubts = LDAPDoubts { reports.add($0) }
+        doubts.remove(place)
+        for (seconds, reason) in [(0, "one"), (30, "two"), (149, "three")] {
             doubts.add(place, because: reason, at: now + .seconds(seconds))
         }
         doubts.remove(place)
-        doubts.add(place, because: "five", at: now + .seconds(150))
-        let expected = ["one", "four", "five"].map { "\($0); for a minute it is asked last" }
-        #expect(reports.all.withLock { $0 } == expected)
+        doubts.add(place, because: "four", at: now + .seconds(150))
+        let begin = "until it answers again others are asked first"
+        #expect(reports.texts == ["one; \(begin)", "LDAP ldap://a:389: it answers again", "four; \(begin)"])
+    }
+
+    @Test func whatNobodyAsksAnyMoreIsForgotten() {
+        let (reports, now) = (Reports(), Deadline.now)
+        let doubts = LDAPDoubts { reports.add($0) }
+        doubts.add(Self.place("ldap://a:389"), because: "a", at: now)
+        doubts.add(Self.place("ldap://b:389"), because: "b", at: now + .seconds(4000))
+        doubts.remove(Self.place("ldap://a:389"))
+        #expect(reports.texts.count == 2)
     }
 
     @Test func aPlaceSaysWhichOfItsAddressesIsMeant() {

@@ -204,8 +204,8 @@ private func book(_ startup: [String: String] = [:], told: [String: String] = [:
         #expect(again == expected)
     }
 
-    @Test func theProbeIsAParameterThatTheClientKnows() {
-        #expect(book().repetition().isEmpty)
+    @Test func theProbeIsAParameterThatTheClientKnowsOrANotice() {
+        #expect(book().repetition() == PresenceCheck.notice)
         var expected: [UInt8] = []
         ParameterStatus(name: "TimeZone", value: "UTC").encode(into: &expected)
         #expect(book(told: ["TimeZone": "UTC"]).repetition() == expected)
