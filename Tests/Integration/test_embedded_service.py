@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from lib.places import free_address
+from lib.places import local_port
 from lib.pooler import carom_binary
 from lib.process import Child
 from lib.waiting import wait_until
@@ -25,7 +25,7 @@ class Service:
     def __init__(self, place, servers):
         self.folder = place.directory("embedded")
         self.file = os.path.join(self.folder, "servers")
-        self.port, self.stats = free_address()[1], free_address()[1]
+        self.port, self.stats = local_port(), local_port()
         self.name(servers)
         program = os.path.join(os.path.dirname(carom_binary()), "carom-embedded-service")
         self.child = Child(
@@ -54,7 +54,8 @@ class Service:
 @pytest.fixture
 def service(place, postgres):
     service = Service(place, {"db": postgres.address})
-    wait_until(lambda: service.ask("/health")[0] == 200, "the service is well")
+    wait_until(lambda: service.ask("/health")[0] == 200 or not service.child.running, "the service is well")
+    assert service.child.running, service.child.text()
     yield service
     service.child.stop()
 

@@ -268,12 +268,10 @@ def test_clients_that_leave_while_they_are_checked_take_no_place(serve, slapd):
     with silence(free_address()) as deaf:
         host, port = deaf.getsockname()
         pooler = serve({**simple(slapd), "ldapserver": host, "ldapport": port}, globals={"client_login_timeout": 60_000})
-        before = proc.descriptors(pooler.pid)
         # More than may wait: eight are asked about at a time, and a thousand stand behind them.
         for _ in range(1100):
             leave_while_asked(pooler)
-        # What is left are the connections to the directory.
-        wait_until(lambda: proc.descriptors(pooler.pid) <= before + 8, "the clients' sockets are closed", timeout=PATIENCE / 2)
+        wait_until(lambda: not proc.connections_at(pooler.pid, pooler.address), "the clients' sockets are closed", timeout=PATIENCE / 2)
         assert "too many passwords" not in pooler.log()
         ended, began = [], time.monotonic()
         thread = threading.Thread(target=lambda: ended.append(attempt(pooler)))

@@ -19,7 +19,7 @@ import urllib.request
 import pytest
 import websockets
 
-from lib.places import free_address
+from lib.places import free_address, local_port
 from lib.pooler import ROOT, carom_binary
 from lib.process import Child
 from lib.waiting import wait_until
@@ -38,7 +38,7 @@ def workload(place):
         host, port = free_address()
         addresses.append(f"{host}:{port}")
         children.append(Child([f"{BINARIES}/carom-echo-server", addresses[-1]], os.path.join(folder, f"server{number}")))
-    port = free_address()[1]
+    port = local_port()
     children.append(
         Child(
             [
@@ -129,7 +129,7 @@ def test_top_prints_once_as_json_and_as_a_table(workload):
 
 def test_top_reads_the_stream_of_another_library():
     """A stream with nothing but what qtop knows, sent as text, in pieces."""
-    port = free_address()[1]
+    port = local_port()
 
     async def serve(stream):
         for total in (100, 160, 220, 280):
@@ -229,7 +229,7 @@ def test_top_follows_keys_and_the_size_of_the_window(workload):
 
 def test_the_workload_is_steered_by_keys(place, workload):
     _, addresses = workload
-    port = free_address()[1]
+    port = local_port()
     terminal = Terminal([f"{BINARIES}/carom-echo-workload", "--backends", ",".join(addresses), "--stats-port", str(port)])
     wait_until(lambda: any("1 claimers" in line for line in terminal.last_screen()), "it begins with one claimer")
     terminal.type(b"\t\t")

@@ -13,7 +13,7 @@ import pytest
 from lib import tls
 from lib.certificates import Authority
 from lib.config import Route
-from lib.places import free_address
+from lib.places import local_port
 from lib.pooler import carom_binary
 from lib.waiting import wait_until
 from lib.wire import GSSENC_REQUEST, Wire, dial, error_fields, message, send_cancel, startup
@@ -253,7 +253,7 @@ def test_files_that_cannot_be_used_are_named_before_anything_is_served(place, au
     expired = authority.issue("old", "old", first=-9, last=-3)
 
     def config(cert, key):
-        return (f'listen {{ host "127.0.0.1" port {free_address()[1]}\n tls "require"\n tls_cert_file "{cert}"\n '
+        return (f'listen {{ host "127.0.0.1" port {local_port()}\n tls "require"\n tls_cert_file "{cert}"\n '
                 f'tls_key_file "{key}"\n}}\nstorage "self" {{ type "local" }}\n'
                 'database "c" { user "u" { authentication "none" storage "self" } }\n')
 

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Addresses and directories nobody else uses."""
 
+import contextlib
 import itertools
 import os
+import random
 import shutil
 import socket
 import tempfile
@@ -23,6 +25,21 @@ def free_address(host=None):
     with socket.socket() as probe:
         probe.bind((host, 0))
         return host, probe.getsockname()[1]
+
+
+def local_port():
+    """A port of 127.0.0.1 that is free for TCP and UDP, for servers that listen nowhere else.
+
+    It is below those that outgoing connections start from, so none of them can take it meanwhile.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        first = int(file.read().split()[0])
+    while True:
+        port = random.randrange(max(1024, first // 2), first)
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, contextlib.suppress(OSError):
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+            return port
 
 
 class Workplace:

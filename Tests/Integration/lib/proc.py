@@ -55,11 +55,19 @@ def voluntary_switches(pid):
 
 def connections_to(pid, address):
     """How many established connections of the process lead to an IPv4 address and port, with those that are being opened."""
+    return _sockets(pid, address, remote=True, states=("01", "02"))
+
+
+def connections_at(pid, address):
+    """How many connections the process holds that came in at an IPv4 address and port, whatever has become of the other side."""
+    return _sockets(pid, address, remote=False, states=("01", "04", "05", "08"))
+
+
+def _sockets(pid, address, remote, states):
     host = "".join(f"{int(part):02X}" for part in reversed(address[0].split(".")))
-    remote = f"{host}:{address[1]:04X}"
     with open("/proc/net/tcp") as table:
         rows = [line.split() for line in table]
-    inodes = {f"socket:[{row[9]}]" for row in rows if row[2] == remote and row[3] in ("01", "02")}
+    inodes = {f"socket:[{row[9]}]" for row in rows if row[1 + remote] == f"{host}:{address[1]:04X}" and row[3] in states}
     return sum(target in inodes for target in _open_files(pid))
 
 
