@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from lib.config import CONSOLE, OPERATOR_PASSWORD, Route, console
+from lib.places import reachable
 from lib.process import unprivileged
 from lib.wire import ServerError, Wire, error_fields
 
@@ -79,12 +80,12 @@ def test_over_a_unix_socket_another_user_may_only_look(place, start):
     sockets = place.directory("role-sockets")
     pooler = start(Route(database="open", storage=CONSOLE), unix_socket_dir=sockets)
     user = unprivileged()
-    script = (f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); from lib.wire import Wire, ServerError\n"
+    script = (f"import sys; sys.path.insert(0, {reachable(os.path.dirname(__file__))!r}); from lib.wire import Wire, ServerError\n"
               f"with Wire.open({pooler.socket_path!r}, user='operator', database='open') as wire:\n"
               "    wire.rows('SHOW VERSION')\n"
               "    try: wire.rows('RELOAD')\n"
               "    except ServerError as error: print(error.code)\n")
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, user=user.pw_uid, cwd="/")
+    done = subprocess.run([os.path.realpath(sys.executable), "-c", script], capture_output=True, text=True, user=user.pw_uid, cwd="/")
     # Only root can be somebody else.
     assert (done.returncode, done.stdout) == (0, "42501\n" if user.pw_uid != os.geteuid() else ""), done.stderr
 

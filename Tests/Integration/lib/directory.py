@@ -8,13 +8,12 @@ import subprocess
 import threading
 import time
 
-from .places import free_address
+from .places import free_address, reachable
 from .pooler import ROOT
 from .process import Child, command_as, unprivileged
 from .waiting import wait_until
 
 UNPACKED = os.path.join(ROOT, ".build", "directory")
-LIBRARIES = ":".join(os.path.join(UNPACKED, path) for path in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"))
 BASE = "dc=example,dc=com"
 PEOPLE = f"ou=people,{BASE}"
 #: Who may look for entries.
@@ -59,7 +58,9 @@ class Directory:
         """`name` is what its certificate says, if that is not its address."""
         self.address = free_address()
         self.tls_address = free_address(self.address[0])
-        self.environment = {**os.environ, "LD_LIBRARY_PATH": LIBRARIES}
+        self.programs = reachable(UNPACKED)
+        libraries = [os.path.join(self.programs, path) for path in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")]
+        self.environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
         self.directory = place.directory(f"slapd-{self.address[0]}-{self.address[1]}")
         data = os.path.join(self.directory, "data")
         user = unprivileged()
@@ -71,12 +72,12 @@ class Directory:
             tls = TLS.format(authority=self._copied(authority.cert), cert=issued.cert, key=issued.key)
             uris += [f"ldaps://{self.tls_address[0]}:{self.tls_address[1]}/"]
         self.file = self._write("slapd.conf", CONFIGURATION.format(
-            root=UNPACKED, base=BASE, data=data, reader=READER, tls=tls))
+            root=self.programs, base=BASE, data=data, reader=READER, tls=tls))
         top = (f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: example\n\n"
                f"dn: {READER}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: reader\n"
                f"userPassword: {READER_PASSWORD}\n\n")
         self._run("slapadd", "-f", self.file, "-l", self._write("entries", top + "".join(entries)))
-        program = os.path.join(UNPACKED, "usr/sbin/slapd")
+        program = os.path.join(self.programs, "usr/sbin/slapd")
         # At this level it tells of each request.
         self.child = Child([program, "-f", self.file, "-h", " ".join(uris), "-d", "256"],
                            os.path.join(self.directory, "output"), user=user, env=self.environment)
@@ -102,7 +103,7 @@ class Directory:
         return path
 
     def _run(self, program, *arguments):
-        slapd = os.path.join(UNPACKED, "usr/sbin/slapd")
+        slapd = os.path.join(self.programs, "usr/sbin/slapd")
         command = command_as(unprivileged(), [slapd, "-T", program.removeprefix("slap"), *arguments])
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -110,7 +111,7 @@ class Directory:
     def is_bound_as(self, name, password):
         """What a client of LDAP itself gets to know: who it is after it has bound."""
         host, port = self.address
-        done = subprocess.run([os.path.join(UNPACKED, "usr/bin/ldapwhoami"), "-x", "-H", f"ldap://{host}:{port}", "-D", name,
+        done = subprocess.run([os.path.join(self.programs, "usr/bin/ldapwhoami"), "-x", "-H", f"ldap://{host}:{port}", "-D", name,
                                "-w", password], env=self.environment, capture_output=True, text=True)
         return done.stdout.strip() if done.returncode == 0 else None
 

@@ -4,7 +4,7 @@
 
 import os
 
-from .places import Workplace
+from .places import Workplace, reachable
 from .pooler import ROOT
 
 #: What Tests/run unpacks of Debian's packages.
@@ -20,7 +20,7 @@ class HostNames:
         self.path = os.path.join(directory, "hosts")
         self.write(hosts)
         os.chmod(directory, 0o755)
-        self.environment = {"LD_PRELOAD": _WRAPPER, "NSS_WRAPPER_HOSTS": self.path}
+        self.environment = {"LD_PRELOAD": reachable(_WRAPPER), "NSS_WRAPPER_HOSTS": self.path}
 
     def write(self, hosts):
         with open(f"{self.path}.new", "w") as file:

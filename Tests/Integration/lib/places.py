@@ -3,14 +3,16 @@
 """Addresses and directories nobody else uses."""
 
 import contextlib
+import functools
 import itertools
 import os
 import random
 import shutil
 import socket
+import subprocess
 import tempfile
 
-from .process import unprivileged, when_all_ended
+from .process import command_as, unprivileged, when_all_ended
 
 _last_octet = itertools.cycle(range(2, 250))
 _middle_octet = 1 + os.getpid() % 250
@@ -61,3 +63,16 @@ class Workplace:
 
     def remove(self):
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@functools.cache
+def reachable(path):
+    """`path`, or a copy of it if the unprivileged user cannot get there: the clone may lie in a home that is closed to others."""
+    if subprocess.run(command_as(unprivileged(), ["test", "-r", path]), cwd="/").returncode == 0:
+        return path
+    copy = os.path.join(Workplace("carom-copy").path, os.path.basename(path))
+    if os.path.isdir(path):
+        shutil.copytree(path, copy, symlinks=True)
+    else:
+        shutil.copy(path, copy)
+    return copy
