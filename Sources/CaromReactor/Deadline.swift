@@ -31,12 +31,13 @@ public struct Deadline: Comparable, Hashable, Sendable, CustomStringConvertible 
     /// what the clock cannot count becomes ``never``; `never` plus anything is `never`.
     public static func + (deadline: Deadline, duration: Duration) -> Deadline {
         if deadline == .never { return .never }
-        let (distance, isNegative) = (duration.nanoseconds.magnitude, duration < .zero)
+        let distance = duration.nanoseconds
+        let isNegative = distance < 0
         let (sum, overflow) =
             isNegative
-            ? deadline.nanoseconds.subtractingReportingOverflow(distance)
-            : deadline.nanoseconds.addingReportingOverflow(distance)
-        if overflow || duration.nanoseconds == .max { return isNegative ? Deadline(nanoseconds: 0) : .never }
+            ? deadline.nanoseconds.subtractingReportingOverflow(distance.magnitude)
+            : deadline.nanoseconds.addingReportingOverflow(distance.magnitude)
+        if overflow || distance == .max { return isNegative ? Deadline(nanoseconds: 0) : .never }
         return Deadline(nanoseconds: sum)
     }
 
@@ -59,6 +60,9 @@ public struct Deadline: Comparable, Hashable, Sendable, CustomStringConvertible 
 extension Duration {
     /// Whole nanoseconds, clamped to what 64 bits hold in either direction.
     package var nanoseconds: Int64 {
+        // A division of 128 bits is dear. A billion is 512 times an odd number, and without the 512 an hour fits into 64 bits.
+        let shifted = attoseconds >> 9
+        if let short = UInt64(exactly: shifted) { return Int64(short / 1_953_125) }
         let (seconds, attoseconds) = components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         if overflow { return seconds < 0 ? .min : .max }

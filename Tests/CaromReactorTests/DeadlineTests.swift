@@ -31,6 +31,20 @@ import Testing
         #expect(duration.nanoseconds == expected)
     }
 
+    /// 64 bits hold what is left of the attoseconds of up to 9,444 seconds.
+    @Test func aDurationInNanosecondsIsTheSameByWhicheverDivision() {
+        let border = Duration(attoseconds: Int128(UInt64.max) << 9)
+        var durations = (0..<64).map {
+            Duration(attoseconds: border.attoseconds - 1_000_000_000 + Int128(1) << $0)
+        }
+        durations += (0..<1_000).map { _ in
+            Duration(attoseconds: Int128.random(in: -(1 << 75)...(1 << 75)))
+        }
+        for duration in durations {
+            #expect(duration.nanoseconds == Int64(duration.attoseconds / 1_000_000_000), "\(duration)")
+        }
+    }
+
     @Test func theTimeBetweenTwoPointsHasADirection() {
         let (early, late) = (Deadline(nanoseconds: 3), Deadline(nanoseconds: 10))
         #expect(early.duration(to: late) == .nanoseconds(7))

@@ -6,6 +6,23 @@ import CaromPostgresProtocol
 import CaromReactor
 import Synchronization
 
+/// How often clients of an address may fail to log in: at once, and in each period.
+struct FailureLimit {
+    let failures: Int
+    let period: Duration
+
+    init(failures: Int, period: Duration) {
+        self.failures = failures
+        self.period = period
+    }
+
+    /// Nil if they may as often as they like.
+    init?(_ settings: Settings) {
+        guard let failures = settings.authFailureLimit else { return nil }
+        self.init(failures: failures, period: settings.authFailurePeriod)
+    }
+}
+
 /// How often clients of each address have failed to log in lately.
 ///
 /// Each failure fills the address's measure by one, and the measure empties steadily, all of it in the period: so an address may fail as often as
@@ -42,21 +59,21 @@ struct FailedLogins {
     /// A client has failed to log in.
     ///
     /// - Returns: whether that was the last time for now.
-    mutating func fail(from source: Source, at now: Deadline, limit: Int, period: Duration) -> Bool {
+    mutating func fail(from source: Source, at now: Deadline, _ limit: FailureLimit) -> Bool {
         let known = recent[source] ?? older.removeValue(forKey: source)
         let full = known.map { max($0, now) } ?? now
         if recent[source] == nil, recent.count >= capacity / 2 {
             older = recent.filter { $0.value > now }
             recent = [:]
         }
-        recent[source] = min(full + period / limit, now + period)
-        return isFull(source, at: now, limit: limit, period: period)
+        recent[source] = min(full + limit.period / limit.failures, now + limit.period)
+        return isFull(source, at: now, limit)
     }
 
     /// Whether clients from there are not to be heard now.
-    func isFull(_ source: Source, at now: Deadline, limit: Int, period: Duration) -> Bool {
+    func isFull(_ source: Source, at now: Deadline, _ limit: FailureLimit) -> Bool {
         guard let empty = recent[source] ?? older[source] else { return false }
-        return now.duration(to: empty) > period - period / limit
+        return now.duration(to: empty) > limit.period - limit.period / limit.failures
     }
 }
 
@@ -79,35 +96,31 @@ final class LoginFailures: Sendable {
     var refusedCount: Int { refused.load(ordering: .relaxed) }
 
     /// A client has failed to log in.
-    func count(from peer: SocketAddress, _ settings: Settings) {
+    func count(from peer: SocketAddress, _ limit: FailureLimit?) {
         failed.wrappingAdd(1, ordering: .relaxed)
-        guard let limit = settings.authFailureLimit, let source = FailedLogins.Source(peer) else { return }
-        let isLast = failures.withLock {
-            $0.fail(from: source, at: .now, limit: limit, period: settings.authFailurePeriod)
-        }
+        guard let limit, let source = FailedLogins.Source(peer) else { return }
+        let isLast = failures.withLock { $0.fail(from: source, at: .now, limit) }
         hasSome.store(true, ordering: .relaxed)
         if isLast {
             log.error(
-                "too many failed logins from \(peer.host): clients from there are refused for a while (auth_failure_limit \(limit))"
+                "too many failed logins from \(peer.host): clients from there are refused for a while (auth_failure_limit \(limit.failures))"
             )
         }
     }
 
     /// Whether a client is not to be heard, which is counted.
-    func refuses(_ peer: SocketAddress, _ settings: Settings) -> Bool {
-        guard let limit = settings.authFailureLimit, hasSome.load(ordering: .relaxed),
-            let source = FailedLogins.Source(peer)
-        else { return false }
-        let isFull = failures.withLock {
-            $0.isFull(source, at: .now, limit: limit, period: settings.authFailurePeriod)
+    func refuses(_ peer: SocketAddress, _ limit: FailureLimit?) -> Bool {
+        guard let limit, hasSome.load(ordering: .relaxed), let source = FailedLogins.Source(peer) else {
+            return false
         }
+        let isFull = failures.withLock { $0.isFull(source, at: .now, limit) }
         if isFull { refused.wrappingAdd(1, ordering: .relaxed) }
         return isFull
     }
 
     /// - Throws: the refusal of a client that is not to be heard.
-    func check(_ peer: SocketAddress, _ settings: Settings) throws(SessionEnd) {
-        if refuses(peer, settings) {
+    func check(_ peer: SocketAddress, _ limit: FailureLimit?) throws(SessionEnd) {
+        if refuses(peer, limit) {
             throw .fatal(
                 .invalidAuthorization, "too many failed logins from this address",
                 hint: "Wait for a moment (auth_failure_limit, auth_failure_period).")

@@ -87,7 +87,7 @@ final class Login: SessionStage {
         {
             try machine.admit()
             input.remove(known.packet.count)
-            try begin(known.startup, packet: known.packet, known)
+            try begin(LoginCaller(known.startup, packet: known.packet), known)
             return true
         }
         var consumed = 0
@@ -104,7 +104,7 @@ final class Login: SessionStage {
         case .cancel(let request):
             leave()
             worker.forwardCancel(request, from: session)
-        case .begin(let startup): try begin(startup, packet: Array(packet[..<consumed]), nil)
+        case .begin(let startup): try begin(LoginCaller(startup, packet: Array(packet[..<consumed])), nil)
         }
         return true
     }
@@ -144,12 +144,10 @@ final class Login: SessionStage {
         return true
     }
 
-    private func begin(_ startup: StartupMessage, packet: [UInt8], _ known: LoginMemory.Entry?)
-        throws(SessionEnd)
-    {
-        session.identify(startup)
+    private func begin(_ caller: LoginCaller, _ known: LoginMemory.Entry?) throws(SessionEnd) {
+        session.identify(caller.startup)
         try refuseAfterFailures()
-        try judge(LoginCaller(startup: startup, packet: packet), known)
+        try judge(caller, known)
     }
 
     /// Has the lines of the `hba_file` say what becomes of the client.
@@ -168,7 +166,6 @@ final class Login: SessionStage {
     }
 
     private func learn(_ news: LoginNews, of caller: LoginCaller) throws(SessionEnd) {
-        var caller = caller
         switch news {
         case .roles(.roles(let roles)): caller.facts.roles = roles
         case .roles(.failed(let reason)): throw cannotAuthenticate("hba_role_query: \(reason)")
@@ -181,14 +178,14 @@ final class Login: SessionStage {
     private func admit(_ caller: LoginCaller, _ access: HostAccess.Decision?, _ known: LoginMemory.Entry?)
         throws(SessionEnd)
     {
-        let (startup, definition) = (caller.startup, try session.findRoute(caller.startup, known))
-        if let negotiation = startup.negotiation() {
+        let definition = try session.findRoute(caller.startup, known)
+        if let negotiation = caller.startup.negotiation() {
             var bytes: [UInt8] = []
             negotiation.encode(into: &bytes)
             try send(bytes)
         }
         let arrival = LoginArrival(
-            startup: startup, packet: caller.packet, definition: definition,
+            caller: caller, definition: definition,
             authentication: try session.authentication(definition, access))
         if let query = arrival.authentication.query { return try look(up: query, for: arrival) }
         try challenge(arrival, nil, known)
@@ -198,15 +195,13 @@ final class Login: SessionStage {
         throws(SessionEnd)
     {
         let authenticator = try arrival.authentication.authenticator(
-            for: arrival.startup, over: session.transport.session.map { SecureChannel($0) },
+            for: arrival.caller.startup, over: session.transport.session.map { SecureChannel($0) },
             found: finding?.secret, mockSecret: worker.snapshot.mockSecret, using: worker.cryptography)
         guard var authenticator else {
-            return try enter(arrival.definition, arrival.startup, arrival.packet, known)
+            return try enter(arrival.definition, arrival.caller, known)
         }
         try ask(authenticator.begin())
-        exchange = LoginExchange(
-            startup: arrival.startup, packet: arrival.packet, definition: arrival.definition,
-            authenticator: authenticator, finding: finding)
+        exchange = LoginExchange(arrival, authenticator, finding)
     }
 
     /// Has a server asked for what the client is to be checked against. Until it has answered nothing more is read.
@@ -276,8 +271,8 @@ final class Login: SessionStage {
         case .accepted(let last):
             if let last { try ask(last) }
             try enter(
-                exchange.definition, exchange.startup, exchange.packet,
-                worker.logins.recall(exchange.packet, in: worker.snapshot),
+                exchange.definition, exchange.caller,
+                worker.logins.recall(exchange.caller.packet, in: worker.snapshot),
                 exchange.authenticator.passedKeys, exchange.finding?.secret.secret)
         case .refused: refuse(exchange)
         }
@@ -285,13 +280,13 @@ final class Login: SessionStage {
 
     /// Whoever has tried too often is not heard, nor is whoever comes from there and has begun to log in before.
     private func refuseAfterFailures() throws(SessionEnd) {
-        try worker.loginServices.failures.check(session.transport.peer, worker.snapshot.settings)
+        try worker.loginServices.failures.check(session.transport.peer, worker.snapshot.failureLimit)
     }
 
     private func refuse(_ exchange: LoginExchange) {
-        let settings = worker.snapshot.settings
-        worker.loginServices.failures.count(from: session.transport.peer, settings)
-        guard let delay = settings.authDelay, let timer else { return tellFailure(of: exchange) }
+        let snapshot = worker.snapshot
+        worker.loginServices.failures.count(from: session.transport.peer, snapshot.failureLimit)
+        guard let delay = snapshot.settings.authDelay, let timer else { return tellFailure(of: exchange) }
         wait = .delay(exchange)
         worker.reactor.arm(timer, at: .now + delay)
     }
@@ -303,7 +298,7 @@ final class Login: SessionStage {
         let reason =
             exchange.trouble ?? exchange.finding?.trouble ?? exchange.definition?.authentication.trouble(
                 of: session.user)
-            ?? session.whyNobodyMayCome(exchange.startup).message ?? ""
+            ?? session.whyNobodyMayCome(exchange.caller.startup).message ?? ""
         worker.log.session("login refused: \(reason)", in: session.context(.startup))
     }
 
@@ -353,16 +348,16 @@ final class Login: SessionStage {
     // MARK: The end
 
     private func enter(
-        _ definition: RouteDefinition?, _ startup: StartupMessage, _ packet: [UInt8],
-        _ known: LoginMemory.Entry?, _ passedKeys: SCRAMUserKeys? = nil, _ found: StoredSecret? = nil
+        _ definition: RouteDefinition?, _ caller: LoginCaller, _ known: LoginMemory.Entry?,
+        _ passedKeys: SCRAMUserKeys? = nil, _ found: StoredSecret? = nil
     ) throws(SessionEnd) {
-        guard let definition else { throw session.whyNobodyMayCome(startup) }
-        let destination = try session.enter(definition, startup, known)
+        guard let definition else { throw session.whyNobodyMayCome(caller.startup) }
+        let destination = try session.enter(definition, caller.startup, known)
         if passedKeys != nil || found != nil { pass(passedKeys, found, to: destination) }
         // A greeting must not overtake what the client has not taken yet; a login's answers fit into any socket's buffer.
         guard output.isEmpty else { throw .clientLeft }
         leave()
-        let opening = Opening(startup, packet: packet, remembered: known, worker.snapshot)
+        let opening = Opening(caller, remembered: known, worker.snapshot)
         try session.go(to: destination, opening, input: input.bytes)
     }
 

@@ -51,7 +51,7 @@ final class LoginServices: Sendable {
             worker.reactor.call {
                 if let session = worker.session(of: owner) { return session.receive(.verdict(verdict)) }
                 // Whoever guesses, and goes before it is told, has failed.
-                if case .refused = verdict { self.failures.count(from: peer, worker.snapshot.settings) }
+                if case .refused = verdict { self.failures.count(from: peer, worker.snapshot.failureLimit) }
             }
         }
     }

@@ -6,8 +6,9 @@ import CaromPostgres
 import CaromPostgresProtocol
 import Synchronization
 
-/// What must happen in a login before the client's next message counts.
-enum LoginWait {
+/// What must happen in a login before the client's next message counts. Indirect, because most logins wait for nothing and look all the
+/// same whether they do.
+indirect enum LoginWait {
     /// Something is being found out that the lines of the `hba_file` want to know.
     case facts(LoginCaller)
     /// A server is asked what the client is to be checked against.
@@ -45,25 +46,28 @@ extension LoginWait {
 }
 
 /// A client that has said who it wants to be.
-struct LoginCaller {
+final class LoginCaller {
     let startup: StartupMessage
     let packet: [UInt8]
     /// What was found out about it.
     var facts = HostAccessFacts()
+
+    init(_ startup: consuming StartupMessage, packet: consuming [UInt8]) {
+        self.startup = startup
+        self.packet = packet
+    }
 }
 
 /// One of which it is known what it has to go through.
 struct LoginArrival {
-    let startup: StartupMessage
-    let packet: [UInt8]
+    let caller: LoginCaller
     let definition: RouteDefinition?
     let authentication: ClientAuthentication
 }
 
 /// What is under way once the client is being asked.
-struct LoginExchange {
-    let startup: StartupMessage
-    let packet: [UInt8]
+final class LoginExchange {
+    let caller: LoginCaller
     /// Nil where nobody may come by these names.
     let definition: RouteDefinition?
     var authenticator: any Authenticator
@@ -71,6 +75,11 @@ struct LoginExchange {
     let finding: AuthQueryFinding?
     /// Why a service has refused the client, for the log.
     var trouble: String?
+
+    init(_ arrival: LoginArrival, _ authenticator: any Authenticator, _ finding: AuthQueryFinding?) {
+        (caller, definition) = (arrival.caller, arrival.definition)
+        (self.authenticator, self.finding) = (authenticator, finding)
+    }
 }
 
 /// Keys that are being made for the client.

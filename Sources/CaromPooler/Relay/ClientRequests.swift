@@ -34,8 +34,7 @@ struct ClientRequests {
     init(_ origin: Origin?, _ counters: Counters, _ records: [StatementRecord] = []) {
         self.origin = origin
         self.counters = counters
-        if records.isEmpty { return }
-        makeStatements()
+        if !records.isEmpty { makeStatements() }
         statements?.take(records)
     }
 

@@ -21,9 +21,7 @@ final class Opening {
         case greet(AcceptedParameters.Entry)
     }
 
-    let startup: StartupMessage
-    /// The startup packet as it came.
-    private let packet: [UInt8]
+    private let caller: LoginCaller
     private let remembered: LoginMemory.Entry?
     private let snapshot: Snapshot
     /// What a server is asked for.
@@ -32,14 +30,14 @@ final class Opening {
     private var generation = 0
 
     /// - Parameter remembered: what the packet is known to mean.
-    init(
-        _ startup: StartupMessage, packet: [UInt8], remembered: LoginMemory.Entry?, _ snapshot: Snapshot
-    ) {
-        self.startup = startup
-        self.packet = packet
+    init(_ caller: LoginCaller, remembered: LoginMemory.Entry?, _ snapshot: Snapshot) {
+        self.caller = caller
         self.remembered = remembered
         self.snapshot = snapshot
     }
+
+    /// What it has asked for.
+    var startup: StartupMessage { caller.startup }
 
     // MARK: With the relay
 
@@ -97,7 +95,7 @@ final class Opening {
         if let remembered, remembered.route === route, remembered.isCurrent { return }
         logins.remember(
             LoginMemory.Entry(
-                packet: packet, startup, route, snapshot, of: accepted(on: route), accepted: entry,
+                packet: caller.packet, startup, route, snapshot, of: accepted(on: route), accepted: entry,
                 generation: generation))
     }
 

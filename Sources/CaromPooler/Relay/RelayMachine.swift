@@ -50,13 +50,13 @@ struct RelayMachine: ~Copyable {
     private let counters: Counters
 
     init(
-        keepsServer: Bool, pins: Bool = true, oneAtATime: Bool = false,
-        book: SessionBook = SessionBook(), records: [StatementRecord] = [],
+        keepsServer: Bool, pins: Bool = true, oneAtATime: Bool = false, isConfirmed: Bool = false,
+        book: consuming SessionBook = SessionBook(), records: [StatementRecord] = [],
         statements: ClientRequests.Origin? = nil, reset: ResetQuery = .discardAll, counters: Counters
     ) {
         self.keepsServer = keepsServer
         self.pins = pins
-        self.book = book
+        (self.book, self.isConfirmed) = (book, isConfirmed)
         self.counters = counters
         requests = ClientRequests(statements, counters, records)
         prelude = Prelude(reset: reset)
@@ -64,7 +64,7 @@ struct RelayMachine: ~Copyable {
     }
 
     /// The client's session begins with these settings; if they are confirmed a server has accepted them before.
-    mutating func begin(with book: SessionBook, isConfirmed: Bool) {
+    mutating func begin(with book: consuming SessionBook, isConfirmed: Bool) {
         (self.book, self.isConfirmed) = (book, isConfirmed)
     }
 

@@ -31,7 +31,7 @@ struct SessionBook {
     /// Custom settings that the client has named: PostgreSQL does not list them.
     private var customNames: Set<String> = []
     /// What only lives in the session of the server that the client holds: as long as there is any, the client keeps it.
-    private(set) var kept: KeptState = []
+    private(set) var kept = KeptState()
     /// Databases that nobody must be in for what the client has sent since they were asked for.
     private(set) var vacated: [String] = []
     /// What tells this client's settings from those of others, for texts that mean something else under them.
@@ -324,7 +324,7 @@ struct SessionBook {
 
     private mutating func settle(_ answer: SessionInquiry.Answer, _ server: inout ServerState, pins: Bool) {
         server.apply(found(answer.settings))
-        kept = pins ? answer.kept : []
+        kept = pins ? answer.kept : KeptState()
         if !answer.kept.isEmpty { server.taint(.everything) }
         if answer.kept.isEmpty, !hasUnknownChanges { server.clearTaint() }
         settle()

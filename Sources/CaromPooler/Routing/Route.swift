@@ -208,17 +208,16 @@ final class Route: Sendable {
     ///
     /// - Parameter record: what it has from before it came here.
     func machine(for user: UInt64, _ counters: Counters, _ record: RelayRecord) -> RelayMachine {
-        var machine = RelayMachine(
+        RelayMachine(
             keepsServer: definition.keepsServer, pins: settings.poolPin,
-            oneAtATime: settings.pool == .statement, records: record.statements,
+            oneAtATime: settings.pool == .statement,
+            isConfirmed: record.isConfirmed, book: SessionBook(record.session), records: record.statements,
             statements: definition.keepsServer
                 ? nil
                 : ClientRequests.Origin(
                     registry: statements, user: user, limit: settings.maxPreparedStatements,
                     channels: settings.poolListen ? ClientChannels() : nil),
             reset: definition.resetQuery, counters: counters)
-        machine.begin(with: SessionBook(record.session), isConfirmed: record.isConfirmed)
-        return machine
     }
 
     /// What to tell a client that gets no server.

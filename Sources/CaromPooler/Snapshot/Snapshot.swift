@@ -26,6 +26,8 @@ final class Snapshot: Sendable {
     let tcp: TCPOptions
     /// How descriptors are shared out.
     let descriptors: DescriptorBudget
+    /// How often logins may fail; nil without a limit. Each login asks, and a copy of the settings would be dear.
+    let failureLimit: FailureLimit?
     /// Limits of the messages that clients send.
     let clientFrames: FrameLimits
     /// Limits of the messages that servers send.
@@ -159,6 +161,7 @@ final class Snapshot: Sendable {
         }
         self.accessFiles = accessFiles
         self.settings = settings
+        failureLimit = FailureLimit(settings)
         self.tcp = tcp
         self.resolvers = resolvers
         self.encryptions = encryptions

@@ -45,6 +45,12 @@ final class Worker: Sendable {
         deinit { buffer.deallocate() }
     }
 
+    /// Straight to the memory: the box's own accessor would be called, as often as a client does anything.
+    private var own: Local {
+        unsafeAddress { UnsafePointer(local.pointer) }
+        unsafeMutableAddress { local.pointer }
+    }
+
     /// A client that was accepted and is to be served here.
     struct Arrival: Sendable {
         let accepted: Listener.Accepted
@@ -77,14 +83,14 @@ final class Worker: Sendable {
     // MARK: What the sessions share; on the worker's thread
 
     /// What is configured now.
-    var snapshot: Snapshot { local.value.snapshot }
+    var snapshot: Snapshot { own.snapshot }
 
     /// Uses another snapshot, from any thread: at once for clients to come, for those that are here as soon as they can leave what is no
     /// more. Returns when they have been told.
     func use(_ snapshot: Snapshot) async {
         await withUnsafeContinuation { continuation in
             reactor.call {
-                self.local.value.snapshot = snapshot
+                self.own.snapshot = snapshot
                 self.cancels.peers.use(snapshot.settings)
                 for session in self.sessions { session.routesChanged() }
                 continuation.resume()
@@ -93,24 +99,24 @@ final class Worker: Sendable {
     }
 
     /// Where every session of this worker reads to. Its content lasts until the next event.
-    var buffer: UnsafeMutableRawBufferPointer { local.value.buffer }
+    var buffer: UnsafeMutableRawBufferPointer { own.buffer }
 
     /// What is being put together for the next write to a server.
     var segments: Segments {
-        _read { yield local.value.segments }
-        _modify { yield &local.value.segments }
+        _read { yield own.segments }
+        _modify { yield &own.segments }
     }
 
     /// Random numbers for ids and keys.
     var random: BufferedRandom {
-        _read { yield local.value.random }
-        _modify { yield &local.value.random }
+        _read { yield own.random }
+        _modify { yield &own.random }
     }
 
     /// Startup packets that came lately.
     var logins: LoginMemory {
-        _read { yield local.value.logins }
-        _modify { yield &local.value.logins }
+        _read { yield own.logins }
+        _modify { yield &own.logins }
     }
 
     // MARK: Clients
@@ -129,7 +135,7 @@ final class Worker: Sendable {
             log.error("client from \(accepted.peer): \(error)")
             return
         }
-        if local.value.isStopping { return transport.close() }
+        if own.isStopping { return transport.close() }
         transport.expectBytes()
         let session = ClientSession(
             worker: self, transport: transport, owner: nextOwner(), listener: arrival.listener)
@@ -137,18 +143,18 @@ final class Worker: Sendable {
         session.begin()
         // Most clients need not stand in line: their first packet is all it takes.
         if session.isLoggingIn {
-            local.value.loginLine.enter(session.owner)
+            own.loginLine.enter(session.owner)
             makeRoomForLogins()
         }
     }
 
     private func nextOwner() -> UInt64 {
-        defer { local.value.nextOwner += 1 }
-        return local.value.nextOwner
+        defer { own.nextOwner += 1 }
+        return own.nextOwner
     }
 
     private func keep(_ session: ClientSession) {
-        local.value.sessions[session.owner] = session
+        own.sessions[session.owner] = session
         presence.enter()
     }
 
@@ -167,7 +173,7 @@ final class Worker: Sendable {
         if !snapshot.descriptors.hasRoom(for: socket.present) {
             return .declined(reason: "the new process has no descriptors left")
         }
-        guard !local.value.isStopping, let descriptor = socket.take(),
+        guard !own.isStopping, let descriptor = socket.take(),
             let listener = listeners.first(where: { "\($0.address)" == state.listener }) ?? listeners.first
         else { return .declined(reason: "the new process is shutting down") }
         let transport: Transport
@@ -191,9 +197,9 @@ final class Worker: Sendable {
 
     /// Another process, to which clients go; nil for most of a process's life. On the worker's thread.
     var successor: Successor? {
-        get { local.value.successor }
+        get { own.successor }
         set {
-            local.value.successor = newValue
+            own.successor = newValue
             // Who goes there must be heard.
             if newValue != nil { endSuspension() }
         }
@@ -203,30 +209,30 @@ final class Worker: Sendable {
     /// others out.
     private func makeRoomForLogins() {
         let budget = snapshot.descriptors
-        while local.value.loginLine.count > budget.logins(ofWorkers: workerCount),
-            let oldest = local.value.loginLine.oldest
+        while own.loginLine.count > budget.logins(ofWorkers: workerCount),
+            let oldest = own.loginLine.oldest
         {
             presence.displace()
-            local.value.loginLine.leave(oldest)
-            local.value.sessions[oldest]?.displace(limit: budget.logins)
+            own.loginLine.leave(oldest)
+            own.sessions[oldest]?.displace(limit: budget.logins)
         }
     }
 
     /// The client has logged in, or is leaving.
-    func leaveLogin(_ session: ClientSession) { local.value.loginLine.leave(session.owner) }
+    func leaveLogin(_ session: ClientSession) { own.loginLine.leave(session.owner) }
 
     /// The session is over.
     func forget(_ session: ClientSession) {
-        guard local.value.sessions.removeValue(forKey: session.owner) != nil else { return }
+        guard own.sessions.removeValue(forKey: session.owner) != nil else { return }
         presence.leave()
-        if local.value.isStopping, local.value.sessions.isEmpty { local.value.waker.wake() }
+        if own.isStopping, own.sessions.isEmpty { own.waker.wake() }
     }
 
     /// The session of an owner's number, if it is still here. On the worker's thread.
-    func session(of owner: UInt64) -> ClientSession? { local.value.sessions[owner] }
+    func session(of owner: UInt64) -> ClientSession? { own.sessions[owner] }
 
     /// All sessions. On the worker's thread.
-    var sessions: [ClientSession] { Array(local.value.sessions.values) }
+    var sessions: [ClientSession] { Array(own.sessions.values) }
 
     /// Clients that are being served; exact on the worker's own thread.
     var clientCount: Int { presence.count }
@@ -273,28 +279,28 @@ final class Worker: Sendable {
     /// Serves until ``stop()``, and then until the last client has gone. Runs on the worker's thread.
     func run() async {
         await withDiscardingTaskGroup { group in
-            while !local.value.isStopping || !local.value.sessions.isEmpty {
-                let jobs = local.value.jobs
-                local.value.jobs = []
+            while !own.isStopping || !own.sessions.isEmpty {
+                let jobs = own.jobs
+                own.jobs = []
                 for job in jobs { group.addTask(executorPreference: reactor) { await job() } }
-                if local.value.jobs.isEmpty { await local.value.waker.wait() }
+                if own.jobs.isEmpty { await own.waker.wait() }
             }
         }
     }
 
     /// Has work done that waits for something else than a client's bytes, as a child of ``run()``. On the worker's thread.
     func spawn(_ job: @escaping @Sendable () async -> Void) {
-        local.value.jobs.append(job)
-        local.value.waker.wake()
+        own.jobs.append(job)
+        own.waker.wake()
     }
 
     /// Takes no more clients, and ends each of those that are here when it holds no server. From any thread.
     func stop() {
         reactor.call {
-            self.local.value.isStopping = true
+            self.own.isStopping = true
             self.endSuspension()
             for session in self.sessions { session.stop() }
-            self.local.value.waker.wake()
+            self.own.waker.wake()
         }
     }
 
@@ -308,26 +314,26 @@ final class Worker: Sendable {
     // MARK: Suspension; on the worker's thread
 
     /// Nothing is read from clients and their servers.
-    var isSuspended: Bool { local.value.suspension != nil }
+    var isSuspended: Bool { own.suspension != nil }
 
     /// Begins or ends a suspension, as the router has it by now.
     ///
     /// - Parameter flushed: told when everybody has taken what was sent, or has been cut off for that, or when it is over.
     func followSuspension(until deadline: Deadline, _ flushed: @escaping () -> Void) {
-        guard router.switches.isSuspended, !local.value.isStopping, successor == nil else {
+        guard router.switches.isSuspended, !own.isStopping, successor == nil else {
             endSuspension()
             return flushed()
         }
         if isSuspended { return flushed() }
         let suspension = Suspension(self, until: deadline, flushed)
-        local.value.suspension = suspension
+        own.suspension = suspension
         suspension.begin()
     }
 
     private func endSuspension() {
         if router.switches.isSuspended { router.change { $0.endSuspension() } }
-        guard let suspension = local.value.suspension else { return }
-        local.value.suspension = nil
+        guard let suspension = own.suspension else { return }
+        own.suspension = nil
         suspension.end()
     }
 
@@ -340,7 +346,7 @@ final class Worker: Sendable {
         guard cancels.mayFind(request) else { return session.end(.terminated) }
         spawn {
             await self.cancels.deliver(request, from: .client, on: self)
-            self.local.value.sessions[requester]?.end(.terminated)
+            self.own.sessions[requester]?.end(.terminated)
         }
     }
 
@@ -349,17 +355,17 @@ final class Worker: Sendable {
     /// of them than servers.
     func cancelQuery(of owner: UInt64, _ request: CancelRequest) async {
         await withTaskExecutorPreference(reactor) {
-            guard let relay = local.value.sessions[owner]?.relay(forCancel: request) else { return }
+            guard let relay = own.sessions[owner]?.relay(forCancel: request) else { return }
             if relay.cancelWait() { return }
-            if local.value.cancels[owner] != nil {
-                return await withUnsafeContinuation { local.value.cancels[owner]?.append($0) }
+            if own.cancels[owner] != nil {
+                return await withUnsafeContinuation { own.cancels[owner]?.append($0) }
             }
             guard let server = relay.beginCancel() else { return }
-            local.value.cancels[owner] = []
+            own.cancels[owner] = []
             let didArrive = await relay.route.connector.cancelRunningQuery(
                 server, on: reactor, within: snapshot.settings.cancelTimeout)
             if !didArrive { relay.route.counters[reactor.index].count(.cancelTimeout) }
-            let others = local.value.cancels.removeValue(forKey: owner) ?? []
+            let others = own.cancels.removeValue(forKey: owner) ?? []
             relay.endCancel(server, didArrive: didArrive)
             for other in others { other.resume() }
         }

@@ -13,7 +13,7 @@ package struct SessionInquiry: Sendable {
         /// Settings that were set in the session.
         package var settings = SettingValues()
         /// What else lives in it.
-        package var kept: KeptState = []
+        package var kept = KeptState()
 
         package init() {}
     }
@@ -140,7 +140,10 @@ package struct SessionInquiry: Sendable {
 package struct KeptState: OptionSet, Sendable, Hashable {
     package let rawValue: UInt8
 
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// Nothing. The general one, which `[]` means, is looked up by its protocol, which each new client would pay for.
+    @inlinable package init() { rawValue = 0 }
 
     /// There is nothing.
     package var isEmpty: Bool { rawValue == 0 }

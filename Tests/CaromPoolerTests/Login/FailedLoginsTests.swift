@@ -9,6 +9,7 @@ import Testing
 /// How often an address may fail.
 @Suite struct FailedLoginsTests {
     private let start = Deadline.now
+    private let limit = FailureLimit(failures: 5, period: .seconds(60))
 
     private static func source(_ host: String) -> FailedLogins.Source {
         FailedLogins.Source(SocketAddress(.ip(host, port: 1)))!
@@ -18,11 +19,11 @@ import Testing
     private let bob = source("10.0.0.2")
 
     private func fail(_ failed: inout FailedLogins, _ source: FailedLogins.Source, at seconds: Int) -> Bool {
-        failed.fail(from: source, at: start + .seconds(seconds), limit: 5, period: .seconds(60))
+        failed.fail(from: source, at: start + .seconds(seconds), limit)
     }
 
     private func isFull(_ failed: FailedLogins, _ source: FailedLogins.Source, at seconds: Int) -> Bool {
-        failed.isFull(source, at: start + .seconds(seconds), limit: 5, period: .seconds(60))
+        failed.isFull(source, at: start + .seconds(seconds), limit)
     }
 
     @Test func whoFailsAsOftenAsTheLimitIsNotHeardForAWhile() {

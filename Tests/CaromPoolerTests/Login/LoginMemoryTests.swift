@@ -41,8 +41,8 @@ import Testing
     ) throws {
         let known = memory.recall(Self.packet, in: snapshot)
         let opening = Opening(
-            known?.startup ?? Self.startup("bob"), packet: known?.packet ?? Self.packet, remembered: known,
-            snapshot)
+            LoginCaller(known?.startup ?? Self.startup("bob"), packet: known?.packet ?? Self.packet),
+            remembered: known, snapshot)
         meanwhile()
         let accepted = route.accepted
         try #require(accepted.isKnown)
