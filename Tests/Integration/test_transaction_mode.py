@@ -11,7 +11,9 @@ import pytest
 from lib.config import Route
 from lib.fakeserver import FakeServer, answer
 from lib.proc import resident_bytes
-from lib.wire import SYNC, ServerError, Wire, bind, copy_data, cstring, dial, execute, message, parse, query, startup
+from lib.wire import (
+    SYNC, ServerError, Wire, bind, close, copy_data, cstring, dial, error_fields, execute, message, parse, query, row_values,
+    startup)
 
 
 @pytest.fixture
@@ -333,3 +335,74 @@ def test_encryption_requests_are_declined_and_the_client_goes_on(lone, code):
     wire.authenticate("postgres", None)
     assert wire.value("select 1") == "1"
     wire.close()
+
+
+def told(wire, data, ready):
+    """What a client gets for these messages, as far as it is the same on every connection."""
+    messages = wire.exchange(data, ready)
+    return [(kind, error_fields(body)["C"] if kind == b"E" else body) for kind, body in messages if kind != b"S"]
+
+
+#: What a client sends with a command in a transaction that has failed, and how many ReadyForQuery follow.
+IN_A_FAILED_TRANSACTION = {
+    "behind a Close": (lambda command: close(b"S", "none") + query(command), 1),
+    "behind a Parse": (lambda command: parse("", "rollback") + query(command), 1),
+    "behind a Bind that fails": (lambda command: bind("", "none") + query(command) + SYNC, 1),
+    "behind the end of it": (lambda command: parse("", "rollback") + bind("", "") + execute() + query(command), 1),
+    "behind a query": (lambda command: query("select 2") + close(b"S", "none") + query(command), 2),
+    "behind the query that ends it": (lambda command: query("rollback") + close(b"S", "none") + query(command), 2),
+    "extended": (lambda command: close(b"S", "none") + parse("", command) + bind("", "") + execute() + SYNC, 1),
+    "extended behind the end of it": (
+        lambda command: parse("", "rollback") + bind("", "") + execute() + parse("", command) + bind("", "") + execute()
+        + SYNC, 1),
+}
+
+
+@pytest.mark.parametrize("command", ["select currval('passed')", "listen news", "unlisten *", "deallocate all"])
+@pytest.mark.parametrize("program", IN_A_FAILED_TRANSACTION)
+@pytest.mark.parametrize("is_pipelined", [True, False])
+def test_a_command_in_a_batch_of_a_failed_transaction_is_answered(lone, postgres, command, program, is_pipelined):
+    """The pooler has something of its own for the server in front of it, which must not fail there."""
+    build, ready = IN_A_FAILED_TRANSACTION[program]
+    failing = query("begin; select 1/0")
+    with lone.connect() as other, postgres.connect() as direct, lone.connect() as pooled:
+        other.rows("create sequence if not exists passed")
+        other.rows("select nextval('passed')")
+        got = []
+        for wire in (direct, pooled):
+            wire.stream.settimeout(5)
+            answers = [] if is_pipelined else told(wire, failing, 1)
+            answers += told(wire, failing * is_pipelined + build(command), ready + is_pipelined)
+            got.append((answers, told(wire, query("rollback"), 1), told(wire, query("select 42"), 1)))
+        assert got[1] == got[0]
+
+
+@pytest.mark.own
+@pytest.mark.parametrize("begin", [
+    ["begin; insert into kept (line) values ('a')"], ["begin", "select 1; insert into kept (line) values ('a')"],
+    ["begin", "/* by us */ insert into kept (line) values ('a')"], ["begin", "set local work_mem = '1MB'; insert into kept (line) values ('a')"],
+    ["begin", "with news as (insert into kept (line) values ('a') returning 1) select * from news"], ["begin", "select keeping()"],
+    ["begin", "explain analyze insert into kept (line) values ('a')"],
+    ["begin", "insert into kept (line) values ('" + "a" * 100_000 + "')"],
+    ["begin", "rollback; begin"], ["begin", "/* by us */ select 1"], ["begin", "savepoint a", "rollback to a", "release a"],
+    ["begin", "declare c cursor for select 1", "fetch all from c", "close c"], ["begin", "(select 1)"], ["begin", "values (1)"]])
+@pytest.mark.parametrize("is_extended", [True, False])
+def test_the_last_value_of_a_sequence_is_the_clients_own(lone, begin, is_extended):
+    """Where it has inserted something, and in a transaction only: another client has used the same server before."""
+    with lone.connect() as other, lone.connect() as wire:
+        other.rows("create table if not exists kept (id serial, line text)")
+        other.rows("create or replace function keeping() returns int language sql as "
+                   "'insert into kept (line) values (null) returning id'")
+        foreign = int(other.value("insert into kept (line) values ('b') returning id"))
+        for text in begin:
+            if is_extended and ";" not in text:
+                wire.exchange(parse("", text) + bind("", "") + execute() + SYNC)
+            else:
+                wire.rows(text)
+        found = []
+        for kind, body in wire.exchange(query("select currval('kept_id_seq')")):
+            if kind == b"D":
+                found.append(int(row_values(body)[0]))
+            elif kind == b"E":
+                found.append(error_fields(body)["C"])
+        assert found == ([foreign + 1] if any("insert" in text or "keeping" in text for text in begin) else ["55000"])

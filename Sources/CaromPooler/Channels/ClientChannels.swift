@@ -51,8 +51,7 @@ final class ClientChannels {
     /// - Returns: the mark that is to be set in front of it.
     @discardableResult
     func run(_ effects: StatementEffects, _ text: RawSpan, _ server: borrowing ServerState) -> Int? {
-        let isHopeless = server.flow.transactionStatus == .failed && !server.flow.hasUnsyncedMessages
-        if isHopeless || names.isEmpty && !Self.canFollow(server) { return nil }
+        if server.flow.staysFailed || names.isEmpty && !Self.canFollow(server) { return nil }
         // Nothing can take it back but an error of its request.
         let isAlone = server.flow.isSynchronized && server.flow.transactionStatus == .idle
         return run(

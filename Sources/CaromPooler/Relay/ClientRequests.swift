@@ -172,6 +172,7 @@ struct ClientRequests {
             if !batch.isEmpty, !server.flow.isSkippingToSync { endBatch(&server, &book) }
             if range.count < length {
                 longQuery = LongQuery(chunk.array((range.lowerBound + Framing.headerSize)..<range.upperBound))
+                hasWritten = true
             } else {
                 // Without even a terminator it is the server's to refuse.
                 let start = range.lowerBound + Framing.headerSize
@@ -216,11 +217,11 @@ struct ClientRequests {
         _ tag: FrontendTag, _ range: Range<Int>, _ length: Int, _ chunk: RawSpan,
         _ server: inout ServerState, _ book: inout SessionBook, _ out: inout Segments
     ) throws(SessionEnd) -> Bool {
-        if server.hasForeignSequences, !hasWritten, !server.flow.isSkippingToSync,
+        if server.hasForeignSequences, !hasWritten, !server.flow.isSkippingToSync, !server.flow.staysFailed,
             let text = statements?.text(of: tag, range, chunk)
         {
             if text.effects.contains(.readsSequences) { discardSequences(&server, &out) }
-            if let first = text.first, !Self.mayOnlyRead(first) { hasWritten = true }
+            if text.mayAddRows { hasWritten = true }
         }
         guard
             let outcome = try statements?.forward(
@@ -271,19 +272,10 @@ struct ClientRequests {
             pause.begin(server.flow, &out)
             return .notYet
         }
-        // A question of our own comes behind what the client has still to be answered, and in its batch it could fail.
-        if effects.contains(.readsSequences), server.hasForeignSequences, !hasWritten,
-            server.flow.awaitsServer, !server.flow.hasUnsyncedMessages
-        {
-            pause.begin()
+        if effects.contains(.readsSequences), server.hasForeignSequences, !hasWritten, waits(server, &out) {
             return .notYet
         }
-        if effects.contains(.listens), channels != nil, server.flow.awaitsServer,
-            !server.flow.hasUnsyncedMessages
-        {
-            pause.begin()
-            return .notYet
-        }
+        if effects.contains(.listens), channels != nil, waits(server, &out) { return .notYet }
         if effects.contains(.listens) { noteListening(effects, chunk.extracting(text), &server, &out) }
         note(effects, &server, &book, &out)
         book.note(effects, ofText: chunk.extracting(text))
@@ -294,9 +286,7 @@ struct ClientRequests {
             resetSetting =
                 isAlone && effects.contains(.resets) ? SettingNames.reset(by: chunk.extracting(text)) : nil
         }
-        // In a transaction that failed nothing ends; but a batch that is open may have ended the transaction.
-        let isHopeless = server.flow.transactionStatus == .failed && !server.flow.hasUnsyncedMessages
-        guard effects.contains(.deallocates), maps, !isHopeless else { return .asItIs }
+        guard effects.contains(.deallocates), maps, !server.flow.staysFailed else { return .asItIs }
         let deallocations = Deallocations(in: chunk.extracting(text))
         deallocating = DeallocatingQuery(deallocations, statements, server, book)
         guard let query = deallocating?.rewrite(chunk.extracting(text), deallocations, &server, &out) else {
@@ -308,6 +298,14 @@ struct ClientRequests {
         return .sent
     }
 
+    /// Whether a query waits until what was sent before it is answered, because a question of our own comes in front of it: behind other
+    /// queries that would fail, if they leave a transaction that has failed, and the client's query with it.
+    private mutating func waits(_ server: borrowing ServerState, _ out: inout Segments) -> Bool {
+        if !server.flow.awaitsServer || server.flow.outstandingReady == 0 { return false }
+        pause.begin(server.flow, &out)
+        return true
+    }
+
     /// A statement with these effects is about to run.
     @inline(never)
     private mutating func note(
@@ -316,10 +314,14 @@ struct ClientRequests {
     ) {
         taint(effects, &server, &book)
         // What another client's nextval left must not be read as this one's.
-        if effects.contains(.readsSequences), server.hasForeignSequences, !hasWritten {
+        if effects.contains(.readsSequences), server.hasForeignSequences, !hasWritten,
+            !server.flow.staysFailed
+        {
             discardSequences(&server, &out)
         }
-        if !effects.isDisjoint(with: [.advancesSequences, .callsUnknown, .runsCode]) { hasWritten = true }
+        if !effects.isDisjoint(with: [.advancesSequences, .callsUnknown, .runsCode, .addsRowsBehind]) {
+            hasWritten = true
+        }
     }
 
     private func noteListening(
@@ -341,22 +343,16 @@ struct ClientRequests {
     ) {
         let letters = chunk.unsafeLoadUnaligned(fromByteOffset: text.lowerBound, as: UInt16.self)
         // SELECT, SET.
-        if UInt16(bigEndian: letters) | 0x2020 != 0x7365 { noteUnusual(text, chunk, &server) }
+        if UInt16(bigEndian: letters) | 0x2020 != 0x7365 { noteUnusual(chunk.extracting(text), &server) }
     }
 
     @inline(never)
-    private mutating func noteUnusual(_ text: Range<Int>, _ chunk: RawSpan, _ server: inout ServerState) {
-        let first = chunk.unsafeLoad(fromByteOffset: text.lowerBound, as: UInt8.self)
-        if !Self.mayOnlyRead(first) {
-            hasWritten = true
-        } else if retention.isFirst, TransactionStart.isAll(of: chunk.extracting(text)) {
+    private mutating func noteUnusual(_ text: RawSpan, _ server: inout ServerState) {
+        if retention.isFirst, TransactionStart.isAll(of: text) {
             retention.begin(.opening, &server)
+        } else if server.hasForeignSequences, !hasWritten, RowWriting.mayBegin(text) {
+            hasWritten = true
         }
-    }
-
-    /// A statement that begins like this does not insert rows, which may advance a sequence: SELECT, SHOW, SAVEPOINT, START, BEGIN.
-    private static func mayOnlyRead(_ first: UInt8) -> Bool {
-        first | 0x20 == UInt8(ascii: "s") || first | 0x20 == UInt8(ascii: "b")
     }
 
     private func taint(

@@ -351,9 +351,9 @@ final class ClientStatements {
 
     // MARK: Commands of our own
 
-    /// What a message runs: the effects and the first byte of the text of a Parse, or of the statement of a Bind. Nil for others.
+    /// What a Bind is about to run; see ``ExtendedMessage/text(_:_:)``.
     func text(of tag: FrontendTag, _ range: Range<Int>, _ chunk: RawSpan) -> (
-        effects: StatementEffects, first: UInt8?
+        effects: StatementEffects, mayAddRows: Bool
     )? {
         ExtendedMessage(tag, range, length: range.count, chunk).text(&named.names, &unnamed)
     }

@@ -177,15 +177,15 @@ struct ExtendedMessage: ~Escapable {
         out.append(0)
     }
 
-    /// What a Bind is about to run: the effects and the first byte of its statement's text. Nil for other messages.
+    /// What a Bind is about to run: the effects of its statement, and whether that may insert rows. Nil for other messages.
     ///
     /// - Parameter unnamed: nothing changes in it; a copy of it would cost as much as all the rest.
     func text(_ statements: inout StatementNames, _ unnamed: inout UnnamedStatement) -> (
-        effects: StatementEffects, first: UInt8?
+        effects: StatementEffects, mayAddRows: Bool
     )? {
         guard tag == .bind, let names = try? names() else { return nil }
-        if names.statement.isEmpty { return (unnamed.effects, unnamed.firstByte) }
+        if names.statement.isEmpty { return (unnamed.effects, unnamed.mayAddRows) }
         guard let meaning = statements[bytes(names.statement)] else { return nil }
-        return (meaning.statement.effects, meaning.statement.content.first)
+        return (meaning.statement.effects, meaning.statement.mayAddRows)
     }
 }

@@ -57,6 +57,9 @@ final class PreparedStatement: Sendable {
         return PlannedStatement.isFetch(text.span.bytes)
     }
 
+    /// Running it may advance sequences that its text does not name.
+    var mayAddRows: Bool { RowWriting.mayBegin(content) }
+
     /// What a statement takes of memory: the content, and about so much for itself and its place in the registry.
     static func size(ofContent count: Int) -> Int { count + 350 }
 

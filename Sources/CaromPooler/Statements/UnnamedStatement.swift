@@ -57,7 +57,7 @@ struct UnnamedStatement {
 
     var exists: Bool { !current.content.isEmpty }
     var content: [UInt8] { current.content }
-    var firstByte: UInt8? { current.content.first }
+    var mayAddRows: Bool { RowWriting.mayBegin(current.content) }
     var effects: StatementEffects { current.effects }
     var version: UInt64 { current.version }
 

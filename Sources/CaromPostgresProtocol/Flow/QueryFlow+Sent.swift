@@ -29,13 +29,14 @@ extension QueryFlow {
             queue.push(.extended)
             extendedSent &+= 1
             hasUnsyncedMessages = true
+            if tag == .execute { hasUnsyncedExecute = true }
             return .processed
         case .query, .functionCall:
             if awaitsClientData { throw .clientMessageDuringCopy(tag) }
             if isSkippingToSync { return discarded() }
             queue.push(.query)
             pendingReady &+= 1
-            hasUnsyncedMessages = false
+            (hasUnsyncedMessages, hasUnsyncedExecute) = (false, false)
             return .processed
         case .sync:
             return sentSync()
@@ -77,7 +78,7 @@ extension QueryFlow {
         batch &+= 1
         syncedThrough = extendedSent
         isSkippingToSync = false
-        hasUnsyncedMessages = false
+        (hasUnsyncedMessages, hasUnsyncedExecute) = (false, false)
         return isSwallowed ? .ignored : .processed
     }
 

@@ -44,6 +44,14 @@ package struct QueryFlow: Equatable, Sendable {
     /// Extended messages were sent and no Sync (or Query) after them.
     package internal(set) var hasUnsyncedMessages = false
 
+    /// One of these was an Execute.
+    package internal(set) var hasUnsyncedExecute = false
+
+    /// The transaction has failed, and nothing that is under way can end it.
+    package var staysFailed: Bool {
+        transactionStatus == .failed && outstandingReady == 0 && !hasUnsyncedExecute
+    }
+
     /// The server discards everything up to a Sync that was not sent yet.
     package internal(set) var isSkippingToSync = false
 

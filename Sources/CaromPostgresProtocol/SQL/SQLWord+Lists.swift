@@ -29,6 +29,13 @@ extension SQLWords {
         table tablesample view with
         """
 
+    /// First words of statements that insert no rows, but by code that they run, which is another effect.
+    static let rowless: StaticString = """
+        abort analyze begin call close comment commit create deallocate declare discard do drop end
+        execute fetch grant listen load lock move notify prepare release reset revoke rollback savepoint
+        select set show start table truncate unlisten vacuum values
+        """
+
     /// Functions of PostgreSQL 15 (`pg_proc`) that change nothing in the session and run no SQL that they are
     /// given. `pg_catalog` comes first where names are looked up, so these names need no schema.
     ///

@@ -34,6 +34,8 @@ struct SQLWord {
     var lead = Lead.other
     /// A name follows, with a list of columns or types perhaps, and no call.
     var introducesName = false
+    /// A statement that begins with it inserts no rows.
+    var addsNoRows = false
 }
 
 /// The words that mean something, found by their bytes without an allocation.
@@ -67,6 +69,7 @@ struct SQLWords: @unchecked Sendable {
         }
         add("pg_advisory_unlock pg_advisory_unlock_shared pg_advisory_unlock_all") { $0.call = .letsGoOfLock }
         add(Self.introducers) { $0.introducesName = true }
+        add(Self.rowless) { $0.addsNoRows = true }
         add("set") { $0.lead = .set }
         add("reset") { $0.lead = .reset }
         add("discard") { $0.lead = .discard }

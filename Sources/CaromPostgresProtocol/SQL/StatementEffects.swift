@@ -61,6 +61,9 @@ package struct StatementEffects: OptionSet, Sendable, Hashable {
     package static let setsLocally = StatementEffects(rawValue: 1 << 13)
     /// It changes what the session listens to: `LISTEN`, `UNLISTEN`, `DISCARD ALL`. Comes with `keeps` or `letsGo`.
     package static let listens = StatementEffects(rawValue: 1 << 14)
+    /// A statement behind the first may insert rows, and so advance the sequence of a column's default. Of the first,
+    /// ``RowWriting`` tells.
+    package static let addsRowsBehind = StatementEffects(rawValue: 1 << 15)
 
     /// Adds what runs behind it: of the role, the last change counts.
     @inline(__always)

@@ -8,6 +8,8 @@
 struct StatementScanner {
     var tokens: SQLTokenizer
     var effects: StatementEffects = []
+    /// Another statement stands in front of this one.
+    private var isBehind = false
     /// What the statement begins with.
     private var lead = SQLWord.Lead.other
     /// Where its first word starts; negative before it.
@@ -72,6 +74,7 @@ struct StatementScanner {
                     firstWord = -1
                 }
             case .semicolon:
+                isBehind = isBehind || firstWord >= 0
                 lead = .other
                 firstWord = -1
                 isInOptions = false
@@ -102,7 +105,9 @@ struct StatementScanner {
     /// The first word of a statement.
     private mutating func begin(_ token: SQLTokenizer.Token) {
         if lead == .explain, isAnyKeyword(token, "analyze", "analyse", "verbose") { return }
-        lead = meaning(token).lead
+        let word = meaning(token)
+        lead = word.lead
+        if isBehind, !word.addsNoRows { effects.insert(.addsRowsBehind) }
         // What is explained begins with the next word.
         if lead == .explain { return }
         firstWord = token.start

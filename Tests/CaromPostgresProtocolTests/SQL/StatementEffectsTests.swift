@@ -166,6 +166,36 @@ private typealias EffectsCase = (text: String, effects: StatementEffects)
         #expect(effects(text) == expected)
     }
 
+    @Test(
+        arguments: [
+            ("SELECT 1; INSERT INTO t VALUES (1)", .addsRowsBehind),
+            ("BEGIN;INSERT INTO t VALUES (1)", .addsRowsBehind),
+            ("BEGIN; /* a */ (WITH x AS (SELECT 1) SELECT 1)", .addsRowsBehind),
+            ("SELECT 1; SELECT 2; UPDATE t SET a = 1; COMMIT", .addsRowsBehind),
+            ("SELECT 1; COPY t FROM STDIN", .addsRowsBehind),
+            ("SELECT 1; EXPLAIN ANALYZE INSERT INTO t VALUES (1)", .addsRowsBehind),
+            ("INSERT INTO t VALUES (1)", []), (";; INSERT INTO t VALUES (1);", []),
+            ("/* a; */ INSERT INTO t VALUES (1)", []), ("SELECT 'a; INSERT'; (SELECT 1)", []),
+            ("BEGIN; SELECT 1; SAVEPOINT a; SHOW x; COMMIT", []), ("SELECT 1; CREATE TABLE t (id int)", []),
+        ] as [EffectsCase])
+    func rowsBehindTheFirstStatement(_ text: String, _ expected: StatementEffects) {
+        #expect(effects(text) == expected)
+    }
+
+    @Test(arguments: [
+        ("INSERT INTO t VALUES (1)", true), ("  insert into t values (1)", true),
+        ("/* a */ INSERT INTO t VALUES (1)", true), ("WITH x AS (SELECT 1) SELECT 1", true),
+        ("UPDATE t SET a = 1", true), ("COPY t FROM STDIN", true),
+        ("MERGE INTO t USING u ON true", true),
+        ("EXPLAIN SELECT 1", true), ("SELECT 1", false), ("begin", false), ("/* a */ SELECT 1", false),
+        (" (SELECT 1)", false), ("ROLLBACK", false), ("COMMIT", false), ("RELEASE a", false),
+        ("FETCH c", false), ("DEALLOCATE x", false), ("; SELECT 1", false), ("", false), ("-- a", false),
+    ])
+    func theFirstStatementMayInsertRows(_ text: String, _ expected: Bool) {
+        #expect(RowWriting.mayBegin(utf8(text).span.bytes) == expected)
+        #expect(RowWriting.mayBegin(utf8(text) + [0, 0, 0]) == expected)
+    }
+
     @Test(arguments: [
         "SELECT f(1)", "SELECT f (1)", "SELECT f --x\n/*y*/(1)", "SELECT \"f\"(1)", "SELECT s.f(1)",
         "SELECT a.b.f(1)",
