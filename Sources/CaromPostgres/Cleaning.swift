@@ -65,6 +65,11 @@ extension PostgresConnector {
                 CopyFail(reason: "the client has gone").encode(into: &bytes)
                 try connection.state.send(.copyFail)
             }
+            if connection.state.flow.hasUnsyncedExecute, !connection.state.flow.isSkippingToSync {
+                // A Sync alone would commit what a client that is gone has not: an error is put in front of it.
+                NamedObject(.statement, name: "the client has gone").encodeDescribe(into: &bytes)
+                try connection.state.send(.describe)
+            }
             if connection.state.flow.hasUnsyncedMessages || connection.state.flow.isSkippingToSync {
                 FrontendTag.sync.encodeEmpty(into: &bytes)
                 try connection.state.send(.sync)

@@ -289,9 +289,8 @@ public final class Transport: @unchecked Sendable {
         return SystemError(code: code, operation: "\(verb) \(peer)")
     }
 
-    /// Asks the kernel whether the peer is still there and silent: one call that takes nothing off the socket.
-    ///
-    /// For a connection that lay idle: neither an end of stream nor unexpected bytes may be waiting.
+    /// Asks the kernel whether the peer is still there and silent, in one call that takes nothing off the socket: on a connection that
+    /// lay idle neither an end of stream nor unexpected bytes may be waiting.
     public func isQuiet() -> Bool {
         if let tls, tls.hasBuffered { return false }
         var byte: UInt8 = 0
@@ -333,8 +332,7 @@ public final class Transport: @unchecked Sendable {
 
     /// Closes the socket and lets go of the handler; a second call does nothing.
     ///
-    /// - Parameter notify: call the handler once more, later in the turn: something other than the closer may wait for the
-    ///   transport.
+    /// - Parameter notify: call the handler once more, later in the turn: others than the closer may wait for the transport.
     public func close(notify: Bool = false) {
         if let descriptor = release(notify: notify) { Glibc.close(descriptor) }
     }
@@ -370,14 +368,19 @@ public final class Transport: @unchecked Sendable {
         options.apply(to: descriptor)
     }
 
-    /// The error that an attempt to connect ended with, if it did, or what broke the connection since this was last asked.
-    ///
-    /// - Parameter operation: what the error says was tried.
+    /// The error that an attempt to connect ended with, if it did, or what broke the connection since this was last asked. It says that
+    /// `operation` was tried.
     public func takeError(_ operation: String) -> SystemError? {
         var code: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
         return code == 0 ? nil : SystemError(code: code, operation: operation)
+    }
+
+    /// The peer can take nothing any more. Over TCP one that has closed its socket looks, until it is sent something, as one that reads on.
+    package var isGone: Bool {
+        var look = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&look, 1, 0) > 0 && Int32(look.revents) & (POLLHUP | POLLERR | POLLNVAL) != 0
     }
 
     /// The local end's address.

@@ -4,6 +4,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -12,7 +13,7 @@ from lib.config import Route
 from lib.load import environment, pgbench
 from lib.postgres import binary
 from lib.waiting import wait_until
-from lib.wire import (COPY_DONE, FLUSH, bind, copy_data, execute, message, parse, query)
+from lib.wire import COPY_DONE, FLUSH, SYNC, TERMINATE, bind, copy_data, execute, message, parse, query
 
 BUSY = ("select count(*) from pg_stat_activity where usename = 'bench' and backend_type = 'client backend' "
         "and pid <> pg_backend_pid() and (xact_start is not null and state <> 'idle')")
@@ -153,3 +154,26 @@ def test_a_client_that_leaves_the_queue_does_not_take_a_server(start):
     holder.rows("commit")
     assert_whole(pooler, 1)
     holder.close()
+
+
+@pytest.mark.parametrize("pool", ["transaction", "session"])
+@pytest.mark.parametrize("is_answered", [True, False])
+@pytest.mark.parametrize("end", ["close", "half", "goodbye"])
+def test_a_batch_without_its_sync_is_not_committed(start, postgres, pool, is_answered, end):
+    """Directly it is rolled back with the connection; the pooler's own Sync must not commit it."""
+    pooler = start(Route(pool=pool, pool_size=1))
+    with postgres.connect() as direct:
+        direct.rows("create table if not exists unsynced (number int)")
+    with pooler.connect() as wire:
+        wire.exchange(parse("", "insert into unsynced values (0)") + bind("", "") + execute() + SYNC)
+        wire.send(parse("", "insert into unsynced values (1)") + bind("", "") + execute() + FLUSH * is_answered)
+        if is_answered:
+            assert [wire.receive()[0] for _ in range(3)] == [b"1", b"2", b"C"]
+        if end == "goodbye":
+            wire.send(TERMINATE)
+        if end == "half":
+            wire.stream.shutdown(socket.SHUT_WR)
+            wire.last_words()
+    with pooler.connect() as after:
+        assert after.rows("select number from unsynced") == [["0"]]
+        after.rows("truncate unsynced")

@@ -10,7 +10,7 @@ import pytest
 from lib import proc
 from lib.config import Route
 from lib.fakeserver import AUTHENTICATION_OK, GREETING, KEY, PARAMETERS, READY, FakeServer, answer, error
-from lib.wire import ConnectionLost, ServerError, cstring, message, query
+from lib.wire import ConnectionLost, ServerError, Wire, cstring, message, query
 
 pytestmark = pytest.mark.own
 LIMIT = 100 << 20
@@ -119,14 +119,15 @@ BAD_REPLIES = {
 
 
 @pytest.mark.parametrize("reply", BAD_REPLIES.values(), ids=BAD_REPLIES.keys())
-def test_a_bad_reply_costs_one_server_connection(start, reply):
+def test_a_bad_reply_costs_one_server_connection(place, start, reply):
+    """The victim comes over a Unix socket: its end is seen at once there, also inside a message that does not go on."""
     def play(sql):
         if sql != "select 'bad'":
             return answer(b"fine")
         return reply
     with FakeServer(reply=play) as server:
-        pooler = start(Route(pool_size=1), storage=server.address)
-        victim = pooler.connect()
+        pooler = start(Route(pool_size=1), storage=server.address, unix_socket_dir=place.directory("sockets"))
+        victim = Wire.open(pooler.socket_path)
         victim.stream.settimeout(3)
         try:
             victim.rows("select 'bad'")

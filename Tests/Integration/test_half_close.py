@@ -12,7 +12,9 @@ from lib.config import Route
 from lib.directory import Answers
 from lib.logins import PASSWORD
 from lib.waiting import wait_until
-from lib.wire import cstring, dial, message, query, startup
+from lib.wire import (
+    COPY_DONE, FLUSH, SYNC, TERMINATE, Wire, bind, close, copy_data, cstring, dial, error_fields, execute, message, parse, query,
+    startup)
 
 pytestmark = pytest.mark.own
 
@@ -102,3 +104,132 @@ def test_no_closing_of_a_side_makes_a_failure_known_earlier(start, half, method)
             while chunk := client.recv(1 << 16):
                 answer += chunk
             assert b"28P01" in answer and time.monotonic() - began > 0.95
+
+
+def extended(*texts):
+    return b"".join(parse("", text) + bind("", "") + execute() for text in texts)
+
+
+def last_of(wire):
+    """What a client gets to the end, and not what the pooler asks with whether it is there."""
+    wire.stream.shutdown(socket.SHUT_WR)
+    return [(kind, error_fields(body)["C"] if kind == b"E" else body)
+            for kind, body in wire.last_words() if kind not in (b"S", b"N")]
+
+
+#: All that a client says before it closes its side.
+PROGRAMS = {
+    "a query": query("select 42"),
+    "a slow one": query("select 42, pg_sleep(0.3)"),
+    "queries": query("select 42") * 100,
+    "an error": query("select 1/0") + query("select 42"),
+    "a transaction": query("begin") + query("select 42") + query("commit") + query("select 43"),
+    "an open transaction": query("begin; insert into noted values (1)"),
+    "half a query": query("select 42")[:-2],
+    "half a query behind a whole one": query("select 42") + query("select 43")[:-2],
+    "half a query behind a slow one": query("select 42, pg_sleep(0.3)") + query("select 43")[:8],
+    "half a query, a long one": query("select 42") + query("select '" + "x" * 100_000 + "'")[:90_000],
+    "half a Parse behind a query": query("select 42") + parse("", "select 43")[:8],
+    "half a Sync behind a batch": extended("select 42") + SYNC + extended("select 43") + FLUSH + SYNC[:3],
+    "a batch": extended("select 42") + SYNC,
+    "a batch with Flush": extended("select 42") + FLUSH,
+    "a slow batch with Flush": extended("select 42, pg_sleep(0.3)") + FLUSH,
+    "a batch with Flush behind one with Sync": extended("select 42") + SYNC + extended("select 43") + FLUSH,
+    "a batch with Flush in a transaction": query("begin") + extended("select 42") + FLUSH,
+    "a failing batch with Flush": extended("select 42", "select 1/0", "select 43") + FLUSH,
+    "a batch with Flush and a goodbye": extended("select 42") + FLUSH + TERMINATE,
+    "an INSERT with Flush": extended("insert into noted values (1)") + FLUSH,
+    "a COMMIT with Flush": query("begin; insert into noted values (1)") + extended("select pg_sleep(0.2)", "commit") + FLUSH,
+    "a query and a goodbye": query("select 42, pg_sleep(0.2)") + TERMINATE,
+    "COPY with its data": query("copy noted from stdin") + copy_data(b"1\n") + COPY_DONE,
+    "a slow COPY with its data": query("select pg_sleep(0.2); copy noted from stdin") + copy_data(b"1\n") + COPY_DONE,
+    "behind what is deallocated": query("select 1") + query("deallocate all") + query("insert into noted values (1)"),
+    "behind what is deallocated by name": parse("q", "select 1") + SYNC + query("deallocate q") + query("insert into noted values (1)"),
+    "behind what is prepared again": (
+        parse("q", "select 1") + SYNC + close(b"S", "q") + SYNC + parse("q", "insert into noted values (1)") + SYNC + bind("", "q")
+        + execute() + SYNC),
+    "behind settings that are taken back": query("set work_mem = '1MB'") + query("reset all") + query("insert into noted values (1)"),
+    "behind LISTEN": query("listen news") + query("insert into noted values (1)"),
+    "behind a discarded session": query("discard all") + query("insert into noted values (1)"),
+}
+
+
+@pytest.fixture
+def noted(postgres):
+    with postgres.connect() as direct:
+        direct.rows("create table if not exists noted (number int)")
+        yield lambda: (direct.value("select count(*) from noted"), direct.rows("truncate noted"))[0]
+        direct.rows("truncate noted")
+
+
+#: Statement pooling refuses what opens a transaction.
+CASES = [(pool, program) for pool in ("transaction", "session", "statement") for program in PROGRAMS
+         if pool != "statement" or b"begin" not in PROGRAMS[program]]
+
+
+@pytest.mark.parametrize("pool, program", CASES)
+def test_all_that_was_asked_before_the_side_was_closed_is_done_and_answered(start, postgres, noted, pool, program):
+    pooler = start(Route(pool=pool, pool_size=1, more={"pool_listen": True} if pool == "transaction" else {}))
+    direct, stored = [], []
+    data = PROGRAMS[program]
+    for server in (postgres, pooler):
+        with server.connect() as wire:
+            wire.send(data)
+            direct.append(last_of(wire))
+        stored.append(noted())
+    assert direct[1] == direct[0] and stored[1] == stored[0]
+    # In pieces it is the same.
+    with pooler.connect() as wire:
+        size = 13 if len(data) < 1_000 else 7_001
+        for position in range(0, len(data), size):
+            wire.send(data[position:position + size])
+        assert last_of(wire) == direct[0] and noted() == stored[0]
+
+
+@pytest.mark.parametrize("end", [b"", TERMINATE])
+@pytest.mark.parametrize("data", [b"", copy_data(b"1\n")])
+@pytest.mark.parametrize("is_extended", [True, False])
+@pytest.mark.parametrize("is_local", [True, False])
+def test_no_server_waits_for_the_data_of_a_client_that_has_said_all(place, start, noted, end, data, is_extended, is_local):
+    """The COPY begins when the side was closed already."""
+    pooler = start(Route(pool_size=1), unix_socket_dir=place.directory("sockets"))
+    text = "copy noted from stdin"
+    with Wire.open(pooler.socket_path) if is_local else pooler.connect() as wire, pooler.connect() as next_one:
+        wire.send(query("select pg_sleep(0.2)") + (extended(text) + SYNC if is_extended else query(text)) + data + end)
+        assert last_of(wire)[-1][0] == b"G"
+        next_one.stream.settimeout(5)
+        assert next_one.value("select 42") == "42" and noted() == "0"
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_client_that_has_closed_its_side_may_take_its_time(place, start, is_local):
+    """The first is slow to read, the second is sent rows by a server that stops in the middle of one."""
+    pooler = start(Route(pool_size=2), unix_socket_dir=place.directory("sockets"))
+
+    def connect():
+        return Wire.open(pooler.socket_path) if is_local else pooler.connect()
+
+    with connect() as reader, connect() as waiter:
+        waiter.send(query("select repeat('x', 5000), pg_sleep(case when n = 4 then 1.5 else 0 end) from generate_series(1, 8) n"))
+        waiter.stream.shutdown(socket.SHUT_WR)
+        reader.send(query("select repeat('x', 1000) from generate_series(1, 20000)"))
+        reader.stream.shutdown(socket.SHUT_WR)
+        time.sleep(1.5)
+        for wire, rows in ((reader, 20_000), (waiter, 8)):
+            answer = wire.last_words()
+            assert answer[-1] == (b"Z", b"I") and sum(kind == b"D" for kind, _ in answer) == rows
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_a_stream_of_replication_ends_with_the_clients_side(start, postgres, is_at_once):
+    pooler = start(Route(pool_size=2))
+    with Wire.open(pooler.address, user="bench", replication="true") as wire:
+        wire.stream.settimeout(5)
+        at = wire.rows("IDENTIFY_SYSTEM")[0][2]
+        wire.send(query(f"START_REPLICATION PHYSICAL {at}"))
+        if not is_at_once:
+            assert wire.receive()[0] == b"W"
+        wire.stream.shutdown(socket.SHUT_WR)
+        wire.last_words()
+    with postgres.connect() as direct:
+        wait_until(lambda: direct.value("select count(*) from pg_stat_replication") == "0", "the sender has gone")

@@ -186,6 +186,15 @@ def test_a_transaction_is_not_disturbed(postgres, lone):
         assert notes + heard(wire, 3 - len(notes)) == [("a", f"{number}") for number in range(3)]
 
 
+def test_what_comes_behind_listen_may_be_long(lone):
+    """Its messages go one at a time there, and more than the pooler reads at once goes in pieces."""
+    text = "select length('" + "x" * 200_000 + "')"
+    with lone.connect() as wire:
+        wire.stream.settimeout(10)
+        wire.send(query("listen a") + query(text) + query("unlisten a; " + text) + query("select 1"))
+        assert [wire.result() for _ in range(4)] == [[], [["200000"]], [["200000"]], [["1"]]]
+
+
 def test_what_was_said_before_is_not_heard(postgres, start):
     pooler = start(Route(pool_size=4, more={"pool_listen": True}), workers=2)
     with postgres.connect() as other, pooler.connect() as first:

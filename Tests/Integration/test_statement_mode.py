@@ -8,7 +8,7 @@ import pytest
 from lib.config import Route
 from lib.pooler import Poolers
 from lib.talk import said
-from lib.wire import COPY_DONE, SYNC, bind, copy_data, execute, parse, query
+from lib.wire import COPY_DONE, SYNC, bind, copy_data, execute, parse, query, row_values
 
 pytestmark = pytest.mark.own
 
@@ -103,3 +103,14 @@ def test_a_driver_sees_an_error_and_works_on_by_itself(statement):
             connection.execute("begin")
         assert connection.execute("select 8").fetchone() == (8,)
         assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+@pytest.mark.parametrize("size", [1_000, 60_000, 70_000, 1_000_000])
+def test_a_statement_may_be_longer_than_the_pooler_reads_at_once(statement, size):
+    text = "select length('" + "x" * size + "')"
+    with statement.connect() as wire, statement.connect() as other:
+        wire.stream.settimeout(10)
+        wire.send(query("select 1") + query(text) + parse("", text) + bind("", "") + execute() + SYNC + query(text))
+        found = [row_values(body)[0].decode() for kind, body in wire.until_ready(4) if kind == b"D"]
+        assert found == ["1"] + [str(size)] * 3
+        assert other.value("select 42") == "42"

@@ -12,8 +12,6 @@ struct ClientLeg: ~Copyable {
     enum Token {
         /// The client's socket.
         static let client = 0
-        /// A client that has closed its side has had time to take something.
-        static let patience = 3
         /// A transfer goes on after the other clients had their turn.
         static let more = 4
     }
@@ -34,8 +32,6 @@ struct ClientLeg: ~Copyable {
     private(set) var gate = Gate.open
     /// Bytes that the client has not taken yet.
     private var output = OutputQueue()
-    /// Set while the client has closed its side inside a message.
-    private var patience: Patience?
 
     enum Gate {
         case open
@@ -44,15 +40,6 @@ struct ClientLeg: ~Copyable {
         /// The session ends when the client has taken what it was sent.
         case finishing
     }
-
-    /// Whether bytes go to a client that may be gone.
-    private struct Patience {
-        let timer: ReactorTimer
-        var isProgressing = false
-    }
-
-    /// How long nothing may go to a client that has closed its side inside a message, until it counts as gone.
-    private static let longestPause = Duration.seconds(1)
 
     init(_ transport: Transport, input: [UInt8], isReady: Bool) {
         self.transport = transport
@@ -139,7 +126,7 @@ struct ClientLeg: ~Copyable {
 
     /// Nothing waits for the client, and nobody doubts that it is there.
     var isAtRest: Bool {
-        keepsUp && gate == .open && !wasProbed && patience == nil && !transport.isHungUp
+        keepsUp && gate == .open && !wasProbed && !transport.isHungUp
     }
 
     /// How much waits in either direction, for tables.
@@ -217,7 +204,6 @@ struct ClientLeg: ~Copyable {
     /// Sends bytes behind what waits; what the client does not take now waits too.
     @inline(__always)
     mutating func send(_ bytes: UnsafeRawBufferPointer) throws(SessionEnd) {
-        if patience != nil { patience?.isProgressing = true }
         do throws(SystemError) { try output.write(bytes, to: transport) } catch { throw .clientLeft }
     }
 
@@ -234,10 +220,17 @@ struct ClientLeg: ~Copyable {
         return output.isEmpty
     }
 
-    /// Ends the session; after a goodbye only when the client has taken what it was sent.
-    mutating func finish(_ end: SessionEnd) throws(SessionEnd) {
-        if keepsUp || end != .terminated { throw end }
+    /// Ends the session; where the client has ended it, only when it has taken what it was sent. Its server does not wait for that.
+    mutating func finish(
+        _ end: SessionEnd, telling messages: [UInt8] = [], _ leg: inout ServerLeg,
+        _ machine: inout RelayMachine
+    ) throws(SessionEnd) {
+        try tell(messages)
+        if keepsUp || end != .terminated && end != .clientLeft { throw end }
         gate = .finishing
+        if leg.cancels.areUnderWay { return }
+        leg.giveUp()
+        machine.detach()
     }
 
     // MARK: Is it there?
@@ -245,52 +238,37 @@ struct ClientLeg: ~Copyable {
     /// The client has sent its last byte. It may still read what it is owed.
     @inline(never)
     mutating func noticeEnd(
-        _ server: PostgresConnection?, _ machine: inout RelayMachine, handler: any EventHandler
+        _ leg: inout ServerLeg, _ machine: inout RelayMachine, _ segments: inout Segments
     ) throws(SessionEnd) {
-        guard let server, machine.phase == .serving, !keepsInput else { throw .clientLeft }
-        if let end = machine.clientClosed(&server.state) { throw end }
-        try probe(server, machine, handler: handler)
+        guard gate == .open, let server = leg.server else {
+            // What it has sent may look for a server again, or for room.
+            return hasKeptWork || gate != .open ? () : try finish(.clientLeft, &leg, &machine)
+        }
+        // The end has its place behind what is held back, and is seen again there.
+        if keepsInput, !machine.mayForward(to: server.state) { return }
+        // A part of a message, which nobody will end.
+        keep([])
+        segments.removeAll()
+        let end = machine.clientClosed(&server.state, &segments)
+        leg.send(segments, of: UnsafeRawBufferPointer(start: nil, count: 0), to: server)
+        if let end { return try finish(end, &leg, &machine) }
+        try probe(server, machine)
     }
 
     /// Finds out whether a client that has closed its side is still there. Closing one side and closing both look the same; but
-    /// a client that is gone resets the connection when it is written to.
-    ///
-    /// Inside a message nothing of ours can be sent: then it shows, in a while, whether that goes on, and `handler` is called.
+    /// a client that is gone resets the connection when it is written to. Inside a message nothing of ours can be sent: its rest shows it,
+    /// or the keepalive, once the peer's kernel has forgotten the connection.
     ///
     /// - Throws: `clientLeft` once that is known.
     @inline(never)
-    mutating func probe(
-        _ server: PostgresConnection?, _ machine: borrowing RelayMachine, handler: any EventHandler
-    ) throws(SessionEnd) {
-        if server?.state.isInsideReply == true { return waitForProgress(handler) }
-        if !wasProbed {
+    mutating func probe(_ server: PostgresConnection?, _ machine: borrowing RelayMachine) throws(SessionEnd) {
+        if !wasProbed, gate != .finishing, server?.state.isInsideReply != true {
             wasProbed = true
             try send(machine.book.repetition())
         }
-        if transport.takeError("answer \(transport.peer)") != nil { throw .clientLeft }
-    }
-
-    private mutating func waitForProgress(_ handler: any EventHandler) {
-        if patience != nil { return }
-        let timer = transport.reactor.makeTimer(handler, token: Token.patience)
-        transport.reactor.arm(timer, at: .now + Self.longestPause)
-        patience = Patience(timer: timer)
-    }
-
-    /// The time is over.
-    ///
-    /// - Throws: `clientLeft` if nothing has gone to the client meanwhile.
-    mutating func expectProgress() throws(SessionEnd) {
-        guard let waited = patience else { return }
-        patience = nil
-        transport.reactor.disarm(waited.timer)
-        if !waited.isProgressing { throw .clientLeft }
+        if transport.isGone { throw .clientLeft }
     }
 
     /// Lets go of what waits for the client.
-    mutating func leave() -> OutputQueue {
-        if let patience { transport.reactor.disarm(patience.timer) }
-        patience = nil
-        return output
-    }
+    mutating func leave() -> OutputQueue { output }
 }

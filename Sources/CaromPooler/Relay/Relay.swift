@@ -113,7 +113,6 @@ final class Relay: SessionStage {
             // A parked server that speaks or hangs up is of no use, if it is still here; the pool looks at it.
             guard !leg.isAttached, leg.reclaim(), let server = leg.server else { return }
             server.isQuiet ? leg.park() : leg.release()
-        case ClientLeg.Token.patience: try client.expectProgress()
         default: try receiveDelivered()
         }
     }
@@ -133,7 +132,7 @@ final class Relay: SessionStage {
         var isClosed = false
         let count = try client.read(into: worker.buffer, isClosed: &isClosed)
         if count > 0 { try forward(UnsafeRawBufferPointer(rebasing: worker.buffer[..<count])) }
-        if isClosed, !leg.isWaiting { try client.noticeEnd(leg.server, &machine, handler: self) }
+        if isClosed, !leg.isWaiting { try client.noticeEnd(&leg, &machine, &worker.segments) }
         return !client.hasWork && leg.keepsUp
     }
 
@@ -164,7 +163,7 @@ final class Relay: SessionStage {
         else { return }
         if machine.retention.isOn { machine.retention.add(bytes.extracting(start..<position), &server.state) }
         if !machine.book.vacated.isEmpty { worker.router.vacate(machine.takeVacated(), as: route) }
-        if let end { try client.finish(end) }
+        if let end { try client.finish(end, &leg, &machine) }
         client.keep(chunk, from: machine.isEnding ? chunk.count : position)
     }
 
@@ -243,7 +242,7 @@ final class Relay: SessionStage {
             try client.hold(telling: messages)
             route.history.hub.listen(to: channels, for: session, on: route)
             try follow(next, server)
-        case .finish: try client.finish(.terminated)
+        case .finish(let messages): try client.finish(.terminated, telling: messages, &leg, &machine)
         case .refuse(let fields): throw .refused(fields)
         case .replace(let reason):
             ServerLoss.replace(server, &leg, reason, session)
@@ -287,11 +286,11 @@ final class Relay: SessionStage {
         return true
     }
 
-    /// A client that hangs up while nothing is read from it.
+    /// A client that hangs up while nothing is read from it. Whatever is there to be read is looked at when that is over.
     private func noticeHangUp() throws(SessionEnd) {
-        if !client.transport.isHungUp || mayReadClient { return }
+        if mayReadClient || !client.hasWork || client.postpone() || !client.transport.isHungUp { return }
         // What a server says before the client is greeted is not for it.
-        try client.probe(opening == nil ? leg.server : nil, machine, handler: self)
+        try client.probe(opening == nil ? leg.server : nil, machine)
     }
 
     /// A server of the route, or nil: then the client is in the queue, or none is idle and it does not wait.

@@ -71,7 +71,7 @@ struct RelayMachine: ~Copyable {
     /// Whether the client's bytes go on to the server that it holds.
     @inline(__always)
     func mayForward(to server: borrowing ServerState) -> Bool {
-        phase == .serving && !isEnding && !requests.pause.holds(server)
+        phase == .serving && !isEnding && (!requests.pause.holds(server) || !walker.isAtBorder)
     }
 
     mutating func takeVacated() -> [String] { book.takeVacated() }
@@ -188,12 +188,12 @@ struct RelayMachine: ~Copyable {
             requests.retention.noteChunk()
         }
         do throws(SessionEnd) {
-            // The data of a COPY belongs to what was sent before.
-            while requests.pause.admits(&server) {
+            // The data of a COPY belongs to what was sent before, and so does the rest of a message.
+            while requests.pause.admits(&server) || !walker.isAtBorder {
                 let before = (walker, position)
                 switch walker.next(in: chunk, at: &next, limits: limits) {
                 case .message(let byte, let range), .run(let byte, let range, _):
-                    if byte == FrontendTag.terminate.rawValue { return endAfterAnswers(&server) }
+                    if byte == FrontendTag.terminate.rawValue { return endAfterAnswers(&server, &out) }
                     if try !requests.forward(byte, range, length: range.count, chunk, &server, &book, &out) {
                         (walker, position) = before
                         return nil
@@ -216,21 +216,19 @@ struct RelayMachine: ~Copyable {
         return nil
     }
 
-    /// The client has closed its side of the connection.
-    ///
-    /// - Returns: how the session ends; nil while answers are under way, which a client that only closed its sending side reads.
-    mutating func clientClosed(_ server: inout ServerState) -> SessionEnd? {
-        guard phase == .serving, walker.isAtBorder, server.unread.isEmpty || !server.isInsideReply else {
-            return .clientLeft
-        }
-        return endAfterAnswers(&server) == nil ? nil : .clientLeft
+    /// The client has closed its side. Returns how the session ends; nil while answers are under way, which it may still read.
+    mutating func clientClosed(_ server: inout ServerState, _ out: inout Segments) -> SessionEnd? {
+        phase == .serving && endAfterAnswers(&server, &out) == nil ? nil : .clientLeft
     }
 
     /// Ends the session at once if nothing is owed to the client, else after the last answer (as PostgreSQL does: it reads the
-    /// goodbye when the query before it is over).
-    private mutating func endAfterAnswers(_ server: inout ServerState) -> SessionEnd? {
-        guard server.owesClient else { return .terminated }
+    /// goodbye when what came before it is done). For those without a Sync behind them the server is asked.
+    private mutating func endAfterAnswers(_ server: inout ServerState, _ out: inout Segments) -> SessionEnd? {
+        guard server.owesClient(behind: walker) else { return .terminated }
         isEnding = true
+        if server.flow.hasUnsyncedMessages, walker.isAtBorder {
+            out.append { $0.appendEmptyMessage(FrontendTag.flush.rawValue) }
+        }
         return nil
     }
 
@@ -265,7 +263,7 @@ struct RelayMachine: ~Copyable {
                 server.withholding.end()
             }
             if received.completed > 0 { return completed(&server, telling: told, isResuming: goesOn) }
-            return goesOn ? .tell(told) : rest(server, telling: told)
+            return goesOn && !isEnding ? .tell(told) : rest(server, telling: told)
         case .asking(let question):
             return !isAsked || server.suppressedReplies > 0 ? .proceed : answered(question, &server)
         case .preparing: return server.suppressedReplies > 0 ? .proceed : prepared(&server)
@@ -276,12 +274,13 @@ struct RelayMachine: ~Copyable {
     /// Nothing changes hands.
     @inline(__always)
     private mutating func rest(_ server: borrowing ServerState, telling told: [UInt8]) -> ServerStep.Next {
-        !server.isInsideReply && requests.pause.goesOn(server.flow) || !told.isEmpty ? .tell(told) : .proceed
+        let isOver = isEnding && !server.isInsideReply && !server.owesClient(behind: walker)
+        if isOver { return .finish(telling: told) }
+        let goesOn = !server.isInsideReply && requests.pause.goesOn(server.flow)
+        return goesOn || !told.isEmpty ? .tell(told) : .proceed
     }
 
-    /// Takes note of what is rare in replies.
-    ///
-    /// - Returns: what the client is told behind them.
+    /// Takes note of what is rare in replies. Returns what the client is told behind them.
     private mutating func heard(_ received: ServerState.Received, _ server: inout ServerState) -> [UInt8] {
         var told: [UInt8] = []
         if received.parametersChanged { book.wasTold(server.reported) }
@@ -298,7 +297,7 @@ struct RelayMachine: ~Copyable {
         if case .asking = phase { return .ask(telling: told) }
         let wasHeldBack = requests.pause.mayHaveHeld
         if wasHeldBack, server.flow.outstandingReady == 0 { requests.goOn(&server) }
-        if isEnding { return server.owesClient ? (told.isEmpty ? .proceed : .tell(told)) : .finish }
+        if isEnding { return rest(server, telling: told) }
         if !keepsServer, walker.isAtBorder {
             if server.flow.isFree, book.needsInquiry, !(isResuming && book.isUnanswered) {
                 phase = .asking(.whatIsLeft)

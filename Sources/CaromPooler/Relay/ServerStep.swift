@@ -21,8 +21,8 @@ struct ServerStep: ~Copyable {
         case ask(telling: [UInt8])
         /// Other channels are to be listened to for the client. It is told something first.
         indirect case listen(telling: [UInt8], then: Next)
-        /// The client had said goodbye and has its last answer.
-        case finish
+        /// The client had said goodbye and has its last answer. It is told something behind that.
+        case finish(telling: [UInt8])
         /// The server refused a setting of the client's.
         case refuse(ErrorFields)
         /// The server could not be made clean: it is closed, and the client gets another.

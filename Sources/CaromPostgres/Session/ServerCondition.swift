@@ -31,8 +31,16 @@ extension ServerState {
     /// Answers that the client waits for, each of which ends with ReadyForQuery.
     package var owedReplies: Int { flow.outstandingReady - suppressedReplies }
 
-    /// The client waits for the server, not the server for the client.
-    package var owesClient: Bool { owedReplies > 0 && !flow.awaitsClientData }
+    /// Answers are on their way to a client that sends nothing more, and the server does not wait for it.
+    ///
+    /// - Parameter stream: where the client's stream has ended; what it ends in has no answer.
+    package func owesClient(behind stream: borrowing FrameWalker) -> Bool {
+        if flow.awaitsClientData || flow.isLost { return false }
+        if stream.isAtBorder { return owedReplies > 0 || flow.extendedDone < flow.extendedSent }
+        let tag = stream.tag
+        let isRequest = tag == FrontendTag.query.rawValue || tag == FrontendTag.functionCall.rawValue
+        return owedReplies > (isRequest ? 1 : 0)
+    }
 
     /// The mark of settings that nobody knows.
     package static let noMark = -1

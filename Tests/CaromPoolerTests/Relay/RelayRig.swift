@@ -113,7 +113,9 @@ struct RelayRig: ~Copyable {
             machine.requests.channels?.settled(nil)
             toClient += machine.requests.channels?.takeHeard() ?? []
             follow(then)
-        case .finish: end = .terminated
+        case .finish(let messages):
+            toClient += messages
+            end = .terminated
         case .refuse(let fields): end = .refused(fields)
         case .replace:
             isAttached = false
