@@ -29,6 +29,10 @@ static inline void carom_SSL_CTX_set_mode(SSL_CTX *context, long mode) {
     (void)SSL_CTX_set_mode(context, mode);
 }
 
+static inline void carom_SSL_CTX_set_max_send_fragment(SSL_CTX *context, long size) {
+    (void)SSL_CTX_set_max_send_fragment(context, size);
+}
+
 static inline void carom_SSL_CTX_set_read_ahead(SSL_CTX *context, int on) {
     (void)SSL_CTX_set_read_ahead(context, on);
 }

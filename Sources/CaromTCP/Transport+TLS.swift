@@ -74,9 +74,6 @@ final class TLSLayer {
     /// Read off the socket before there was a layer.
     private var hello: [UInt8]
 
-    /// The most that goes into one record.
-    private static let recordSize = 16_384
-
     init(
         _ transport: Transport, _ context: TLSContext, host: String?, resumptionKey: String?, hello: [UInt8]
     ) throws(TLSError) {
@@ -143,7 +140,7 @@ final class TLSLayer {
     /// Small pieces are put together, because each record has its own header, checksum and system call.
     @inline(never)
     func write(_ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>) throws(SystemError) -> WriteOutcome {
-        try withUnsafeTemporaryAllocation(byteCount: Self.recordSize, alignment: 16) {
+        try withUnsafeTemporaryAllocation(byteCount: TLSContext.recordSize, alignment: 16) {
             (record) throws(SystemError) in
             var taken = 0
             var (piece, offset) = (0, 0)

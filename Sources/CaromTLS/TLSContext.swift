@@ -54,6 +54,10 @@ package final class TLSContext: @unchecked Sendable {
         SSL_CTX_free(pointer)
     }
 
+    /// The most that goes into one record: what PostgreSQL sends at once. libpq makes room for as much when it reads; of a longer record a
+    /// part may stay in OpenSSL, and a client that waits for its socket never hears of it (decision 77).
+    package static let recordSize = 8_192
+
     private func applyModes() {
         // RELEASE_BUFFERS: an idle session gives its 34 kB back. Partial and moving writes: our buffers belong to
         // workers and may be elsewhere at the retry.
@@ -62,6 +66,7 @@ package final class TLSContext: @unchecked Sendable {
             Int(
                 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS
             ))
+        carom_SSL_CTX_set_max_send_fragment(pointer, Self.recordSize)
         // Without read-ahead each record costs two system calls: five bytes of header, then the body.
         carom_SSL_CTX_set_read_ahead(pointer, 1)
         // PostgreSQL's messages carry their length, so a missing close_notify cannot pass for a complete answer.

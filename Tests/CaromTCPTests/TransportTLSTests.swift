@@ -237,7 +237,7 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func piecesArriveInTheirOrderHoweverTheyFallIntoRecords() async throws {
         try await onReactor { reactor in
             let (near, far) = try await pair(on: reactor)
-            let sizes = [0, 1, 5, 16_383, 16_384, 16_385, 0, 40_000, 3]
+            let sizes = [0, 1, 5, 8_191, 8_192, 8_193, 0, 16_384, 40_000, 3]
             let all = (0..<sizes.reduce(0, +)).map { UInt8($0 % 251) }
             var rest = 0
             all.withUnsafeBytes { bytes in

@@ -22,7 +22,7 @@ from lib.config import Route
 from lib.load import pgbench, transactions
 from lib.places import free_address
 from lib.waiting import wait_until
-from lib.wire import ServerError, startup
+from lib.wire import ServerError, query, startup
 
 pytestmark = pytest.mark.own
 PASSWORD = "client-S3cret"
@@ -307,6 +307,43 @@ def test_big_results_and_copies_arrive_whole(start, authority, listen, pool):
                     received += len(data)
             assert received == count * 100 * 10_000
             cursor.execute("drop table tls_copy")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_record_is_longer_than_what_postgres_sends_at_once(start, listen, version):
+    """libpq reads 8,192 bytes at least. Of a longer record a part may stay in OpenSSL, where no socket tells a client of it that waits."""
+    pooler = start(route(), listen=listen("require"))
+    stream, _ = tls.ask(pooler.address)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    settings = tls.context(minimum_version=version, maximum_version=version)
+    layer = settings.wrap_bio(incoming, outgoing)
+    raw = bytearray()
+
+    def until(step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                stream.sendall(outgoing.read())
+                data = stream.recv(1 << 16)
+                assert data
+                raw.extend(data)
+                incoming.write(data)
+
+    until(layer.do_handshake)
+    layer.write(startup({"user": "guest", "database": "shop"}) + query("select repeat('x', 3000000)"))
+    answer = b""
+    while answer.count(b"Z\0\0\0\5I") < 2:
+        answer += until(lambda: layer.read(1 << 16))
+    stream.close()
+    lengths, position = [], 0
+    while position < len(raw):
+        kind, length = raw[position], int.from_bytes(raw[position + 3:position + 5], "big")
+        position += 5 + length
+        if kind == 23:
+            lengths.append(length)
+    assert len(answer) > 3_000_000 and max(lengths) <= 8_192 + 64, max(lengths)
+    assert len(lengths) < 3_000_000 / 8_192 * 1.3, "most of them are full"
 
 
 def test_prepared_statements_follow_their_client(start, authority, listen):
