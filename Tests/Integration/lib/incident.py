@@ -14,11 +14,22 @@ BEFORE = 2
 WINDOW, STEP = 0.5, 0.1
 
 
+#: How often connections are counted, in seconds. It takes some milliseconds, of which the clients have the less.
+LOOK = 0.1
+
+
 class Incident:
-    """`happen` acts and looks on for `settle` seconds; the rest says what was seen in that time."""
+    """`happen` acts and looks on for `settle` seconds; the rest says what was seen in that time.
+
+    Connections are counted from the beginning, so that the clients' rates before and after are slowed down by it alike.
+    """
 
     def __init__(self, pooler, leaving=None, joining=None):
         self.pooler, self.leaving, self.joining = pooler, leaving, joining
+        self.began, self.share, self._over = None, 1, threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        if leaving or joining:
+            self._watcher.start()
         #: Seconds from the action's begin until the pooler's last connection to `leaving` was closed, and until `joining` had
         #: half of its fair share of connections; None if that never came.
         self.left = self.joined = None
@@ -26,33 +37,33 @@ class Incident:
         self.marks = {}
 
     def happen(self, action, settle=6, share=1):
-        self.began = time.monotonic()
-        over = threading.Event()
-        watch = threading.Thread(target=self._watch, args=(over, share), daemon=True)
-        watch.start()
+        self.share, self.began = share, time.monotonic()
         action(self.mark)
         time.sleep(max(0, self.began + settle - time.monotonic()))
-        over.set()
-        watch.join()
+        self._over.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
         self.ended = time.monotonic()
 
     def mark(self, name):
         self.marks[name] = time.monotonic() - self.began
 
-    def _watch(self, over, share):
+    def _watch(self):
         seen = None
-        while not over.wait(0.02):
-            now = time.monotonic() - self.began
+        while not self._over.wait(LOOK):
+            began, now = self.began, time.monotonic()
+            leaving = self.leaving and proc.connections_to(self.pooler.pid, self.leaving.address)
+            joining = self.joining and proc.connections_to(self.pooler.pid, self.joining.address)
+            if began is None:
+                continue
             if self.leaving:
-                count = proc.connections_to(self.pooler.pid, self.leaving.address)
-                if count == 0 and seen != 0:
-                    self.left = now
-                elif count:
+                if leaving == 0 and seen != 0:
+                    self.left = now - began
+                elif leaving:
                     self.left = None
-                seen = count
-            if self.joining and self.joined is None:
-                if proc.connections_to(self.pooler.pid, self.joining.address) >= share:
-                    self.joined = now
+                seen = leaving
+            if self.joining and self.joined is None and joining >= self.share:
+                self.joined = now - began
 
     def account(self, crowd):
         return Account(crowd, self.began, self.ended)
