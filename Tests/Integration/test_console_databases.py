@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PAUSE, RESUME, DISABLE, ENABLE, RECONNECT, KILL, WAIT_CLOSE and SHUTDOWN WAIT_FOR_CLIENTS."""
 
+import socket
 import threading
 
 import psycopg
@@ -11,7 +12,7 @@ from psycopg.rows import dict_row
 from lib.config import OPERATOR_PASSWORD, Route
 from lib.config import console as console_route
 from lib.waiting import wait_until
-from lib.wire import ConnectionLost, ServerError, error_fields, query
+from lib.wire import ConnectionLost, ServerError, Wire, error_fields, query
 
 pytestmark = pytest.mark.own
 
@@ -195,3 +196,21 @@ def test_shutdown_waits_for_clients_to_leave(pooler):
         assert pooler.child.running
         client.close()
         wait_until(lambda: not pooler.child.running, "the last client has left")
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_console_client_that_closes_its_side_while_pause_waits(pooler, console, is_gone):
+    """One that is gone is let go of; one that has closed only the side that it sends on is answered."""
+    with pooler.connect() as busy:
+        busy.rows("begin")
+        with Wire.open(pooler.address, user="operator", password=OPERATOR_PASSWORD, database="console") as admin:
+            admin.send(query("PAUSE"))
+            wait_until(lambda: any(row["paused"] for row in table(console, "DATABASES")), "it is paused")
+            if not is_gone:
+                admin.stream.shutdown(socket.SHUT_WR)
+                busy.rows("commit")
+                assert (b"C", b"PAUSE\0") in admin.last_words()
+        wait_until(lambda: sum(row["database"] == "console" for row in table(console, "CLIENTS")) == 1, "it is gone", timeout=3)
+        if is_gone:
+            busy.rows("commit")
+    console.execute("RESUME")

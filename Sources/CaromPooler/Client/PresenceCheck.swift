@@ -30,6 +30,6 @@ struct PresenceCheck {
             throw .clientLeft
         }
         wasAsked = true
-        if transport.takeError("answer \(transport.peer)") != nil { throw .clientLeft }
+        if transport.isGone { throw .clientLeft }
     }
 }

@@ -13,6 +13,7 @@ final class ConsoleStage: SessionStage {
     private var isOver = false
     /// A job is being done.
     private var isWaiting = false
+    private var presence = PresenceCheck()
 
     /// Chunks that are read in a row from a client that never stops sending.
     private static var roundsInARow: Int { 4 }
@@ -51,7 +52,7 @@ final class ConsoleStage: SessionStage {
         let transport = session.transport
         for _ in 0..<Self.roundsInARow {
             // What the client sends meanwhile stays in its socket.
-            if isWaiting { return }
+            if isWaiting { return transport.isHungUp ? try presence.run(transport, &output) : () }
             do throws(SystemError) { try output.flush(to: transport) } catch { throw .clientLeft }
             if !output.isEmpty { return }
             if console.isBehind {
