@@ -150,6 +150,14 @@ PROGRAMS = {
         + execute() + SYNC),
     "behind settings that are taken back": query("set work_mem = '1MB'") + query("reset all") + query("insert into noted values (1)"),
     "behind LISTEN": query("listen news") + query("insert into noted values (1)"),
+    "behind an error": query("select 1/0") + query("listen news"),
+    "a query that is skipped": execute() + query("insert into noted values (1)"),
+    "a query that is skipped and a goodbye": execute() + query("insert into noted values (1)") + TERMINATE,
+    "a long one that is skipped": execute() + query("deallocate all -- " + "x" * 140_000),
+    "a long one that is skipped and a goodbye": execute() + query("deallocate all -- " + "x" * 140_000) + TERMINATE,
+    "half a long Parse behind a batch with Flush": (
+        query("begin; insert into noted values (1)") + extended("select pg_sleep(0.2)", "commit") + FLUSH
+        + parse("", "select '" + "x" * 140_000)[:90_000]),
     "behind a discarded session": query("discard all") + query("insert into noted values (1)"),
 }
 

@@ -12,7 +12,7 @@ from lib.config import Route
 from lib.fakeserver import FakeServer, answer
 from lib.proc import resident_bytes
 from lib.wire import (
-    SYNC, ServerError, Wire, bind, close, copy_data, cstring, dial, error_fields, execute, message, parse, query, row_values,
+    FLUSH, SYNC, ServerError, Wire, bind, close, copy_data, cstring, dial, error_fields, execute, message, parse, query, row_values,
     startup)
 
 
@@ -377,6 +377,23 @@ def test_a_command_in_a_batch_of_a_failed_transaction_is_answered(lone, postgres
         assert got[1] == got[0]
 
 
+@pytest.mark.parametrize("pool", [{"pool": "transaction"}, {"pool": "statement"}, {"more": {"pool_listen": True}}])
+@pytest.mark.parametrize("command", ["deallocate all", "discard all", "reset all", "listen news"])
+@pytest.mark.parametrize("size", [0, 70_000])
+def test_a_query_that_the_server_skips_makes_nobody_wait(start, postgres, pool, command, size):
+    """It stands behind a batch that has failed, and its own Sync is still to come."""
+    pooler = start(Route(pool_size=1, **pool))
+    text = command + " -- " + "x" * size
+    with postgres.connect() as direct, pooler.connect() as pooled, pooler.connect() as other:
+        got = []
+        for wire in (direct, pooled):
+            wire.stream.settimeout(5)
+            wire.send(execute("none") + FLUSH)
+            assert wire.receive()[0] == b"E"
+            got.append(told(wire, query(text) + SYNC + query("select 42"), 2))
+        assert got[1] == got[0] and other.value("select 43") == "43"
+
+
 @pytest.mark.own
 @pytest.mark.parametrize("begin", [
     ["begin; insert into kept (line) values ('a')"], ["begin", "select 1; insert into kept (line) values ('a')"],
@@ -385,6 +402,7 @@ def test_a_command_in_a_batch_of_a_failed_transaction_is_answered(lone, postgres
     ["begin", "explain analyze insert into kept (line) values ('a')"],
     ["begin", "insert into kept (line) values ('" + "a" * 100_000 + "')"],
     ["begin", "rollback; begin"], ["begin", "/* by us */ select 1"], ["begin", "savepoint a", "rollback to a", "release a"],
+    ["begin", "explain analyze select 1"], ["begin", "copy (select 1) to stdout"], ["begin", "checkpoint"],
     ["begin", "declare c cursor for select 1", "fetch all from c", "close c"], ["begin", "(select 1)"], ["begin", "values (1)"]])
 @pytest.mark.parametrize("is_extended", [True, False])
 def test_the_last_value_of_a_sequence_is_the_clients_own(lone, begin, is_extended):

@@ -244,8 +244,8 @@ struct ClientLeg: ~Copyable {
             // What it has sent may look for a server again, or for room.
             return hasKeptWork || gate != .open ? () : try finish(.clientLeft, &leg, &machine)
         }
-        // The end has its place behind what is held back, and is seen again there.
-        if keepsInput, !machine.mayForward(to: server.state) { return }
+        // The end has its place behind what is held back, and is seen again when that goes on.
+        if !machine.mayForward(to: server.state) { return }
         // A part of a message, which nobody will end.
         keep([])
         segments.removeAll()

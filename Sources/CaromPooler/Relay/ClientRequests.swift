@@ -152,7 +152,8 @@ struct ClientRequests {
         guard isLast, let query = longQuery else { return }
         longQuery = nil
         let effects = query.effects
-        if effects.isEmpty { return }
+        // It is not run behind an error, and in a COPY it is an offence.
+        if effects.isEmpty || server.flow.isSkippingToSync || server.flow.awaitsClientData { return }
         taint(effects, &server, &book)
         book.note(effects, ofText: query.text.span.bytes)
         // It is on its way already: nothing can be set in front of it.

@@ -257,7 +257,8 @@ struct RelayMachine: ~Copyable {
             let told = heard(received, &server)
             if let goodbye = received.goodbye { return ServerLoss.leaving(goodbye, &server, ownsServer) }
             // Without a Sync behind what failed, no ReadyForQuery comes.
-            let goesOn = received.failed != nil && requests.pause.isOn && server.flow.outstandingReady == 0
+            let mayGoOn = received.failed != nil && requests.pause.mayHaveHeld
+            let goesOn = mayGoOn && server.flow.outstandingReady == 0
             if goesOn {
                 requests.goOn(&server)
                 server.withholding.end()

@@ -39,7 +39,7 @@ extension ServerState {
         if stream.isAtBorder { return owedReplies > 0 || flow.extendedDone < flow.extendedSent }
         let tag = stream.tag
         let isRequest = tag == FrontendTag.query.rawValue || tag == FrontendTag.functionCall.rawValue
-        return owedReplies > (isRequest ? 1 : 0)
+        return owedReplies > (isRequest ? 1 : 0) || flow.extendedDone < flow.flushedThrough
     }
 
     /// The mark of settings that nobody knows.

@@ -41,6 +41,7 @@ extension QueryFlow {
         case .sync:
             return sentSync()
         case .flush:
+            flushedThrough = extendedSent
             return awaitsClientData || isSkippingToSync ? .ignored : .processed
         case .copyData:
             if awaitsClientData { return .processed }

@@ -75,6 +75,9 @@ package struct QueryFlow: Equatable, Sendable {
     /// The number of the last extended message in front of the last Sync.
     package internal(set) var syncedThrough: UInt64 = 0
 
+    /// The number of the last extended message in front of the last Flush.
+    package internal(set) var flushedThrough: UInt64 = 0
+
     /// A Query that is sent now is skipped if one of the extended messages in front of it fails.
     package var maySkipQuery: Bool { extendedSent > extendedDone && extendedSent > syncedThrough }
 

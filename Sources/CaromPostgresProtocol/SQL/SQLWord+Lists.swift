@@ -31,9 +31,10 @@ extension SQLWords {
 
     /// First words of statements that insert no rows, but by code that they run, which is another effect.
     static let rowless: StaticString = """
-        abort analyze begin call close comment commit create deallocate declare discard do drop end
-        execute fetch grant listen load lock move notify prepare release reset revoke rollback savepoint
-        select set show start table truncate unlisten vacuum values
+        abort analyze begin call checkpoint close cluster comment commit create deallocate declare discard
+        do drop end execute explain fetch grant import listen load lock move notify prepare reassign
+        reindex release reset revoke rollback savepoint security select set show start table truncate
+        unlisten vacuum values
         """
 
     /// Functions of PostgreSQL 15 (`pg_proc`) that change nothing in the session and run no SQL that they are

@@ -107,7 +107,9 @@ struct StatementScanner {
         if lead == .explain, isAnyKeyword(token, "analyze", "analyse", "verbose") { return }
         let word = meaning(token)
         lead = word.lead
-        if isBehind, !word.addsNoRows { effects.insert(.addsRowsBehind) }
+        if isBehind, !word.addsNoRows, lead != .copy || RowWriting.copyMay(tokens) {
+            effects.insert(.addsRowsBehind)
+        }
         // What is explained begins with the next word.
         if lead == .explain { return }
         firstWord = token.start
