@@ -15,7 +15,7 @@ extension PostgresConnector {
                 throw PostgresError(
                     .busy, "the client left with a query under way, and pool_cancel is no")
             }
-            try await abandon(connection, conversation)
+            try await cancelAndDrain(connection, conversation)
         } else if !connection.state.unread.isEmpty || connection.state.isInsideReply {
             // The beginning of something the server says by itself: a notice, a parameter, a notification.
             try await conversation.drain(connection)
@@ -55,33 +55,7 @@ extension PostgresConnector {
         }
     }
 
-    /// Ends what runs: COPY data is refused, an open batch is closed, the query is cancelled, its answer thrown away.
-    private func abandon(_ connection: PostgresConnection, _ conversation: Conversation)
-        async throws(PostgresError)
-    {
-        var bytes: [UInt8] = []
-        do {
-            if connection.state.flow.awaitsClientData {
-                CopyFail(reason: "the client has gone").encode(into: &bytes)
-                try connection.state.send(.copyFail)
-            }
-            if connection.state.flow.hasUnsyncedExecute, !connection.state.flow.isSkippingToSync {
-                // A Sync alone would commit what a client that is gone has not: an error is put in front of it.
-                NamedObject(.statement, name: "the client has gone").encodeDescribe(into: &bytes)
-                try connection.state.send(.describe)
-            }
-            if connection.state.flow.hasUnsyncedMessages || connection.state.flow.isSkippingToSync {
-                FrontendTag.sync.encodeEmpty(into: &bytes)
-                try connection.state.send(.sync)
-            }
-        } catch {
-            throw PostgresError(.protocolViolation, "\(error)")
-        }
-        if !bytes.isEmpty { try await conversation.send(bytes) }
-        try await cancelAndDrain(connection, conversation)
-    }
-
-    /// Cancels until the server has nothing more to say.
+    /// Cancels until the server has nothing more to say. COPY data is refused, an open batch is closed, answers are thrown away.
     ///
     /// A cancel ends one query; behind it more may wait that run as long. And a cancel that overtakes its query finds
     /// an idle server, which takes no notice of it: then it is repeated after a while.

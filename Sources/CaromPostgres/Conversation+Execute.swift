@@ -34,6 +34,7 @@ extension Conversation {
         let limits = FrameLimits.server()
         try receive(connection, limits)
         var owed = Int.max
+        var isClosed = false
         while true {
             let flow = connection.state.flow
             let isComplete = connection.state.unread.isEmpty && !connection.state.isInsideReply
@@ -44,6 +45,13 @@ extension Conversation {
                 }
             }
             if flow.isSkippingToSync {
+                try await say(.sync, to: connection) { FrontendTag.sync.encodeEmpty(into: &$0) }
+            } else if flow.hasOpenBatch, !isClosed {
+                isClosed = true
+                // A Sync alone would commit what whoever has gone has not: an error is put in front of it.
+                try await say(.describe, to: connection) {
+                    NamedObject(.statement, name: "the client has gone").encodeDescribe(into: &$0)
+                }
                 try await say(.sync, to: connection) { FrontendTag.sync.encodeEmpty(into: &$0) }
             }
             if let onStall, flow.outstandingReady < owed {

@@ -177,3 +177,19 @@ def test_a_batch_without_its_sync_is_not_committed(start, postgres, pool, is_ans
     with pooler.connect() as after:
         assert after.rows("select number from unsynced") == [["0"]]
         after.rows("truncate unsynced")
+
+
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_a_copy_that_has_swallowed_its_sync_is_not_committed_and_keeps_no_server(start, postgres, is_begun):
+    pooler = start(Route(pool_size=1))
+    with postgres.connect() as direct:
+        direct.rows("create table if not exists unsynced (number int)")
+    with pooler.connect() as wire:
+        wire.send(parse("", "copy unsynced from stdin") + bind("", "") + execute() + SYNC)
+        if is_begun:
+            assert [wire.receive()[0] for _ in range(3)] == [b"1", b"2", b"G"]
+        wire.send(copy_data(b"1\n") + COPY_DONE)
+        wire.abort()
+    with pooler.connect() as after:
+        after.stream.settimeout(3)
+        assert after.rows("select number from unsynced") == []

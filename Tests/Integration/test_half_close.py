@@ -143,6 +143,10 @@ PROGRAMS = {
     "a query and a goodbye": query("select 42, pg_sleep(0.2)") + TERMINATE,
     "COPY with its data": query("copy noted from stdin") + copy_data(b"1\n") + COPY_DONE,
     "a slow COPY with its data": query("select pg_sleep(0.2); copy noted from stdin") + copy_data(b"1\n") + COPY_DONE,
+    "a COPY that has swallowed its Sync": (
+        extended("copy noted from stdin") + SYNC + copy_data(b"1\n") + COPY_DONE + SYNC[:3]),
+    "a COPY behind an error": (
+        execute() + SYNC + extended("copy noted from stdin") + SYNC + copy_data(b"1\n") + COPY_DONE + SYNC),
     "behind what is deallocated": query("select 1") + query("deallocate all") + query("insert into noted values (1)"),
     "behind what is deallocated by name": parse("q", "select 1") + SYNC + query("deallocate q") + query("insert into noted values (1)"),
     "behind what is prepared again": (

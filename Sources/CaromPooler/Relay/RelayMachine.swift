@@ -224,12 +224,11 @@ struct RelayMachine: ~Copyable {
     /// Ends the session at once if nothing is owed to the client, else after the last answer (as PostgreSQL does: it reads the
     /// goodbye when what came before it is done). For those without a Sync behind them the server is asked.
     private mutating func endAfterAnswers(_ server: inout ServerState, _ out: inout Segments) -> SessionEnd? {
-        guard server.owesClient(behind: walker) else { return .terminated }
-        isEnding = true
-        if server.flow.hasUnsyncedMessages, walker.isAtBorder {
+        if server.flow.hasUnsyncedMessages, walker.isAtBorder, (try? server.send(.flush)) != nil {
             out.append { $0.appendEmptyMessage(FrontendTag.flush.rawValue) }
         }
-        return nil
+        isEnding = server.owesClient(behind: walker)
+        return isEnding ? nil : .terminated
     }
 
     // MARK: From the server

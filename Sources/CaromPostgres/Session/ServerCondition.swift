@@ -36,10 +36,10 @@ extension ServerState {
     /// - Parameter stream: where the client's stream has ended; what it ends in has no answer.
     package func owesClient(behind stream: borrowing FrameWalker) -> Bool {
         if flow.awaitsClientData || flow.isLost { return false }
-        if stream.isAtBorder { return owedReplies > 0 || flow.extendedDone < flow.extendedSent }
         let tag = stream.tag
         let isRequest = tag == FrontendTag.query.rawValue || tag == FrontendTag.functionCall.rawValue
-        return owedReplies > (isRequest ? 1 : 0) || flow.extendedDone < flow.flushedThrough
+        let unanswered = !stream.isAtBorder && isRequest ? 1 : 0
+        return owedReplies > unanswered || flow.extendedDone < flow.flushedThrough
     }
 
     /// The mark of settings that nobody knows.

@@ -156,7 +156,9 @@ extension QueryFlow {
         if next.kind == .sync {
             pendingReady &-= next.count
             queue.dropNext()
-            if queue.head.kind.isExtended, pendingReady == 0 { hasUnsyncedMessages = true }
+            if queue.head.kind.isExtended, pendingReady == 0 {
+                (hasUnsyncedMessages, hasUnsyncedExecute) = (true, true)
+            }
         }
         if let end = queue.next, end.kind == .copyEnd { queue.popOneOfNext() }
     }

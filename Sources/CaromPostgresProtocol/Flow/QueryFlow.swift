@@ -110,6 +110,9 @@ package struct QueryFlow: Equatable, Sendable {
     /// A Sync was sent into the COPY that the server reads: it swallows that unless the COPY fails first.
     package var hasSyncInsideCopy: Bool { isReadingCopy && tentativeSyncs > 0 }
 
+    /// Nothing ends the batch but a Sync: none was sent, or only one that the COPY which the client has ended may have swallowed.
+    package var hasOpenBatch: Bool { hasUnsyncedMessages || hasSyncInsideCopy && !awaitsClientData }
+
     /// A Query stands behind extended messages without a Sync in between: whether it is answered or discarded depends on whether one of
     /// them fails.
     package var mayDiscardQuery: Bool {
