@@ -93,6 +93,11 @@ class Site:
         table = csv.DictReader(self.admin("show stat").removeprefix("# ").splitlines())
         return any(row["svname"] == f"carom{number + 1}" and row["status"] == "UP" for row in table)
 
+    def sessions(self, number):
+        """How many connections HAProxy has to it, or is about to have."""
+        table = csv.DictReader(self.admin("show stat").removeprefix("# ").splitlines())
+        return sum(int(row["scur"]) for row in table if row["svname"] == f"carom{number + 1}")
+
     def clients(self, number):
         found = samples(get(self.poolers[number], "/metrics"))
         return sum(value for row, value in found.items() if row.startswith("carom_clients{"))
@@ -177,7 +182,7 @@ def test_replacing_one_after_the_other_is_not_noticed_by_who_calls(site):
         busy = old.connect()
         busy.rows("begin")
         site.state(number, "drain")
-        wait_until(lambda: site.clients(number) == 1, "only who is in a transaction is there")
+        wait_until(lambda: site.sessions(number) == 0 and site.clients(number) == 1, "only who is in a transaction is there")
         old.child.signal(signal.SIGUSR2)
         wait_until(lambda: not site.ready(number), "it is not ready any more")
         # Whoever is in a transaction finishes it; meanwhile the other instance serves all.

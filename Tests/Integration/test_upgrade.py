@@ -438,6 +438,8 @@ def test_pid_file_and_service_manager_follow(place, upgradable, tmp_path):
     manager.settimeout(20)
     pid_file = tmp_path / "pid"
     old = upgradable(globals={"pid_file": str(pid_file)})
+    # The kernel takes connections for it a little earlier.
+    wait_until(pid_file.exists, "it is written")
     assert pid_file.read_text() == f"{old.pid}\n"
     new = upgradable.upgrade(old, environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
     assert manager.recv(4096).decode().splitlines()[:2] == [f"MAINPID={new.pid}", "READY=1"]
